@@ -1,0 +1,8 @@
+namespace EdgeProxy.Diagnostics;
+
+/// <summary>How the proxy itself stops.</summary>
+public sealed class ShutdownOptions
+{
+    /// <summary>How long requests may go on after SIGTERM. Default 10 s; 0 to 1 h.</summary>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,14 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+
+namespace EdgeProxy.Json;
+
+/// <summary>The JSON of the admin API and of the state files: camelCase, slots in lower case, enums by name, durations <c>hh:mm:ss.fff</c>, times RFC 3339 UTC.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
+    Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
+[JsonSerializable(typeof(Switch))]
+internal sealed partial class EdgeProxyJson : JsonSerializerContext;

@@ -1,0 +1,81 @@
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>What a switch does, in order.</summary>
+public enum SwitchPhase
+{
+    StartIdle,
+    Probe,
+    WarmUp,
+    Flip,
+    Observe,
+    Drain,
+    StopOld,
+}
+
+/// <summary>How a switch ended.</summary>
+public enum SwitchOutcome
+{
+    Completed,
+
+    /// <summary>Traffic never moved.</summary>
+    Aborted,
+
+    /// <summary>Traffic moved and was moved back.</summary>
+    RolledBack,
+
+    /// <summary>Traffic moved; something after that ended badly.</summary>
+    CompletedWithWarnings,
+}
+
+/// <summary>One run of the phases, as the admin API, the history and the command line show it. Immutable: each change is a new one.</summary>
+public sealed record Switch
+{
+    public required string Id { get; init; }
+
+    public required SlotName From { get; init; }
+
+    public required SlotName To { get; init; }
+
+    public string? Label { get; init; }
+
+    /// <summary>Null while it runs.</summary>
+    public SwitchOutcome? Outcome { get; init; }
+
+    /// <summary>The phase that runs, or the last one that did.</summary>
+    public SwitchPhase Phase { get; init; }
+
+    /// <summary>Why it ended as it did: what happened, where traffic is now, what to do. Null while it runs and when all went well.</summary>
+    public string? Reason { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public TimeSpan Duration { get; init; }
+
+    public IReadOnlyList<PhaseRun> Phases { get; init; } = [];
+
+    public ProbeSummary? LastProbe { get; init; }
+
+    /// <summary>The last lines of the unit that is to blame; empty when all went well.</summary>
+    public IReadOnlyList<string> UnitLog { get; init; } = [];
+}
+
+/// <summary>One phase of a switch.</summary>
+public sealed record PhaseRun
+{
+    public required SwitchPhase Phase { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public TimeSpan Duration { get; init; }
+
+    public string? Detail { get; init; }
+}
+
+/// <summary>What the last probe of a switch saw.</summary>
+/// <param name="Status">Null: no answer.</param>
+/// <param name="Latency">Until the answer, or the error.</param>
+/// <param name="Body">The start of the body, at most 512 characters.</param>
+/// <param name="Error">Null: the answer was good.</param>
+public sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error);

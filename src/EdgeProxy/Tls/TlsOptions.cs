@@ -1,0 +1,78 @@
+namespace EdgeProxy.Tls;
+
+/// <summary>Certificates and what follows from them.</summary>
+public sealed class TlsOptions
+{
+    public AcmeOptions Acme { get; set; } = new();
+
+    /// <summary>Own certificate files; null or empty: none.</summary>
+    public CertificateFileOptions[]? Certificates { get; set; }
+
+    /// <summary>Answer plain requests with 308 to https for hosts whose certificate is loaded. Default true.</summary>
+    public bool RedirectHttp { get; set; } = true;
+
+    /// <summary>The value of <c>Strict-Transport-Security</c>; null: none.</summary>
+    public string? Hsts { get; set; }
+
+    /// <summary>Certificates from an own local authority, for development. Default false.</summary>
+    public bool Internal { get; set; }
+}
+
+/// <summary>Certificates from an ACME authority (RFC 8555).</summary>
+public sealed class AcmeOptions
+{
+    /// <summary>A certificate for each; null or empty: ACME is off.</summary>
+    public string[]? Domains { get; set; }
+
+    public string? Email { get; set; }
+
+    /// <summary>Required to be true with <see cref="Domains"/>.</summary>
+    public bool AcceptTermsOfService { get; set; }
+
+    /// <summary>Null: Let's Encrypt.</summary>
+    public string? DirectoryUrl { get; set; }
+
+    /// <summary>Use the staging directory. Default false.</summary>
+    public bool Staging { get; set; }
+
+    /// <summary>A PEM file of roots to trust for the directory itself; null: the system's.</summary>
+    public string? TrustedRoots { get; set; }
+
+    /// <summary>Null: TLS-ALPN-01, then HTTP-01.</summary>
+    public AcmeChallenge[]? Challenges { get; set; }
+
+    public ExternalAccountOptions? ExternalAccount { get; set; }
+
+    public AcmeKeyType KeyType { get; set; } = AcmeKeyType.P256;
+}
+
+public enum AcmeChallenge
+{
+    TlsAlpn01,
+    Http01,
+}
+
+public enum AcmeKeyType
+{
+    P256,
+    P384,
+    Rsa2048,
+}
+
+/// <summary>External account binding (RFC 8555 section 7.3.4).</summary>
+public sealed class ExternalAccountOptions
+{
+    public string? KeyId { get; set; }
+
+    public string? HmacKey { get; set; }
+}
+
+/// <summary>A certificate with its key, as PEM files. Names come from the certificate.</summary>
+public sealed class CertificateFileOptions
+{
+    /// <summary>The full chain. Required.</summary>
+    public string? Certificate { get; set; }
+
+    /// <summary>The private key. Required.</summary>
+    public string? Key { get; set; }
+}
