@@ -17,4 +17,10 @@ public sealed class AdminOptions
 
     /// <summary>Reads need the token too. Default false.</summary>
     public bool TokenForReads { get; set; }
+
+    /// <summary><see cref="SocketMode"/>; null: it is not a mode.</summary>
+    internal UnixFileMode? ParsedSocketMode =>
+        SocketMode.TrimStart('0').Length <= 3 && SocketMode.All(digit => digit is >= '0' and <= '7') && SocketMode.Length >= 3
+            ? (UnixFileMode)SocketMode.Aggregate(0, (mode, digit) => (mode << 3) + (digit - '0'))
+            : null;
 }

@@ -23,10 +23,10 @@ public sealed class UpstreamOptions
 
     /// <summary>
     /// The idle time after which the app server closes a connection (gunicorn's <c>--keep-alive</c>); null: unknown. Where it is at least twice
-    /// <see cref="IdleConnectionTimeout"/>, requests with a body reuse connections too.
+    /// <see cref="IdleConnectionTimeout"/>, requests with a body reuse connections too. 1 s to 24 h.
     /// </summary>
     public TimeSpan? ServerKeepAlive { get; set; }
 
-    /// <summary>The largest request body in bytes; null: no limit, as in Caddy.</summary>
+    /// <summary>The largest request body in bytes, 0 or more; null: no limit, as in Caddy.</summary>
     public long? MaxRequestBodySize { get; set; }
 }

@@ -8,8 +8,10 @@ public sealed class SlotsOptions
     public SlotOptions? Green { get; set; }
 
     /// <summary>The options of one slot; only valid settings reach a caller, so it is there.</summary>
-    public SlotOptions this[SlotName slot] =>
-        (slot == SlotName.Blue ? Blue : Green) ?? throw new InvalidOperationException($"EdgeProxy:Slots:{slot} is not set");
+    public SlotOptions this[SlotName slot] => Find(slot) ?? throw new InvalidOperationException($"EdgeProxy:Slots:{slot} is not set");
+
+    /// <summary>The options of one slot while the settings are checked; null: not set.</summary>
+    internal SlotOptions? Find(SlotName slot) => slot == SlotName.Blue ? Blue : Green;
 }
 
 /// <summary>Where one slot listens and what runs it.</summary>

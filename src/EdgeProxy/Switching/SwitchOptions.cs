@@ -24,7 +24,7 @@ public sealed class SwitchOptions
     /// <summary>Path prefixes whose requests are streams whatever their content type; null or empty: none.</summary>
     public string[]? StreamPaths { get; set; }
 
-    /// <summary>How long the old slot is kept running after its drain, for an instant rollback. Default 0 (stop at once); up to 7 days.</summary>
+    /// <summary>How long the old slot is kept running after its drain, for an instant rollback. Default 0 (stop at once); 0 to 7 days.</summary>
     public TimeSpan KeepWarm { get; set; }
 
     /// <summary>Switch by itself when the active unit fails for good and the other slot can serve. Default off.</summary>

@@ -1,0 +1,8 @@
+namespace EdgeProxy.Configuration;
+
+/// <summary>What <see cref="SettingsLoader"/> found.</summary>
+/// <param name="File">The file that was read, or should have been.</param>
+/// <param name="Configuration">File and environment, for the standard sections. Empty when the file could not be read.</param>
+/// <param name="Options">The valid options; null when <paramref name="Problems"/> has an error.</param>
+/// <param name="Problems">Everything that is wrong, errors first.</param>
+public sealed record LoadedSettings(string File, IConfigurationRoot Configuration, EdgeProxyOptions? Options, IReadOnlyList<SettingsProblem> Problems);

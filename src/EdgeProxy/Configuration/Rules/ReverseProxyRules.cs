@@ -1,0 +1,60 @@
+namespace EdgeProxy.Configuration.Rules;
+
+/// <summary>YARP's <c>ReverseProxy</c>: extra routes and clusters. YARP reports a wrong route as it starts and a wrong address never.</summary>
+internal static class ReverseProxyRules
+{
+    /// <summary>The id of our own cluster and of our own route.</summary>
+    private const string App = "app";
+
+    public static void Check(IConfigurationSection section, ProblemList problems)
+    {
+        var clusters = section.GetSection("Clusters").GetChildren().ToList();
+        foreach (var cluster in clusters)
+        {
+            CheckCluster(cluster, problems);
+        }
+
+        foreach (var route in section.GetSection("Routes").GetChildren())
+        {
+            CheckRoute(route, [.. clusters.Select(cluster => cluster.Key), App], problems);
+        }
+    }
+
+    private static void CheckCluster(IConfigurationSection cluster, ProblemList problems)
+    {
+        RefuseOurs(cluster, "cluster", problems);
+        foreach (var destination in cluster.GetSection("Destinations").GetChildren())
+        {
+            var address = destination.GetSection("Address");
+            if (!Uri.TryCreate(address.Value, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
+            {
+                problems.Error(address.Path, address.Value is null ? "is missing: http://HOST:PORT/" : "must be an absolute URL: http://HOST:PORT/ or https://HOST:PORT/");
+            }
+        }
+    }
+
+    private static void CheckRoute(IConfigurationSection route, string[] clusters, ProblemList problems)
+    {
+        RefuseOurs(route, "route", problems);
+        var cluster = route.GetSection("ClusterId");
+        if (!clusters.Contains(cluster.Value, StringComparer.OrdinalIgnoreCase))
+        {
+            problems.Error(cluster.Path, $"must be one of the clusters: {string.Join(", ", clusters)}");
+        }
+
+        var match = route.GetSection("Match");
+        if (string.IsNullOrEmpty(match["Path"]) && !match.GetSection("Hosts").GetChildren().Any())
+        {
+            problems.Error(match.Path, "must have a Path or Hosts");
+        }
+    }
+
+    /// <summary>YARP compares ids without letter case, and ends the process at a duplicate.</summary>
+    private static void RefuseOurs(IConfigurationSection entry, string what, ProblemList problems)
+    {
+        if (entry.Key.Equals(App, StringComparison.OrdinalIgnoreCase))
+        {
+            problems.Error(entry.Path, $"is the id of EdgeProxy's own {what}; choose another");
+        }
+    }
+}
