@@ -30,9 +30,11 @@ internal static partial class SlotRules
             CheckPair(slots.In(nameof(options.Slots.Green)), blue, green, options.Units);
         }
 
+        var process = root.In(nameof(options.Units)).In(nameof(options.Units.Process));
+        process.Range(nameof(options.Units.Process.StopTimeout), options.Units.Process.StopTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         if (options.Units.Manager == UnitManagerKind.Process)
         {
-            CheckProcess(root.In(nameof(options.Units)).In(nameof(options.Units.Process)), options);
+            CheckCommand(process, options);
         }
     }
 
@@ -64,10 +66,9 @@ internal static partial class SlotRules
         }
     }
 
-    private static void CheckProcess(SettingsScope at, EdgeProxyOptions options)
+    private static void CheckCommand(SettingsScope at, EdgeProxyOptions options)
     {
         var process = options.Units.Process;
-        at.Range(nameof(process.StopTimeout), process.StopTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         if (!at.Required(nameof(process.Command), process.Command, "the command that runs a slot, such as \"gunicorn --bind {address} app.wsgi\""))
         {
             return;

@@ -45,7 +45,7 @@ internal static class UpstreamRules
         }
         else if (!IPAddress.TryParse(value, out _))
         {
-            root.Error(key, "must be an IP address or a network whose host bits are zero, such as 10.0.0.0/8");
+            root.Error(key, "must be an IP address or a network such as 10.0.0.0/8");
         }
     }
 }

@@ -1,0 +1,180 @@
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.Tests.Configuration;
+
+/// <summary>One wrong setting each, beside settings that are right: exactly that one is reported.</summary>
+public sealed class SettingsRulesTests
+{
+    [Theory]
+    // Unknown keys, at every depth.
+    [InlineData("EdgeProxy:Swtich:Observe", "\"00:00:10\"", "EdgeProxy:Swtich", "did you mean EdgeProxy:Switch?")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "/srv", "Rooot": "/srv" }]""", "EdgeProxy:StaticFiles:0:Rooot", "did you mean EdgeProxy:StaticFiles:0:Root?")]
+    [InlineData("EdgeProxy:Health:Zzzzzzzz", "1", "EdgeProxy:Health:Zzzzzzzz", "known here: Path, Host, ")]
+    [InlineData("EdgePoxy:Health", "{}", "EdgePoxy", "did you mean EdgeProxy?")]
+    [InlineData("Kestrel:Limits:MaxRequestHeadersCount", "90", "Kestrel:Limits:MaxRequestHeadersCount", "did you mean Kestrel:Limits:MaxRequestHeaderCount?")]
+    [InlineData("Kestrel:Limits:Http2:MaxStreamPerConnection", "90", "Kestrel:Limits:Http2:MaxStreamPerConnection", "did you mean Kestrel:Limits:Http2:MaxStreamsPerConnection?")]
+    // Values of the wrong kind.
+    [InlineData("EdgeProxy:Health:Attempts", "\"x\"", "EdgeProxy:Health:Attempts", "must be a whole number")]
+    [InlineData("EdgeProxy:Health:Attempts", "null", "EdgeProxy:Health:Attempts", "must be a whole number")]
+    [InlineData("EdgeProxy:Health:Attempts", "99999999999", "EdgeProxy:Health:Attempts", "must be a whole number")]
+    [InlineData("EdgeProxy:Health:Path", "null", "EdgeProxy:Health:Path", "must be a text")]
+    [InlineData("EdgeProxy:Health:Path", """{ "a": 1 }""", "EdgeProxy:Health:Path", "must be a text, not an object or a list")]
+    [InlineData("EdgeProxy:Health", "\"x\"", "EdgeProxy:Health", "must be an object: {...}")]
+    [InlineData("EdgeProxy:Health", "null", "EdgeProxy:Health", "must be an object, not null")]
+    [InlineData("EdgeProxy:Switch:WarmUp", "\"/\"", "EdgeProxy:Switch:WarmUp", "must be a list: [...]")]
+    [InlineData("EdgeProxy:Switch:WarmUp", """{ "first": "/" }""", "EdgeProxy:Switch:WarmUp", "must be a list: [...]")]
+    [InlineData("EdgeProxy:Switch:WarmUp", "[null]", "EdgeProxy:Switch:WarmUp:0", "must be a text")]
+    [InlineData("EdgeProxy:Units:Process:Environment", "\"A=B\"", "EdgeProxy:Units:Process:Environment", "must be an object: {...}")]
+    [InlineData("EdgeProxy:Switch:Rescue", "\"yes\"", "EdgeProxy:Switch:Rescue", "must be true or false")]
+    [InlineData("EdgeProxy:Switch:MaxErrorRatio", "\"NaN\"", "EdgeProxy:Switch:MaxErrorRatio", "must be a number")]
+    [InlineData("EdgeProxy:InitialSlot", "\"red\"", "EdgeProxy:InitialSlot", "must be Blue, Green")]
+    [InlineData("EdgeProxy:InitialSlot", "1", "EdgeProxy:InitialSlot", "must be Blue, Green")]
+    [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "\"75\"", "EdgeProxy:Upstream:ServerKeepAlive", "must be a duration")]
+    [InlineData("Kestrel:Limits:KeepAliveTimeout", "130", "Kestrel:Limits:KeepAliveTimeout", "must be a duration")]
+    // Slots and units.
+    [InlineData("EdgeProxy:Slots:Green", "null", "EdgeProxy:Slots:Green", "is missing")]
+    [InlineData("EdgeProxy:Slots:Green:Address", "\"127.0.0.1:8100\"", "EdgeProxy:Slots:Green:Address", "must be http://HOST:PORT")]
+    [InlineData("EdgeProxy:Slots:Green:Address", "null", "EdgeProxy:Slots:Green:Address", "is missing")]
+    [InlineData("EdgeProxy:Slots:Green:Address", "\"http://localhost:8000\"", "EdgeProxy:Slots:Green:Address", "is the address of blue too")]
+    [InlineData("EdgeProxy:Slots:Green:Unit", "\"blue.service\"", "EdgeProxy:Slots:Green:Unit", "is the unit of blue too")]
+    [InlineData("EdgeProxy:Slots:Green:Unit", "\"green\"", "EdgeProxy:Slots:Green:Unit", "must be the full name of a systemd service")]
+    [InlineData("EdgeProxy:Slots:Green:Unit", "\"\"", "EdgeProxy:Slots:Green:Unit", "is missing")]
+    [InlineData("EdgeProxy:Units:Manager", "\"Process\"", "EdgeProxy:Units:Process:Command", "is missing")]
+    [InlineData("EdgeProxy:Units", """{ "Manager": "Process", "Process": { "Command": "gunicorn app.wsgi" } }""", "EdgeProxy:Units:Process:Command", "must contain {address}")]
+    // Health and switch.
+    [InlineData("EdgeProxy:Health:Path", "\"healthz\"", "EdgeProxy:Health:Path", "must be a path that starts with /")]
+    [InlineData("EdgeProxy:Health:Path", "\"/a/../b\"", "EdgeProxy:Health:Path", "must be a path that starts with /")]
+    [InlineData("EdgeProxy:Health:Path", "\"/a b\"", "EdgeProxy:Health:Path", "must be a path that starts with /")]
+    [InlineData("EdgeProxy:Health:Host", "\"https://shop.example.com\"", "EdgeProxy:Health:Host", "must be a host name")]
+    [InlineData("EdgeProxy:Health:Host", "\"\"", "EdgeProxy:Health:Host", "must be a host name")]
+    [InlineData("EdgeProxy:Health:ExpectedStatus", "\"2xx\"", "EdgeProxy:Health:ExpectedStatus", "must be status codes")]
+    [InlineData("EdgeProxy:Switch:WarmUp", """["/", "items"]""", "EdgeProxy:Switch:WarmUp:1", "must be a path that starts with /")]
+    [InlineData("EdgeProxy:Switch:StreamPaths", """["/a", "/a"]""", "EdgeProxy:Switch:StreamPaths:1", "twice")]
+    // Upstream and trusted proxies.
+    [InlineData("EdgeProxy:Upstream:MaxRequestBodySize", "-1", "EdgeProxy:Upstream:MaxRequestBodySize", "0 or more")]
+    [InlineData("EdgeProxy:TrustedProxies", """["10.0.0.0/33"]""", "EdgeProxy:TrustedProxies:0", "must be an IP address or a network")]
+    [InlineData("EdgeProxy:TrustedProxies", """["cdn.example.com"]""", "EdgeProxy:TrustedProxies:0", "must be an IP address or a network")]
+    // Static files and compression.
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Root": "/srv" }]""", "EdgeProxy:StaticFiles:0:Path", "is missing")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static" }]""", "EdgeProxy:StaticFiles:0:Root", "is missing")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "static", "Root": "/srv" }]""", "EdgeProxy:StaticFiles:0:Path", "must be a path that starts with /")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "srv" }]""", "EdgeProxy:StaticFiles:0:Root", "must be an absolute path")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/srv", "Fallbacks": ["old"] }]""", "EdgeProxy:StaticFiles:0:Fallbacks:0", "must be an absolute path")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/a" }, { "Path": "/s/", "Root": "/b" }]""", "EdgeProxy:StaticFiles:1:Path", "is there twice")]
+    [InlineData("EdgeProxy:Compression:Encodings", """["zstd", "deflate"]""", "EdgeProxy:Compression:Encodings:1", "must be one of zstd, br, gzip")]
+    [InlineData("EdgeProxy:Compression:MimeTypes", """["text"]""", "EdgeProxy:Compression:MimeTypes:0", "must be a content type")]
+    [InlineData("EdgeProxy:Compression:ExcludePaths", """["login"]""", "EdgeProxy:Compression:ExcludePaths:0", "must be a path")]
+    [InlineData("EdgeProxy:Compression:CacheSize", "\"64 megabytes\"", "EdgeProxy:Compression:CacheSize", "must be a whole number with B, KB, MB or GB")]
+    // TLS.
+    [InlineData("EdgeProxy:Tls:Acme:Domains", """["example.com"]""", "EdgeProxy:Tls:Acme:AcceptTermsOfService", "must be true")]
+    [InlineData("EdgeProxy:Tls:Acme", """{ "Domains": ["*.example.com"], "AcceptTermsOfService": true }""", "EdgeProxy:Tls:Acme:Domains:0", "must be a full domain name")]
+    [InlineData("EdgeProxy:Tls:Acme:DirectoryUrl", "\"http://ca.example.com/dir\"", "EdgeProxy:Tls:Acme:DirectoryUrl", "must be the https URL")]
+    [InlineData("EdgeProxy:Tls:Acme", """{ "DirectoryUrl": "https://ca.example.com/dir", "Staging": true }""", "EdgeProxy:Tls:Acme:Staging", "set one of the two")]
+    [InlineData("EdgeProxy:Tls:Acme:Email", "\"ops\"", "EdgeProxy:Tls:Acme:Email", "must be an e-mail address")]
+    [InlineData("EdgeProxy:Tls:Acme:Challenges", """["Http01", "Http01"]""", "EdgeProxy:Tls:Acme:Challenges:1", "twice")]
+    [InlineData("EdgeProxy:Tls:Acme:ExternalAccount", """{ "KeyId": "k" }""", "EdgeProxy:Tls:Acme:ExternalAccount:HmacKey", "is missing")]
+    [InlineData("EdgeProxy:Tls:Certificates", """[{ "Certificate": "fullchain.pem" }]""", "EdgeProxy:Tls:Certificates:0:Key", "is missing")]
+    [InlineData("EdgeProxy:Tls:Hsts", "\"yes\"", "EdgeProxy:Tls:Hsts", "must be a Strict-Transport-Security value")]
+    // Admin and state.
+    [InlineData("EdgeProxy:Admin:Socket", "\"admin.sock\"", "EdgeProxy:Admin:Socket", "must be an absolute path")]
+    [InlineData("EdgeProxy:Admin:SocketMode", "\"0689\"", "EdgeProxy:Admin:SocketMode", "must be three octal digits")]
+    [InlineData("EdgeProxy:Admin:SocketMode", "\"rw\"", "EdgeProxy:Admin:SocketMode", "must be three octal digits")]
+    [InlineData("EdgeProxy:Admin:Url", "\"https://127.0.0.1:9900\"", "EdgeProxy:Admin:Url", "must be http://ADDRESS:PORT")]
+    [InlineData("EdgeProxy:Admin:Url", "\"http://admin.example.com:9900\"", "EdgeProxy:Admin:Url", "must be http://ADDRESS:PORT")]
+    [InlineData("EdgeProxy:Admin:Url", "\"http://0.0.0.0:9900\"", "EdgeProxy:Admin:Url", "is open to other machines")]
+    [InlineData("EdgeProxy:Admin:Url", "\"http://127.0.0.1:8100\"", "EdgeProxy:Admin:Url", "is where the green slot listens")]
+    [InlineData("EdgeProxy:Admin:TokenFile", "\"\"", "EdgeProxy:Admin:TokenFile", "is missing")]
+    [InlineData("EdgeProxy:State:Directory", "\"\"", "EdgeProxy:State:Directory", "is missing")]
+    [InlineData("EdgeProxy:AccessLog:Path", "\"\"", "EdgeProxy:AccessLog:Path", "must be a file")]
+    // Standard sections.
+    [InlineData("AllowedHosts", "\"https://example.com\"", "AllowedHosts", "must be a host name without scheme and port")]
+    [InlineData("AllowedHosts", "\"example.com:80\"", "AllowedHosts", "must be a host name without scheme and port")]
+    [InlineData("AllowedHosts", "[\"example.com\"]", "AllowedHosts", "must be one text with semicolons")]
+    [InlineData("Kestrel:Endpoints:Http", "{}", "Kestrel:Endpoints:Http:Url", "is missing")]
+    [InlineData("Kestrel:Endpoints:Http:Url", "\"*:80\"", "Kestrel:Endpoints:Http:Url", "must be an address to listen on")]
+    [InlineData("ReverseProxy:Clusters:App:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:App", "is the id of EdgeProxy's own cluster")]
+    [InlineData("ReverseProxy:Routes:app", """{ "ClusterId": "app", "Match": { "Path": "/" } }""", "ReverseProxy:Routes:app", "is the id of EdgeProxy's own route")]
+    [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "docs", "Match": { "Path": "/docs" } }""", "ReverseProxy:Routes:docs:ClusterId", "must be one of the clusters: app")]
+    [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "app" }""", "ReverseProxy:Routes:docs:Match", "must have a Path or Hosts")]
+    [InlineData("ReverseProxy:Clusters:docs:Destinations:a:Address", "\"notaurl\"", "ReverseProxy:Clusters:docs:Destinations:a:Address", "must be an absolute URL")]
+    [InlineData("ReverseProxy:Clusters:docs:Destinations:a", "{}", "ReverseProxy:Clusters:docs:Destinations:a:Address", "is missing")]
+    public void A_wrong_setting_is_the_one_error(string key, string json, string reportedKey, string message)
+    {
+        using var file = SettingsFile.With(key, json);
+        var settings = file.Load();
+
+        Assert.Null(settings.Options);
+        var problem = Assert.Single(settings.Problems, problem => problem.Severity == SettingsSeverity.Error);
+        Assert.Equal(reportedKey, problem.Key);
+        Assert.Contains(message, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("EdgeProxy:Health:Timeout", "\"00:05:00\"", "is longer than a candidate may take altogether")]
+    [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "\"00:00:30\"", "is less than twice IdleConnectionTimeout")]
+    [InlineData("EdgeProxy:Admin:SocketMode", "\"0666\"", "lets every user of this machine switch")]
+    [InlineData("Serilog", "{ \"a\": 1 }", "is not read")]
+    [InlineData("EdgeProxy:Switch:Observe", "\"00:00:10\"", "has no effect")]
+    [InlineData("EdgeProxy:Switch:MaxErrorRatio", "0.1", "has no effect")]
+    [InlineData("EdgeProxy:Switch:MinObservedRequests", "5", "has no effect")]
+    [InlineData("EdgeProxy:Switch:StreamDrainTimeout", "\"00:00:10\"", "has no effect")]
+    [InlineData("EdgeProxy:Switch:Rescue", "true", "has no effect")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "/srv" }]""", "has no effect")]
+    [InlineData("EdgeProxy:Compression", """{ "MinimumSize": 100 }""", "has no effect")]
+    [InlineData("EdgeProxy:Tls", """{ "Internal": true }""", "has no effect")]
+    [InlineData("EdgeProxy:AccessLog:Format", "\"Caddy\"", "has no effect")]
+    public void A_doubtful_setting_only_warns(string key, string json, string message)
+    {
+        using var file = SettingsFile.With(key, json);
+        var settings = file.Load();
+
+        Assert.NotNull(settings.Options);
+        var problem = Assert.Single(settings.Problems);
+        Assert.Equal((SettingsSeverity.Warning, key), (problem.Severity, problem.Key));
+        Assert.Contains(message, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("EdgeProxy:StaticFiles", "[]")]
+    [InlineData("EdgeProxy:Tls:Hsts", "null")]
+    [InlineData("EdgeProxy:Tls:Acme:ExternalAccount", "null")]
+    [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "null")]
+    [InlineData("EdgeProxy:Upstream:StreamActivityTimeout", "\"02:00:00\"")]
+    [InlineData("EdgeProxy:Health:Host", "\"shop.example.com:8443\"")]
+    [InlineData("EdgeProxy:TrustedProxies", """["10.0.0.0/8", "192.168.1.7", "fd00::/8", "::1"]""")]
+    [InlineData("EdgeProxy:Admin", """{ "Url": "http://0.0.0.0:9900", "TokenForReads": true }""")]
+    [InlineData("EdgeProxy:Admin:Url", "\"http://[::1]:9900\"")]
+    [InlineData("EdgeProxy:Admin:SocketMode", "\"660\"")]
+    [InlineData("AllowedHosts", "\"example.com; *.example.com;[::1]\"")]
+    [InlineData("Kestrel:Limits", """{ "MaxRequestHeaderCount": 80, "KeepAliveTimeout": "00:02:00", "MinRequestBodyDataRate": { "BytesPerSecond": 100, "GracePeriod": "00:01:00" }, "MaxConcurrentConnections": null }""")]
+    [InlineData("Kestrel:Endpoints", """{ "A": { "Url": "http://[::]:80" }, "B": { "Url": "http://unix:/run/x.sock" } }""")]
+    [InlineData("ReverseProxy", """{ "Routes": { "docs": { "ClusterId": "docs", "Match": { "Path": "/docs/{**rest}" } } }, "Clusters": { "docs": { "Destinations": { "a": { "Address": "https://docs.example.com/" } } } } }""")]
+    public void A_right_setting_is_silent(string key, string json)
+    {
+        using var file = SettingsFile.With(key, json);
+        Assert.Empty(file.Load().Problems);
+    }
+
+    [Fact]
+    public void Without_any_settings_both_slots_are_asked_for()
+    {
+        using var file = SettingsFile.Of("{}");
+        Assert.Equal(["EdgeProxy:Slots:Blue", "EdgeProxy:Slots:Green"], file.Load().Problems.Select(problem => problem.Key));
+    }
+
+    [Fact]
+    public void A_command_with_a_port_does_not_fit_a_unix_socket()
+    {
+        using var file = SettingsFile.With(
+            ("EdgeProxy:Slots:Green:Address", "\"unix:/run/green.sock\""),
+            ("EdgeProxy:Units", """{ "Manager": "Process", "Process": { "Command": "gunicorn --bind :{port}" } }"""));
+        Assert.Contains("write {address}", Assert.Single(file.Load().Problems).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_socket_and_url_nobody_can_switch()
+    {
+        using var file = SettingsFile.With("EdgeProxy:Admin", """{ "Socket": null, "Url": null }""");
+        Assert.Contains("nobody can switch", Assert.Single(file.Load().Problems).Message, StringComparison.Ordinal);
+    }
+}
