@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
+using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Json;
 
@@ -11,4 +12,5 @@ namespace EdgeProxy.Json;
     UseStringEnumConverter = true,
     Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(Switch))]
+[JsonSerializable(typeof(ProcessRecords))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

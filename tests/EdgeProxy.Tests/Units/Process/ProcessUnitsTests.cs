@@ -1,0 +1,234 @@
+using System.Globalization;
+using EdgeProxy.Slots;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Units;
+using EdgeProxy.Units.Process;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EdgeProxy.Tests.Units.Process;
+
+/// <summary>With real children; nothing in them listens, so that slots need no ports.</summary>
+public sealed class ProcessUnitsTests : IDisposable
+{
+    private const string Forever = "exec sleep 600";
+
+    private readonly TemporaryDirectory _directory = new();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_started_child_runs_as_the_leader_of_its_own_group_and_is_stopped_by_SIGTERM()
+    {
+        await using var units = Create(Forever);
+        Assert.Equal(UnitState.Inactive, (await Status(units)).State);
+
+        Assert.Equal(UnitJobResult.Done, await units.StartAsync(SlotName.Blue, Cancellation));
+        var running = await Status(units);
+        Assert.Equal((UnitState.Active, "running"), (running.State, running.SubState));
+        Assert.True(running.Memory > 0);
+        Assert.NotNull(running.InvocationId);
+        await Eventually.TrueAsync(() => CommandOf(running.MainPid).StartsWith("sleep", StringComparison.Ordinal), "the child has become the command");
+        var group = ProcessGroup.Of(running.MainPid)!.Value;
+        Assert.Contains(running.MainPid, group.Members());
+        Assert.DoesNotContain(Environment.ProcessId, group.Members());
+
+        Assert.Equal(UnitJobResult.Done, await units.StartAsync(SlotName.Blue, Cancellation));
+        Assert.Equal(running.MainPid, (await Status(units)).MainPid);
+
+        Assert.Equal(UnitJobResult.Done, await units.StopAsync(SlotName.Blue, Cancellation));
+        var stopped = await Status(units);
+        Assert.Equal((UnitState.Inactive, "success", 0), (stopped.State, stopped.Result, stopped.MainPid));
+        Assert.Empty(group.Members());
+    }
+
+    [Fact]
+    public async Task A_restart_is_a_new_process_and_a_new_invocation()
+    {
+        await using var units = Create(Forever);
+        await units.StartAsync(SlotName.Green, Cancellation);
+        var before = await units.GetStatusAsync(SlotName.Green, Cancellation);
+
+        Assert.Equal(UnitJobResult.Done, await units.RestartAsync(SlotName.Green, Cancellation));
+
+        var after = await units.GetStatusAsync(SlotName.Green, Cancellation);
+        Assert.Equal(UnitState.Active, after.State);
+        Assert.NotEqual(before.MainPid, after.MainPid);
+        Assert.NotEqual(before.InvocationId, after.InvocationId);
+        Assert.Equal(0, after.Restarts);
+    }
+
+    [Fact]
+    public async Task A_child_that_crashes_is_in_auto_restart_with_its_restarts_counted_and_its_words_kept()
+    {
+        await using var units = Create("echo out; echo err >&2; exit 3");
+        await units.StartAsync(SlotName.Blue, Cancellation);
+
+        UnitStatus status = null!;
+        await Eventually.TrueAsync(async () => (status = await Status(units)) is { State: UnitState.AutoRestart, Restarts: >= 2 }, "auto-restart");
+
+        Assert.Equal(("auto-restart", "exit-code", 3, 0), (status.SubState, status.Result, status.ExitStatus, status.MainPid));
+        var log = await units.ReadLogAsync(SlotName.Blue, 100, Cancellation);
+        Assert.Contains("out", log);
+        Assert.Contains("err", log);
+
+        Assert.Equal(UnitJobResult.Done, await units.StopAsync(SlotName.Blue, Cancellation));
+        Assert.Equal(UnitState.Inactive, (await Status(units)).State);
+    }
+
+    [Fact]
+    public async Task A_start_does_not_wait_for_the_restart_delay()
+    {
+        await using var units = Create($"[ -e {_directory["repaired"]} ] && {Forever}; exit 1");
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(async () => (await Status(units)) is { State: UnitState.AutoRestart, Restarts: >= 3 }, "a delay of most of a second");
+
+        await File.WriteAllTextAsync(_directory["repaired"], "", Cancellation);
+        Assert.Equal(UnitJobResult.Done, await units.StartAsync(SlotName.Blue, Cancellation));
+
+        Assert.Equal(UnitState.Active, (await Status(units)).State);
+    }
+
+    [Fact]
+    public async Task A_child_that_ends_well_is_not_restarted()
+    {
+        await using var units = Create("echo done");
+        await units.StartAsync(SlotName.Blue, Cancellation);
+
+        await Eventually.TrueAsync(async () => (await Status(units)).State == UnitState.Inactive, "inactive");
+
+        Assert.Equal((0, 0), ((await Status(units)).Restarts, (await Status(units)).ExitStatus));
+        Assert.Equal(["done"], await units.ReadLogAsync(SlotName.Blue, 100, Cancellation));
+    }
+
+    [Fact]
+    public async Task A_program_that_does_not_exist_fails_with_the_reason_in_the_log()
+    {
+        await using var units = Create(command: "/no/such/program --port {port}");
+        await units.StartAsync(SlotName.Blue, Cancellation);
+
+        await Eventually.TrueAsync(async () => (await Status(units)) is { State: UnitState.AutoRestart, ExitStatus: 203 }, "exit status 203");
+
+        Assert.Contains(await units.ReadLogAsync(SlotName.Blue, 10, Cancellation), line => line.Contains("cannot run /no/such/program: No such file", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_ignores_SIGTERM_is_killed_with_its_whole_group()
+    {
+        await using var units = Create("trap '' TERM; sh -c 'while :; do sleep 1; done' & echo ready; wait; sleep 600", stopTimeout: TimeSpan.FromSeconds(1));
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(async () => (await units.ReadLogAsync(SlotName.Blue, 10, Cancellation)).Contains("ready"), "the trap is set");
+        var group = ProcessGroup.Of((await Status(units)).MainPid)!.Value;
+        Assert.True(group.Members().Count >= 2);
+
+        Assert.Equal(UnitJobResult.Done, await units.StopAsync(SlotName.Blue, Cancellation));
+
+        Assert.Equal((UnitState.Failed, "timeout", 9), ((await Status(units)).State, (await Status(units)).Result, (await Status(units)).ExitStatus));
+        Assert.Empty(group.Members());
+    }
+
+    [Fact]
+    public async Task Workers_of_a_leader_that_crashed_are_ended_before_the_restart()
+    {
+        await using var units = Create("sleep 600 & echo worker $!; exit 1");
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(async () => (await Status(units)).Restarts >= 1, "a restart");
+
+        var first = (await units.ReadLogAsync(SlotName.Blue, 100, Cancellation)).First(line => line.StartsWith("worker ", StringComparison.Ordinal));
+
+        Assert.DoesNotContain("sleep", CommandOf(int.Parse(first.Split(' ')[1], CultureInfo.InvariantCulture)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_caller_that_stops_waiting_does_not_stop_the_job()
+    {
+        await using var units = Create("trap 'sleep 0.3; exit 0' TERM; echo ready; while :; do sleep 0.05; done");
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(async () => (await units.ReadLogAsync(SlotName.Blue, 10, Cancellation)).Contains("ready"), "the trap is set");
+
+        using var impatient = new CancellationTokenSource();
+        var stop = units.StopAsync(SlotName.Blue, impatient.Token);
+        await impatient.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stop);
+        await Eventually.TrueAsync(async () => (await Status(units)).State == UnitState.Inactive, "stopped");
+    }
+
+    [Fact]
+    public async Task Settings_reach_the_child_and_what_is_systemds_does_not()
+    {
+        await using var units = Create(
+            "pwd; echo $GREETING {slot} {port}; env | grep -E '^(LISTEN_|NOTIFY_|WATCHDOG_)'; grep SigIgn /proc/$$/status; exec sleep 600",
+            environment: new() { ["GREETING"] = "good day", ["PATH"] = Environment.GetEnvironmentVariable("PATH")! });
+        await units.StartAsync(SlotName.Green, Cancellation);
+
+        await Eventually.TrueAsync(async () => (await units.ReadLogAsync(SlotName.Green, 10, Cancellation)).Count == 3, "three lines");
+
+        Assert.Equal(
+            [_directory.Path, "good day green 2", "SigIgn:\t0000000000000000"],
+            await units.ReadLogAsync(SlotName.Green, 10, Cancellation));
+    }
+
+    [Fact]
+    public async Task The_log_file_of_the_slot_is_quoted_after_the_output()
+    {
+        await File.WriteAllLinesAsync(_directory["app.log"], ["one", "two", "three"], Cancellation);
+        var slots = Slots;
+        slots.Blue!.Log = _directory["app.log"];
+        slots.Green!.Log = _directory["missing.log"];
+        await using var units = Create("echo out; exec sleep 600", slots: slots);
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(async () => (await units.ReadLogAsync(SlotName.Blue, 2, Cancellation))[0] == "out", "the output");
+
+        Assert.Equal(["out", $"{_directory["app.log"]}:", "two", "three"], await units.ReadLogAsync(SlotName.Blue, 2, Cancellation));
+        Assert.StartsWith($"{_directory["missing.log"]}: ", Assert.Single(await units.ReadLogAsync(SlotName.Green, 2, Cancellation)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Disposing_stops_both_slots()
+    {
+        var units = Create(Forever);
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await units.StartAsync(SlotName.Green, Cancellation);
+        var groups = new[] { SlotName.Blue, SlotName.Green }.Select(async slot => ProcessGroup.Of((await units.GetStatusAsync(slot, Cancellation)).MainPid)!.Value);
+        var both = await Task.WhenAll(groups);
+
+        await units.DisposeAsync();
+
+        Assert.All(both, group => Assert.Empty(group.Members()));
+    }
+
+    private static SlotsOptions Slots => new() { Blue = new() { Address = "http://127.0.0.1:1" }, Green = new() { Address = "http://127.0.0.1:2" } };
+
+    private static Task<UnitStatus> Status(ProcessUnits units) => units.GetStatusAsync(SlotName.Blue, Cancellation);
+
+    private static string CommandOf(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline");
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private ProcessUnits Create(
+        string? script = null, string? command = null, TimeSpan? stopTimeout = null, Dictionary<string, string>? environment = null, SlotsOptions? slots = null) => new(
+        slots ?? Slots,
+        new UnitsOptions
+        {
+            Process = new()
+            {
+                Command = command ?? $"sh -c \"{script!.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"",
+                WorkingDirectory = _directory.Path,
+                Environment = environment,
+                StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(20),
+            },
+        },
+        _directory.Path,
+        TimeProvider.System,
+        NullLogger<ProcessUnits>.Instance);
+}
