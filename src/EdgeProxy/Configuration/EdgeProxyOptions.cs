@@ -1,6 +1,7 @@
 using EdgeProxy.Admin;
 using EdgeProxy.Compression;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;

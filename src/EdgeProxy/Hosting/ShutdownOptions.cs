@@ -1,4 +1,4 @@
-namespace EdgeProxy.Diagnostics;
+namespace EdgeProxy.Hosting;
 
 /// <summary>How the proxy itself stops.</summary>
 public sealed class ShutdownOptions

@@ -1,0 +1,40 @@
+using EdgeProxy.Proxying;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace EdgeProxy.Hosting;
+
+/// <summary>The life of the process: its public sockets, systemd's notifications, and an end that loses nothing.</summary>
+internal static class HostingFeature
+{
+    public static void AddHosting(this WebApplicationBuilder builder, UpstreamOptions upstream, ShutdownOptions shutdown)
+    {
+        var services = builder.Services;
+        services.AddSystemd();
+        services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
+        services.AddHostedService<SystemdWatchdog>();
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout);
+
+        builder.WebHost.UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
+        builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, upstream));
+        services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
+        services.AddSingleton<FirstRequests>();
+        services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
+            ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
+            provider.GetRequiredService<FirstRequests>(),
+            provider.GetRequiredService<TimeProvider>()));
+
+        services.AddHostFiltering(_ => { });
+        services.Configure<HostFilteringOptions>(filter =>
+            filter.AllowedHosts = builder.Configuration["AllowedHosts"]?.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } hosts
+                ? hosts
+                : ["*"]);
+    }
+
+    public static void UseFirstRequests(this IApplicationBuilder app) => app.Use((HttpContext context, RequestDelegate next) =>
+    {
+        FirstRequests.Arrived(context);
+        return next(context);
+    });
+}

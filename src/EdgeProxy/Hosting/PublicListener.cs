@@ -1,0 +1,62 @@
+using System.Globalization;
+using EdgeProxy.Proxying;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace EdgeProxy.Hosting;
+
+/// <summary>Where the public side listens and what it accepts: sockets handed over by systemd, else the standard <c>Kestrel</c> section.</summary>
+internal static class PublicListener
+{
+    /// <summary>sd_listen_fds(3): the first descriptor that systemd passes.</summary>
+    private const int FirstDescriptor = 3;
+
+    /// <summary>Configures Kestrel.</summary>
+    /// <param name="configuration">The whole settings: <c>Kestrel</c> in them.</param>
+    public static void Configure(KestrelServerOptions kestrel, IConfiguration configuration, UpstreamOptions upstream)
+    {
+        kestrel.AddServerHeader = false;
+        SetLimits(kestrel.Limits, upstream);
+        configuration.GetSection("Kestrel:Limits").Bind(kestrel.Limits);
+
+        var sockets = HandedOver();
+        if (sockets.Count == 0)
+        {
+            if (!configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
+            {
+                kestrel.ListenAnyIP(80);
+            }
+
+            return;
+        }
+
+        kestrel.Configure(); // takes the place of the loader of Kestrel:Endpoints: its ports are systemd's to bind
+        foreach (var (descriptor, _) in sockets.Where(socket => socket.Name == "http"))
+        {
+            kestrel.ListenHandle((ulong)descriptor);
+        }
+    }
+
+    /// <summary>The sockets that systemd has handed to this very process, with the names of their units (<c>FileDescriptorName=</c>).</summary>
+    public static IReadOnlyList<(int Descriptor, string Name)> HandedOver()
+    {
+        if (Environment.GetEnvironmentVariable("LISTEN_PID") != Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+            || !int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+        {
+            return [];
+        }
+
+        var names = (Environment.GetEnvironmentVariable("LISTEN_FDNAMES") ?? "").Split(':');
+        return [.. Enumerable.Range(0, count).Select(i => (FirstDescriptor + i, i < names.Length ? names[i] : ""))];
+    }
+
+    /// <summary>Within gunicorn's limits, so that it never rejects what was accepted here; otherwise as tolerant as Caddy.</summary>
+    private static void SetLimits(KestrelServerLimits limits, UpstreamOptions upstream)
+    {
+        limits.MaxRequestBodySize = upstream.MaxRequestBodySize;
+        limits.MaxRequestLineSize = 4094;  // gunicorn --limit-request-line
+        limits.MaxRequestHeaderCount = 90; // gunicorn --limit-request-fields is 100, and the proxy adds up to four
+        // 240 bytes/s is Kestrel's own floor; its 5 s of grace cuts phones on bad networks.
+        limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(60));
+        limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(60));
+    }
+}

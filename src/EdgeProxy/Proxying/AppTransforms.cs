@@ -1,0 +1,74 @@
+using System.Net;
+using EdgeProxy.Slots;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace EdgeProxy.Proxying;
+
+/// <summary>What the app sees of a request, and what the proxy learns from its answer. For the app's own route; other routes have YARP's transforms.</summary>
+internal static class AppTransforms
+{
+    private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public static void Add(TransformBuilderContext builder, TrustedProxies trustedProxies)
+    {
+        if (!AppCluster.Owns(builder.Route.ClusterId))
+        {
+            return;
+        }
+
+        builder.UseDefaultForwarders = false;
+        builder.AddOriginalHost();
+        builder.AddRequestTransform(context =>
+        {
+            KeepTarget(context);
+            SetForwarded(context, trustedProxies);
+            return ValueTask.CompletedTask;
+        });
+        builder.AddResponseTransform(static context =>
+        {
+            if (LeaseClassifier.IsStream(context.ProxyResponse?.Content.Headers.ContentType?.MediaType)
+                && context.HttpContext.Features.Get<ForwardedRequest>()?.Lease is { Class: LeaseClass.Http } lease)
+            {
+                lease.Reclassify(LeaseClass.Stream);
+            }
+
+            return ValueTask.CompletedTask;
+        });
+    }
+
+    /// <summary>Path and query as the client wrote them: YARP would decode and encode them anew (<c>%2F</c> becomes <c>%252F</c>).</summary>
+    private static void KeepTarget(RequestTransformContext context)
+    {
+        var raw = context.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        // Never null here: RequestHygiene refused other forms.
+        context.ProxyRequest.RequestUri = new Uri(context.DestinationPrefix.TrimEnd('/') + RequestTarget.PathAndQuery(raw), _asWritten);
+    }
+
+    /// <summary><c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> from the connection; for a trusted peer, appended to or taken from what it says.</summary>
+    private static void SetForwarded(RequestTransformContext context, TrustedProxies trustedProxies)
+    {
+        var request = context.HttpContext.Request;
+        var peer = context.HttpContext.Connection.RemoteIpAddress;
+        var client = peer is { IsIPv4MappedToIPv6: true } ? peer.MapToIPv4().ToString() : (peer ?? IPAddress.Loopback).ToString();
+        var proto = request.Scheme;
+        var host = request.Host.Value;
+        if (trustedProxies.Contains(peer))
+        {
+            client = request.Headers["X-Forwarded-For"] is { Count: > 0 } chain ? $"{chain}, {client}" : client;
+            proto = request.Headers["X-Forwarded-Proto"].ToString() is "http" or "https" ? request.Headers["X-Forwarded-Proto"].ToString() : proto;
+            host = request.Headers["X-Forwarded-Host"] is { Count: 1 } said && said[0]!.Length > 0 ? said[0] : host;
+        }
+
+        Set("X-Forwarded-For", client);
+        Set("X-Forwarded-Proto", proto);
+        Set("X-Forwarded-Host", host);
+
+        void Set(string name, string? value)
+        {
+            RequestTransform.RemoveHeader(context, name);
+            RequestTransform.AddHeader(context, name, value);
+        }
+    }
+}

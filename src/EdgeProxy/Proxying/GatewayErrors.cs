@@ -1,0 +1,119 @@
+using System.Buffers;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using EdgeProxy.Slots;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace EdgeProxy.Proxying;
+
+/// <summary>Answers that come from the proxy and not from the app: small, JSON (RFC 9457) or HTML by <c>Accept</c>, never cached.</summary>
+internal static class GatewayErrors
+{
+    /// <summary>The status of a request whose client left, for the log; nobody receives it. nginx's number.</summary>
+    private const int ClientClosedRequest = 499;
+    private static readonly TimeSpan _retrySoon = TimeSpan.FromSeconds(2);
+
+    public static void ClientLeft(HttpContext context)
+    {
+        if (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            context.Response.StatusCode = ClientClosedRequest;
+        }
+    }
+
+    /// <summary>The active slot refuses connections, and waiting did not help.</summary>
+    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, string? reason, UpstreamOptions options)
+    {
+        var detail = end switch
+        {
+            HoldEnd.Full => $"The app ({slot.ToKey()}) does not accept connections, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests).",
+            HoldEnd.Hopeless => $"The app ({slot.ToKey()}) does not accept connections: {reason}",
+            _ => $"The app ({slot.ToKey()}) did not accept connections for {Seconds(options.HoldTimeout)} s (Upstream:HoldTimeout).",
+        };
+        return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, detail, _retrySoon);
+    }
+
+    /// <summary>The forwarder failed. What has started can only be cut; YARP has done that.</summary>
+    public static Task FailedAsync(HttpContext context, Lease lease, IForwarderErrorFeature failure, UpstreamOptions options)
+    {
+        var response = context.Response;
+        if (response.HasStarted)
+        {
+            return Task.CompletedTask;
+        }
+
+        var slot = lease.Slot.Name.ToKey();
+        var timeout = lease.Class == LeaseClass.Http ? options.ActivityTimeout : options.StreamActivityTimeout;
+        var key = lease.Class == LeaseClass.Http ? "Upstream:ActivityTimeout" : "Upstream:StreamActivityTimeout";
+        // YARP's own status is right where it blames the client's body: 400, 408, 413.
+        var blamesClient = response.StatusCode is >= 400 and < 500 && failure.Error == ForwarderError.RequestBodyClient;
+        var (status, detail) = failure.Error switch
+        {
+            _ when lease.Ended.IsCancellationRequested =>
+                (StatusCodes.Status503ServiceUnavailable, $"The app was replaced and the request did not end in time (Switch:DrainTimeout of {slot})."),
+            _ when blamesClient => (response.StatusCode, "The request body could not be read."),
+            ForwarderError.RequestTimedOut or ForwarderError.UpgradeActivityTimeout =>
+                (StatusCodes.Status504GatewayTimeout, $"The app ({slot}) did nothing for {Seconds(timeout)} s ({key})."),
+            _ when failure.Exception is HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded } =>
+                (StatusCodes.Status502BadGateway, $"The app ({slot}) sent an answer that is not valid HTTP."),
+            _ => (StatusCodes.Status502BadGateway, $"The app ({slot}) ended the connection before it answered."),
+        };
+        return WriteAsync(context, status, detail, status == StatusCodes.Status503ServiceUnavailable ? _retrySoon : null);
+    }
+
+    /// <summary>Writes an error answer in place of whatever was set so far.</summary>
+    /// <param name="retryAfter">For <c>Retry-After</c>; null: none.</param>
+    public static async Task WriteAsync(HttpContext context, int status, string detail, TimeSpan? retryAfter = null)
+    {
+        var response = context.Response;
+        response.Clear();
+        response.StatusCode = status;
+        response.Headers.CacheControl = "no-store";
+        response.Headers["X-Request-ID"] = context.TraceIdentifier;
+        if (retryAfter is { } wait)
+        {
+            response.Headers.RetryAfter = ((int)wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        var title = status == ClientClosedRequest ? "Client Closed Request" : Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status);
+        var isPage = context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+        var body = isPage ? Page(status, title, detail, context.TraceIdentifier) : Problem(status, title, detail, context.TraceIdentifier);
+        response.ContentType = isPage ? "text/html; charset=utf-8" : "application/problem+json";
+        response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Problem(int status, string title, string detail, string requestId)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        json.WriteString("type", "about:blank");
+        json.WriteString("title", title);
+        json.WriteNumber("status", status);
+        json.WriteString("detail", detail);
+        json.WriteString("requestId", requestId);
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenMemory;
+    }
+
+    private static ReadOnlyMemory<byte> Page(int status, string title, string detail, string requestId) => Encoding.UTF8.GetBytes($"""
+        <!doctype html>
+        <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <title>{status} {title}</title>
+        <body style="font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:15vh auto;padding:0 1rem">
+        <h1>{title}</h1>
+        <p>{WebUtility.HtmlEncode(detail)}</p>
+        <p><small>{status} · {WebUtility.HtmlEncode(requestId)}</small></p>
+        </body></html>
+        """);
+
+    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,170 @@
+using System.Net.Sockets;
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.Proxying;
+
+/// <summary>How a wait at the gate ended.</summary>
+internal enum HoldEnd
+{
+    /// <summary>The slot accepts connections again, or another one is active: try again.</summary>
+    TryAgain,
+
+    /// <summary><c>HoldTimeout</c> passed.</summary>
+    TimedOut,
+
+    /// <summary>As many requests wait as may (<c>MaxHeldRequests</c>).</summary>
+    Full,
+
+    /// <summary>The control plane says that waiting is in vain.</summary>
+    Hopeless,
+}
+
+/// <summary>Where requests wait while the active slot refuses connections. One prober an outage, not one a request.</summary>
+/// <remarks>
+/// The prober is started by the first request of an outage and ends with it: when the slot accepts a connection, when another slot becomes
+/// active, when the advisor gives up, when nobody waits any more, or with the process. It never throws: what goes wrong in it ends the
+/// outage, and the requests try again by themselves.
+/// </remarks>
+internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor, UpstreamOptions options, TimeProvider time, ILogger<OutageGate> logger)
+{
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(25);
+
+    private readonly Lock _lock = new();
+    private Outage? _outage; // guarded by _lock
+    private int _held;
+
+    /// <summary>Requests that wait now.</summary>
+    public int Held => Volatile.Read(ref _held);
+
+    /// <summary>Waits until <paramref name="slot"/> is worth another try.</summary>
+    /// <returns>How it ended, and for <see cref="HoldEnd.Hopeless"/> why.</returns>
+    /// <exception cref="OperationCanceledException">The client left.</exception>
+    public async ValueTask<(HoldEnd End, string? Reason)> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft)
+    {
+        if (patience <= TimeSpan.Zero)
+        {
+            return (HoldEnd.TimedOut, null);
+        }
+
+        try
+        {
+            if (Interlocked.Increment(ref _held) > options.MaxHeldRequests)
+            {
+                return (HoldEnd.Full, null);
+            }
+
+            var hopeless = await Join(slot).Over.WaitAsync(patience, time, clientLeft);
+            return hopeless is null ? (HoldEnd.TryAgain, null) : (HoldEnd.Hopeless, hopeless);
+        }
+        catch (TimeoutException)
+        {
+            return (HoldEnd.TimedOut, null);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _held);
+        }
+    }
+
+    private Outage Join(Slot slot)
+    {
+        lock (_lock)
+        {
+            if (_outage is not { } outage || outage.Slot != slot)
+            {
+                _outage = outage = new Outage(slot);
+                _ = EndAsync(outage);
+            }
+
+            return outage;
+        }
+    }
+
+    /// <summary>Runs an outage to its end and frees whoever waits for it.</summary>
+    private async Task EndAsync(Outage outage)
+    {
+        await Task.Yield(); // not under the lock of Join
+        var started = time.GetTimestamp();
+        Log.OutageBegan(logger, outage.Slot.Name);
+        string? hopeless = null;
+        try
+        {
+            hopeless = await WatchAsync(outage.Slot);
+        }
+        catch (Exception error)
+        {
+            Log.OutageWatchFailed(logger, outage.Slot.Name, error);
+        }
+
+        lock (_lock)
+        {
+            if (_outage == outage)
+            {
+                _outage = null;
+            }
+        }
+
+        Log.OutageEnded(logger, outage.Slot.Name, time.GetElapsedTime(started).TotalMilliseconds, Held, hopeless ?? "requests try again");
+        outage.Finish(hopeless);
+    }
+
+    private async Task<string?> WatchAsync(Slot slot)
+    {
+        using var ended = new CancellationTokenSource();
+        var hopeless = advisor.WhenHopelessAsync(slot, ended.Token);
+        var back = WhenBackAsync(slot, ended.Token);
+        try
+        {
+            return await Task.WhenAny(hopeless, back) == hopeless ? await hopeless : null;
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            // Both end by this cancellation; neither may outlive the outage, nor leave an exception unseen.
+            await Task.WhenAll(hopeless, back).ContinueWith(
+                static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private async Task WhenBackAsync(Slot slot, CancellationToken ended)
+    {
+        while (slots.Active == slot && Held > 0)
+        {
+            try
+            {
+                using var socket = await slot.Address.ConnectAsync(options.ConnectTimeout, time, ended);
+                return;
+            }
+            catch (SocketException)
+            {
+                await Task.WhenAny(Task.Delay(ProbeInterval, time, ended), slots.Flipped);
+                ended.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
+    /// <summary>One stretch of time in which a slot refuses connections.</summary>
+    private sealed class Outage(Slot slot)
+    {
+        private readonly TaskCompletionSource<string?> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Slot Slot => slot;
+
+        /// <summary>Completes with null to try again, or with the reason why that is in vain.</summary>
+        public Task<string?> Over => _over.Task;
+
+        public void Finish(string? hopeless) => _over.SetResult(hopeless);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(200, LogLevel.Warning, "The active slot {Slot} refuses connections: its requests are held")]
+        public static partial void OutageBegan(ILogger logger, SlotName slot);
+
+        [LoggerMessage(201, LogLevel.Warning, "The outage of {Slot} ended after {Milliseconds:F0} ms with {Held} requests held: {End}")]
+        public static partial void OutageEnded(ILogger logger, SlotName slot, double milliseconds, int held, string end);
+
+        [LoggerMessage(202, LogLevel.Error, "Watching the outage of {Slot} failed; its requests try again by themselves")]
+        public static partial void OutageWatchFailed(ILogger logger, SlotName slot, Exception error);
+    }
+}

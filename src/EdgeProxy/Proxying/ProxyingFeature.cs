@@ -1,0 +1,38 @@
+using EdgeProxy.Slots;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace EdgeProxy.Proxying;
+
+/// <summary>The data plane: YARP with the app's cluster, the selection of the slot, and the standard <c>ReverseProxy</c> section beside them.</summary>
+internal static class ProxyingFeature
+{
+    public static IServiceCollection AddProxying(this IServiceCollection services, IConfiguration configuration, UpstreamOptions upstream, TrustedProxies trustedProxies)
+    {
+        services.AddSingleton(upstream);
+        services.AddSingleton(trustedProxies);
+        services.AddSingleton<SlotConnections>();
+        services.AddSingleton<OutageGate>();
+        services.AddSingleton<SlotSelection>();
+        services.AddReverseProxy()
+            .LoadFromMemory(AppCluster.Routes, AppCluster.Clusters(upstream))
+            .LoadFromConfig(configuration.GetSection("ReverseProxy"))
+            .AddTransforms(builder => AppTransforms.Add(builder, trustedProxies));
+        services.AddSingleton<IForwarderHttpClientFactory, SlotHttpClientFactory>(); // after AddReverseProxy: the last one wins
+        return services;
+    }
+
+    /// <summary>First in the pipeline: nothing behind it sees a request that app and proxy could understand differently.</summary>
+    public static void UseRequestHygiene(this IApplicationBuilder app) => app.UseMiddleware<RequestHygiene>();
+
+    public static void MapProxying(this IEndpointRouteBuilder endpoints) => endpoints.MapReverseProxy(pipeline =>
+    {
+        // Resolved at the first request: the clusters are loaded while endpoints are mapped.
+        SlotSelection? selection = null;
+        pipeline.Use((HttpContext context, RequestDelegate next) =>
+            (selection ??= context.RequestServices.GetRequiredService<SlotSelection>()).InvokeAsync(context, next));
+        // For the clusters of the settings; the app's has one destination left here.
+        pipeline.UseSessionAffinity();
+        pipeline.UseLoadBalancing();
+        pipeline.UsePassiveHealthChecks();
+    });
+}

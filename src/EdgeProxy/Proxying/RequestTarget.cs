@@ -1,0 +1,80 @@
+namespace EdgeProxy.Proxying;
+
+/// <summary>Rules for the request target as it stood on the wire (RFC 9112 section 3.2).</summary>
+internal static class RequestTarget
+{
+    /// <summary>The path and query of an origin-form or absolute-form target, byte for byte; null for any other form.</summary>
+    public static string? PathAndQuery(string raw)
+    {
+        if (raw.StartsWith('/'))
+        {
+            return raw;
+        }
+
+        var authority = raw.IndexOf("://", StringComparison.Ordinal);
+        if (authority < 0)
+        {
+            return null;
+        }
+
+        var path = raw.AsSpan(authority + 3).IndexOfAny('/', '?');
+        return path < 0 ? "/"
+            : raw[authority + 3 + path] == '/' ? raw[(authority + 3 + path)..]
+            : "/" + raw[(authority + 3 + path)..];
+    }
+
+    /// <summary>Whether a segment of the path is <c>.</c> or <c>..</c>, also percent-encoded, also between encoded or turned slashes.</summary>
+    /// <remarks>
+    /// The target goes to the app unchanged, while routes and static files are matched on the resolved path: the two must not
+    /// disagree about which resource is meant, so such a target is refused.
+    /// </remarks>
+    public static bool HasDotSegment(ReadOnlySpan<char> target)
+    {
+        var query = target.IndexOf('?');
+        var path = query < 0 ? target : target[..query];
+        if (!path.Contains('.') && !path.Contains("%2e", StringComparison.OrdinalIgnoreCase))
+        {
+            return false;
+        }
+
+        var dots = 0; // in the segment so far; -1: it holds something else
+        for (var i = 0; i < path.Length; i++)
+        {
+            var character = Decode(path, ref i);
+            if (character is '/' or '\\')
+            {
+                if (dots is 1 or 2)
+                {
+                    return true;
+                }
+
+                dots = 0;
+            }
+            else
+            {
+                dots = character == '.' && dots >= 0 ? dots + 1 : -1;
+            }
+        }
+
+        return dots is 1 or 2;
+
+        // Only what matters here; the index is left on the last character read.
+        static char Decode(ReadOnlySpan<char> path, ref int i)
+        {
+            if (path[i] != '%' || i + 2 >= path.Length)
+            {
+                return path[i];
+            }
+
+            var decoded = (path[i + 1], (char)(path[i + 2] | 0x20)) switch
+            {
+                ('2', 'e') => '.',
+                ('2', 'f') => '/',
+                ('5', 'c') => '\\',
+                _ => '%',
+            };
+            i += decoded == '%' ? 0 : 2;
+            return decoded;
+        }
+    }
+}

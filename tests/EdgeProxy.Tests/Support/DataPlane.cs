@@ -1,0 +1,89 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.Diagnostics;
+using EdgeProxy.Proxying;
+using EdgeProxy.Slots;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeProxy.Tests.Support;
+
+/// <summary>The public side of the proxy in front of two addresses, without the control plane.</summary>
+internal sealed class DataPlane : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private DataPlane(WebApplication app, FakeAdvisor advisor)
+    {
+        _app = app;
+        Advisor = advisor;
+        Slots = app.Services.GetRequiredService<SlotPair>();
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First().Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
+        Client = NewClient();
+    }
+
+    public SlotPair Slots { get; }
+
+    public FakeAdvisor Advisor { get; }
+
+    public Uri Address { get; }
+
+    /// <summary>One client with keep-alive connections, as a browser has.</summary>
+    public HttpClient Client { get; }
+
+    public SlotConnections Connections => _app.Services.GetRequiredService<SlotConnections>();
+
+    public OutageGate Gate => _app.Services.GetRequiredService<OutageGate>();
+
+    public static async Task<DataPlane> StartAsync(string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings)
+    {
+        var options = new EdgeProxyOptions
+        {
+            Slots = new SlotsOptions { Blue = new() { Address = blue }, Green = new() { Address = green } },
+            AccessLog = new AccessLogOptions { Format = AccessLogFormat.None },
+        };
+        configure?.Invoke(options);
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("Kestrel:Endpoints:Http:Url", "http://127.0.0.1:0")])
+            .AddInMemoryCollection(settings.Select(setting => new KeyValuePair<string, string?>(setting.Key, setting.Value)))
+            .Build();
+        var advisor = new FakeAdvisor();
+        var app = EdgeProxyServer.BuildDataPlane(configuration, options, builder =>
+        {
+            builder.Logging.ClearProviders();
+            builder.Services.AddSingleton<IOutageAdvisor>(advisor);
+        });
+        await app.StartAsync();
+        return new DataPlane(app, advisor);
+    }
+
+    public HttpClient NewClient() => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = Address };
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        using var now = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(now.Token);
+        await _app.DisposeAsync();
+    }
+}
+
+/// <summary>Stands in for the control plane: waits for ever unless told that waiting is in vain.</summary>
+internal sealed class FakeAdvisor : IOutageAdvisor
+{
+    private readonly TaskCompletionSource<string> _hopeless = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _asked;
+
+    public int Asked => Volatile.Read(ref _asked);
+
+    public void GiveUp(string reason) => _hopeless.TrySetResult(reason);
+
+    public Task<string> WhenHopelessAsync(Slot slot, CancellationToken outageEnded)
+    {
+        Interlocked.Increment(ref _asked);
+        return _hopeless.Task.WaitAsync(outageEnded);
+    }
+}
