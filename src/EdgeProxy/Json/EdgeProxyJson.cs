@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeProxy.Slots;
+using EdgeProxy.State;
 using EdgeProxy.Switching;
 using EdgeProxy.Units.Process;
 
@@ -12,5 +13,10 @@ namespace EdgeProxy.Json;
     UseStringEnumConverter = true,
     Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(Switch))]
+[JsonSerializable(typeof(SlotHealth))]
+[JsonSerializable(typeof(ProbeEvent))]
+[JsonSerializable(typeof(SlotEvent))]
+[JsonSerializable(typeof(ActiveSlot))]
+[JsonSerializable(typeof(JournalEntry))]
 [JsonSerializable(typeof(ProcessRecords))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

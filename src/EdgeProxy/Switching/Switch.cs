@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching;
@@ -78,4 +79,8 @@ public sealed record PhaseRun
 /// <param name="Latency">Until the answer, or the error.</param>
 /// <param name="Body">The start of the body, at most 512 characters.</param>
 /// <param name="Error">Null: the answer was good.</param>
-public sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error);
+public sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error)
+{
+    [JsonIgnore]
+    public bool IsGood => Error is null;
+}

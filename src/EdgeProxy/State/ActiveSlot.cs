@@ -1,0 +1,28 @@
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.State;
+
+/// <summary>Who is active. This alone decides it, for a flip, for a flip back and at the next start.</summary>
+public sealed record ActiveSlot
+{
+    /// <summary>The format that this version writes and reads.</summary>
+    public const int CurrentVersion = 1;
+
+    public required int Version { get; init; }
+
+    public required SlotName Slot { get; init; }
+
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>The id of the switch that made it so; null: chosen at a start.</summary>
+    public string? Switch { get; init; }
+
+    /// <summary>The label that was given with that switch; null: none.</summary>
+    public string? Label { get; init; }
+
+    /// <summary>The label of the other slot, from the time when it was active; null: none.</summary>
+    public string? IdleLabel { get; init; }
+
+    /// <summary>What was deployed to the slot last, by its label; null: not known.</summary>
+    public string? LabelOf(SlotName slot) => slot == Slot ? Label : IdleLabel;
+}

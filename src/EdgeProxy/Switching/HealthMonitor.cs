@@ -1,0 +1,110 @@
+using System.Collections.Immutable;
+using EdgeProxy.Diagnostics;
+using EdgeProxy.Json;
+using EdgeProxy.Slots;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>The health view: probes the running slots every <see cref="HealthOptions.MonitorInterval"/>. It only observes, nothing is decided by it.</summary>
+public sealed partial class HealthMonitor(
+    HealthOptions options,
+    SlotPair slots,
+    IUnitManager units,
+    HealthProbe probe,
+    EventHub events,
+    TimeProvider time,
+    ILogger<HealthMonitor> logger) : BackgroundService
+{
+    /// <summary>How many probes of a slot are kept.</summary>
+    public const int Kept = 30;
+
+    private static readonly SlotHealth Unknown = new(HealthState.Unknown, []);
+
+    private ImmutableDictionary<SlotName, SlotHealth> _health = ImmutableDictionary<SlotName, SlotHealth>.Empty;
+
+    public SlotHealth this[SlotName slot] => _health.GetValueOrDefault(slot, Unknown);
+
+    /// <summary>Looks at both slots once.</summary>
+    internal Task CheckAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(SlotNameExtensions.All.Select(slot => CheckAsync(slot, cancellationToken)));
+
+    /// <summary>Adds a probe, the monitor's own or one of a switch.</summary>
+    internal void Record(SlotName slot, ProbeSummary summary, string? switchId = null)
+    {
+        var record = new ProbeEvent { Slot = slot, At = time.GetUtcNow(), Status = summary.Status, Latency = summary.Latency, Error = summary.Error };
+        Update(slot, summary.IsGood ? HealthState.Healthy : HealthState.Unhealthy, record);
+        events.Publish("probe", record, EdgeProxyJson.Default.ProbeEvent, switchId);
+    }
+
+    /// <summary>Says that the slot's unit does not run (or, with <see cref="HealthState.Unknown"/>, that nobody can tell).</summary>
+    internal void Set(SlotName slot, HealthState state) => Update(slot, state, probe: null);
+
+    /// <summary>The loop ends with the host. A round that fails is a bug and is logged: the next one comes all the same.</summary>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(options.MonitorInterval, time);
+        do
+        {
+            try
+            {
+                await CheckAsync(stoppingToken);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Log.RoundFailed(logger, e);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task CheckAsync(SlotName slot, CancellationToken cancellationToken)
+    {
+        var running = await RunsAsync(slot, cancellationToken);
+        if (running == false)
+        {
+            Set(slot, HealthState.Stopped);
+            return;
+        }
+
+        var summary = await probe.ProbeAsync(slots[slot].Address, cancellationToken);
+        if (running is null && !summary.IsGood)
+        {
+            Set(slot, HealthState.Unknown);
+            return;
+        }
+
+        Record(slot, summary);
+    }
+
+    /// <summary>Null: the manager does not answer.</summary>
+    private async Task<bool?> RunsAsync(SlotName slot, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await units.GetStatusAsync(slot, cancellationToken)).IsRunning;
+        }
+        catch (UnitException)
+        {
+            return null;
+        }
+    }
+
+    private void Update(SlotName slot, HealthState state, ProbeRecord? probe)
+    {
+        var before = this[slot].State;
+        ImmutableInterlocked.AddOrUpdate(ref _health, slot, _ => Next(Unknown), (_, health) => Next(health));
+        if (state != before)
+        {
+            events.Publish("slot", new SlotEvent(slot, slots.Active.Name == slot, state), EdgeProxyJson.Default.SlotEvent);
+        }
+
+        SlotHealth Next(SlotHealth last) => new(state, probe is null ? last.Probes : [probe, .. last.Probes.Take(Kept - 1)]);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(340, LogLevel.Error, "The health view could not be refreshed")]
+        public static partial void RoundFailed(ILogger logger, Exception exception);
+    }
+}

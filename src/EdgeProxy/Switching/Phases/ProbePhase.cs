@@ -1,0 +1,63 @@
+using EdgeProxy.Slots;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching.Phases;
+
+/// <summary>Waits until the candidate has given <see cref="HealthOptions.Successes"/> good answers in a row, all from one main process.</summary>
+internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitManager units, HealthProbe probe, HealthMonitor health, TimeProvider time)
+{
+    /// <summary>A fast boot is noticed fast: the recipe's 2 s are its bound, not its pace.</summary>
+    private static readonly TimeSpan AfterBad = TimeSpan.FromMilliseconds(100);
+
+    private static readonly TimeSpan AfterGood = TimeSpan.FromMilliseconds(50);
+
+    public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
+    {
+        var watch = run.Watch!;
+        var left = options.StartBudget - run.Elapsed;
+        using var budget = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, watch.Ended, stopping);
+        try
+        {
+            return new(await ProveAsync(run, any.Token));
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            return PhaseResult.Failed(watch.Verdict is { } verdict ? $"{verdict} before it was healthy" : WhyNotHealthy(run));
+        }
+    }
+
+    private async Task<string> ProveAsync(SwitchRun run, CancellationToken cancellationToken)
+    {
+        TimeSpan firstGood = default;
+        var goodInARow = 0;
+        var pid = -1;
+        while (true)
+        {
+            var answer = await probe.ProbeAsync(slots[run.To].Address, cancellationToken);
+            run.Probed(answer);
+            health.Record(run.To, answer, run.Id);
+            if (!answer.IsGood)
+            {
+                goodInARow = 0;
+                await Task.Delay(AfterBad, time, cancellationToken);
+                continue;
+            }
+
+            var status = await units.GetStatusAsync(run.To, cancellationToken);
+            goodInARow = status.MainPid == pid ? goodInARow + 1 : 1;
+            pid = status.MainPid;
+            firstGood = goodInARow == 1 ? run.Elapsed : firstGood;
+            if (goodInARow >= options.Successes)
+            {
+                return $"first good answer {firstGood.TotalSeconds:0.000} s after the switch began, {goodInARow} in a row from process {pid}";
+            }
+
+            await Task.Delay(AfterGood, time, cancellationToken);
+        }
+    }
+
+    private string WhyNotHealthy(SwitchRun run) =>
+        $"{run.To.ToKey()} was not healthy within {options.StartBudget.TotalSeconds:0.#} s ({StartIdlePhase.BudgetWords(options)}): "
+        + (run.Current.LastProbe is { } last ? last.Error ?? $"it answered, but never {options.Successes} times in a row" : "no probe came to an end");
+}

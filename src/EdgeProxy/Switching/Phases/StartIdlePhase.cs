@@ -1,0 +1,98 @@
+using System.Net.Sockets;
+using EdgeProxy.Slots;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching.Phases;
+
+/// <summary>Looks whether the candidate can be started at all, claims it in the journal, and starts its unit.</summary>
+/// <remarks><c>availableMemory</c>: bytes that the machine can still give out; null: not known, and not checked.</remarks>
+internal sealed class StartIdlePhase(HealthOptions options, SlotPair slots, IUnitManager units, Func<long?> availableMemory, TimeProvider time)
+{
+    private static readonly TimeSpan StrangerTimeout = TimeSpan.FromMilliseconds(500);
+
+    public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
+    {
+        var status = await units.GetStatusAsync(run.To, stopping);
+        if (await FindObstacleAsync(run, status, stopping) is { } obstacle)
+        {
+            return PhaseResult.Failed(obstacle);
+        }
+
+        run.ClaimCandidate();
+        using var budget = new CancellationTokenSource(options.StartBudget, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, stopping);
+        try
+        {
+            // A unit that runs already runs the old code.
+            var result = status.IsRunning ? await units.RestartAsync(run.To, either.Token) : await units.StartAsync(run.To, either.Token);
+            if (result != UnitJobResult.Done)
+            {
+                return PhaseResult.Failed(UnitWords.WhyNotStarted(result, await units.GetStatusAsync(run.To, stopping)));
+            }
+
+            run.Watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
+            return new($"{status.Unit} was {(status.IsRunning ? "restarted" : "started")}");
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            return PhaseResult.Failed($"the start of {status.Unit} did not end within {options.StartBudget.TotalSeconds:0.#} s ({BudgetWords(options)})");
+        }
+    }
+
+    internal static string BudgetWords(HealthOptions options) => $"Health:Attempts {options.Attempts} x Health:Interval {options.Interval.TotalSeconds:0.###} s";
+
+    private async Task<string?> FindObstacleAsync(SwitchRun run, UnitStatus status, CancellationToken stopping) =>
+        WhyNotLoaded(status)
+        ?? EndRequestsIn(run)
+        ?? (status.IsRunning ? null : await FindStrangerAsync(slots[run.To].Address, status, stopping))
+        ?? (run.Force ? null : await FindLackOfMemoryAsync(run, status, stopping));
+
+    private static string? WhyNotLoaded(UnitStatus status) => status.LoadState switch
+    {
+        UnitLoadState.Loaded => null,
+        UnitLoadState.NotFound => $"there is no unit {status.Unit}: is its file installed, and was `systemctl daemon-reload` run?",
+        UnitLoadState.Masked => $"{status.Unit} is masked; `systemctl unmask {status.Unit}` allows it again",
+        _ => $"the unit file of {status.Unit} has an error; `systemctl status {status.Unit}` names it",
+    };
+
+    /// <summary>Requests that still end in the target would be cut by its restart.</summary>
+    private string? EndRequestsIn(SwitchRun run)
+    {
+        var target = slots[run.To];
+        if (target.InFlight.Total is var left and > 0 && !run.Force)
+        {
+            return $"{left} requests of an earlier switch still end in {run.To.ToKey()}; wait for them, or end them with force";
+        }
+
+        target.EndLeases();
+        return null;
+    }
+
+    private async Task<string?> FindStrangerAsync(SlotAddress address, UnitStatus status, CancellationToken stopping)
+    {
+        try
+        {
+            using var socket = await address.ConnectAsync(StrangerTimeout, time, stopping);
+            var find = address.Port is { } port ? $"`ss -ltnp 'sport = :{port}'`" : "`ss -lxp`";
+            return $"a stranger answers at {address}: {status.Unit} does not run, yet something listens there. {find} shows what; end it";
+        }
+        catch (SocketException)
+        {
+            return null; // nobody there, as it should be
+        }
+    }
+
+    private async Task<string?> FindLackOfMemoryAsync(SwitchRun run, UnitStatus candidate, CancellationToken stopping)
+    {
+        var active = await units.GetStatusAsync(run.From, stopping);
+        if (active.Memory is not { } needed || availableMemory() is not { } available)
+        {
+            return null;
+        }
+
+        var freed = candidate.IsRunning ? candidate.Memory ?? 0 : 0; // it is restarted
+        return available + freed >= needed
+            ? null
+            : $"too little memory for a second {active.Unit}: it takes {needed >> 20} MB, {(available + freed) >> 20} MB are available. Free some, or switch with force";
+    }
+}

@@ -1,0 +1,256 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Switching.Phases;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>
+/// Brings files, units and traffic together at start. Before a listener opens it chooses the active slot; then, beside the serving, it starts
+/// that slot's unit, stops the other one and concludes a switch that the former process left behind.
+/// </summary>
+/// <remarks>Nothing that goes wrong here keeps the proxy from serving; it is logged with what to do.</remarks>
+internal sealed partial class Reconciliation(
+    EdgeProxyOptions options,
+    StateDirectory directory,
+    ActiveSlotFile active,
+    SwitchJournal journal,
+    SwitchHistory history,
+    SlotPair slots,
+    IUnitManager units,
+    HealthProbe probe,
+    StopOldPhase stopping,
+    TimeProvider time,
+    ILogger<Reconciliation> logger) : BackgroundService, IHostedLifecycleService
+{
+    /// <summary>How long the choice may take where no file tells it: the listeners are closed meanwhile.</summary>
+    private static readonly TimeSpan GuessTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>At boot the proxy may be there before the bus is.</summary>
+    private static readonly TimeSpan ManagerPatience = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan ManagerRetry = TimeSpan.FromSeconds(1);
+
+    private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when the units are as they should be, or could not be made so. Never fails.</summary>
+    public Task Finished => _finished.Task;
+
+    /// <summary>Chooses who is active: <c>active.json</c>, else what runs and answers, else <c>InitialSlot</c>.</summary>
+    public async Task ChooseActiveSlotAsync(CancellationToken cancellationToken)
+    {
+        if (directory.Problem is { } unusable)
+        {
+            Log.DirectoryUnusable(logger, unusable);
+        }
+
+        var (known, problem) = active.Read();
+        if (known is null)
+        {
+            var (slot, why) = await GuessAsync(cancellationToken);
+            Log.Guessed(logger, problem is null ? LogLevel.Information : LogLevel.Error, problem ?? "no slot was active before", slot, why);
+            known = Keep(new ActiveSlot { Version = ActiveSlot.CurrentVersion, Slot = slot, Since = time.GetUtcNow() });
+        }
+
+        slots.Activate(known.Slot);
+        Log.Active(logger, known.Slot, known.Since, known.Switch ?? "none");
+    }
+
+    /// <summary>The host calls this before any service starts, so before a listener opens.</summary>
+    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => ChooseActiveSlotAsync(cancellationToken);
+
+    Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            // While the active unit does not come up, the idle one may be the last that works: it is left alone.
+            if (await TryAsync(slots.Active.Name, StartAsync, stoppingToken))
+            {
+                await TryAsync(slots.Active.Name.Other(), StopAsync, stoppingToken);
+            }
+
+            ConcludeJournal();
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The next process does it.
+        }
+        catch (Exception e)
+        {
+            Log.Threw(logger, e);
+        }
+        finally
+        {
+            _finished.TrySetResult();
+        }
+    }
+
+    private ActiveSlot Keep(ActiveSlot chosen)
+    {
+        try
+        {
+            active.Write(chosen);
+        }
+        catch (StateException e)
+        {
+            active.Assume(chosen);
+            Log.ChoiceNotKept(logger, e.Message);
+        }
+
+        return chosen;
+    }
+
+    private async Task<(SlotName Slot, string Why)> GuessAsync(CancellationToken cancellationToken)
+    {
+        SlotName[] order = [options.InitialSlot, options.InitialSlot.Other()];
+        using var patience = new CancellationTokenSource(GuessTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            var seen = await Task.WhenAll(order.Select(slot => LookAsync(slot, either.Token)));
+            var best = seen.OrderByDescending(look => look.Answers).ThenByDescending(look => look.Runs).First(); // stable: InitialSlot wins a tie
+            return (best.Slot, best switch
+            {
+                { Answers: true } => "its unit runs and answers",
+                { Runs: true } => "its unit runs",
+                _ => "no unit runs, and it is InitialSlot",
+            });
+        }
+        catch (Exception e) when (e is UnitException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return (options.InitialSlot, $"it is InitialSlot, and the units could not be asked ({e.Message})");
+        }
+    }
+
+    private async Task<(SlotName Slot, bool Runs, bool Answers)> LookAsync(SlotName slot, CancellationToken cancellationToken)
+    {
+        var status = await units.GetStatusAsync(slot, cancellationToken);
+        return (slot, status.IsRunning, status.IsRunning && (await probe.ProbeAsync(slots[slot].Address, cancellationToken)).IsGood);
+    }
+
+    /// <summary>Does something with a unit; says what went wrong, and tries again while the manager itself is away.</summary>
+    private async Task<bool> TryAsync(SlotName slot, Func<SlotName, CancellationToken, Task<string?>> act, CancellationToken stoppingToken)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                var problem = await act(slot, stoppingToken);
+                if (problem is not null)
+                {
+                    Log.UnitNotAsItShould(logger, slot, problem);
+                }
+
+                return problem is null;
+            }
+            catch (UnitManagerUnavailableException e) when (time.GetElapsedTime(started) < ManagerPatience)
+            {
+                Log.ManagerAway(logger, e.Message);
+                await Task.Delay(ManagerRetry, time, stoppingToken);
+            }
+            catch (UnitException e)
+            {
+                Log.UnitNotAsItShould(logger, slot, e.Message);
+                return false;
+            }
+        }
+    }
+
+    private async Task<string?> StartAsync(SlotName slot, CancellationToken stoppingToken)
+    {
+        var status = await units.GetStatusAsync(slot, stoppingToken);
+        if (status.State is UnitState.Active or UnitState.Activating or UnitState.Reloading)
+        {
+            return null;
+        }
+
+        Log.Starting(logger, status.Unit, slot);
+        var result = await units.StartAsync(slot, stoppingToken);
+        return result == UnitJobResult.Done ? null : UnitWords.WhyNotStarted(result, await units.GetStatusAsync(slot, stoppingToken));
+    }
+
+    private async Task<string?> StopAsync(SlotName slot, CancellationToken stoppingToken)
+    {
+        var status = await units.GetStatusAsync(slot, stoppingToken);
+        if (!status.IsRunning)
+        {
+            return null;
+        }
+
+        Log.Stopping(logger, status.Unit, slot);
+        return await stopping.StopAsync(slot, stoppingToken);
+    }
+
+    /// <summary>Puts the end of a switch into the history that its own process did not see.</summary>
+    private void ConcludeJournal()
+    {
+        var (entry, problem) = journal.Read();
+        if (problem is not null)
+        {
+            Log.JournalUnreadable(logger, problem);
+        }
+
+        if (entry is { Switch: { } left } && history.Find(left.Id) is null)
+        {
+            var moved = active.Current?.Slot == left.To;
+            var ended = left with
+            {
+                Outcome = moved ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
+                Duration = time.GetUtcNow() - left.StartedAt,
+                Reason = $"EdgeProxy ended in {left.Phase}{(moved ? "" : ", before traffic moved")}. Traffic is on {slots.Active.Name.ToKey()}; "
+                    + $"{units.UnitOf(slots.Active.Name.Other())} was stopped at the next start. {(moved ? "Requests in flight at that moment may have been cut." : "Switch again.")}",
+            };
+            history.Add(ended);
+            Log.Concluded(logger, ended.Id, ended.Outcome.Value, ended.Reason);
+        }
+
+        if (entry is not null || problem is not null)
+        {
+            journal.Clear();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(350, LogLevel.Critical, "Nothing can be kept, and no switch can run: {Problem} EdgeProxy serves all the same")]
+        public static partial void DirectoryUnusable(ILogger logger, string problem);
+
+        [LoggerMessage(EventId = 351, Message = "The active slot had to be found out ({Problem}): it is {Slot}, as {Why}")]
+        public static partial void Guessed(ILogger logger, LogLevel level, string problem, SlotName slot, string why);
+
+        [LoggerMessage(352, LogLevel.Information, "{Slot} is active since {Since}, by switch {SwitchId}")]
+        public static partial void Active(ILogger logger, SlotName slot, DateTimeOffset since, string switchId);
+
+        [LoggerMessage(353, LogLevel.Error, "Which slot is active could not be kept: {Problem}")]
+        public static partial void ChoiceNotKept(ILogger logger, string problem);
+
+        [LoggerMessage(354, LogLevel.Information, "Starting {Unit}: {Slot} is active and its unit does not run")]
+        public static partial void Starting(ILogger logger, string unit, SlotName slot);
+
+        [LoggerMessage(355, LogLevel.Information, "Stopping {Unit}: {Slot} is idle")]
+        public static partial void Stopping(ILogger logger, string unit, SlotName slot);
+
+        [LoggerMessage(356, LogLevel.Error, "The unit of {Slot} is not as it should be: {Problem}")]
+        public static partial void UnitNotAsItShould(ILogger logger, SlotName slot, string problem);
+
+        [LoggerMessage(357, LogLevel.Warning, "The units cannot be asked yet: {Problem}")]
+        public static partial void ManagerAway(ILogger logger, string problem);
+
+        [LoggerMessage(358, LogLevel.Warning, "Switch {SwitchId} of the former process ended {Outcome}: {Reason}")]
+        public static partial void Concluded(ILogger logger, string switchId, SwitchOutcome outcome, string reason);
+
+        [LoggerMessage(359, LogLevel.Error, "A former process left a switch behind, but which is not known: {Problem}")]
+        public static partial void JournalUnreadable(ILogger logger, string problem);
+
+        [LoggerMessage(360, LogLevel.Error, "The units could not be brought in line at start")]
+        public static partial void Threw(ILogger logger, Exception exception);
+    }
+}

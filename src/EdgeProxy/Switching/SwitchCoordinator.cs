@@ -1,0 +1,226 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using EdgeProxy.Diagnostics;
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>Runs switches, one at a time. <see cref="RunAsync"/> is what a switch does.</summary>
+/// <remarks>
+/// A switch belongs to the host: it goes on when whoever asked for it has left, and stops where it is when the proxy stops. The journal
+/// then tells the next process what to clean up (<see cref="Reconciliation"/>).
+/// </remarks>
+internal sealed partial class SwitchCoordinator(
+    Reconciliation reconciliation,
+    SlotPair slots,
+    IUnitManager units,
+    SwitchPhases phases,
+    SwitchJournal journal,
+    SwitchHistory history,
+    EventHub events,
+    TimeProvider time,
+    ILogger<SwitchCoordinator> logger) : IHostedLifecycleService, IDisposable
+{
+    private const int LinesOfLog = 50;
+
+    private readonly Lock _starting = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private SwitchRun? _running; // set under _starting, reset by the run that ends
+    private Task<Switch>? _completion;
+
+    /// <summary>The switch that runs, as it is now; null: none.</summary>
+    public Switch? Running => Volatile.Read(ref _running)?.Current;
+
+    /// <summary>The switch that ended last; null: none is known.</summary>
+    public Switch? Last => history.Recent is [var last, ..] ? last : null;
+
+    /// <summary>Starts a switch, unless one runs. Waits for the end of the clean-up at start, never for a running switch.</summary>
+    /// <param name="request">What is asked.</param>
+    /// <param name="cancellationToken">Ends the wait, not the switch.</param>
+    public async ValueTask<SwitchStart> BeginAsync(SwitchRequest request, CancellationToken cancellationToken)
+    {
+        await reconciliation.Finished.WaitAsync(cancellationToken);
+        lock (_starting)
+        {
+            if (Running is { } running)
+            {
+                return new SwitchStart.Busy(running);
+            }
+
+            // Nobody but a running switch moves the active slot: it stays what it is here.
+            var from = slots.Active.Name;
+            var to = request.To ?? from.Other();
+            if (_stopping.IsCancellationRequested || to == from)
+            {
+                return new SwitchStart.Refused(to == from ? $"{to.ToKey()} is active already" : "EdgeProxy is stopping; ask its next process");
+            }
+
+            var first = new Switch { Id = NewId(), From = from, To = to, Label = request.Label, StartedAt = time.GetUtcNow() };
+            var run = new SwitchRun(first, request.Force, journal, events, time, logger);
+            _running = run;
+            _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
+            return new SwitchStart.Started(first, _completion);
+        }
+    }
+
+    /// <summary>A switch, from its first phase to its last.</summary>
+    private async Task<Switch> RunAsync(SwitchRun run, CancellationToken stopping)
+    {
+        // Until the flip traffic has not moved: whatever goes wrong, the candidate is stopped and the old slot serves on.
+        var moved = await run.PhaseAsync(SwitchPhase.StartIdle, phases.StartIdle.RunAsync, stopping)
+            && await run.PhaseAsync(SwitchPhase.Probe, phases.Probe.RunAsync, stopping)
+            && await run.PhaseAsync(SwitchPhase.WarmUp, phases.WarmUp.RunAsync, stopping)
+            && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
+        if (!moved)
+        {
+            return await AbortAsync(run, stopping);
+        }
+
+        // From here on the new slot serves, and what goes wrong is a warning.
+        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+        await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
+        return await CompleteAsync(run, stopping);
+    }
+
+    private async Task<Switch> AbortAsync(SwitchRun run, CancellationToken stopping)
+    {
+        await run.DisposeAsync();
+        var because = $"{run.Current.Phase}: {run.Problems[^1]}. Traffic stays on {run.From.ToKey()}.";
+        if (!run.CandidateIsOurs)
+        {
+            return run.End(SwitchOutcome.Aborted, $"{because} Nothing was started.", []);
+        }
+
+        var log = await ReadLogAsync(run.To, stopping); // before the stop adds its own lines
+        var problem = await TryStopCandidateAsync(run, stopping);
+        return run.End(SwitchOutcome.Aborted, $"{because} {problem ?? $"{units.UnitOf(run.To)} was stopped again."} Mend it, then switch again.", log);
+    }
+
+    private async Task<string?> TryStopCandidateAsync(SwitchRun run, CancellationToken stopping)
+    {
+        try
+        {
+            return await phases.StopOld.StopAsync(run.To, stopping);
+        }
+        catch (UnitException e)
+        {
+            return $"{units.UnitOf(run.To)} could not be stopped: {e.Message}";
+        }
+    }
+
+    private async Task<Switch> CompleteAsync(SwitchRun run, CancellationToken stopping) => run.Problems.Count == 0
+        ? run.End(SwitchOutcome.Completed, null, [])
+        : run.End(
+            SwitchOutcome.CompletedWithWarnings,
+            $"Traffic is on {run.To.ToKey()}. {string.Join(". ", run.Problems)}.",
+            await ReadLogAsync(run.From, stopping));
+
+    private async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, CancellationToken stopping)
+    {
+        try
+        {
+            return await units.ReadLogAsync(slot, LinesOfLog, stopping);
+        }
+        catch (UnitException e)
+        {
+            return [$"the log of {units.UnitOf(slot)} could not be read: {e.Message}"];
+        }
+    }
+
+    /// <summary>Runs a switch and keeps its end; never throws.</summary>
+    private async Task<Switch> OwnAsync(SwitchRun run)
+    {
+        Log.Began(logger, run.Id, run.From, run.To, run.Current.Label ?? "none");
+        run.Publish();
+        try
+        {
+            var ended = await RunAsync(run, _stopping.Token);
+            history.Add(ended);
+            ClearJournal(run);
+            Log.Ended(logger, run.Id, ended.Outcome!.Value, ended.Duration.TotalSeconds, ended.Reason ?? "all went well");
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Log.LeftBehind(logger, run.Id, run.Current.Phase);
+        }
+        catch (Exception e)
+        {
+            Log.Threw(logger, run.Id, e);
+            history.Add(run.End(
+                slots.Active.Name == run.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
+                $"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, and report this.",
+                []));
+        }
+        finally
+        {
+            await run.DisposeAsync();
+            Volatile.Write(ref _running, null);
+            run.Publish();
+        }
+
+        return run.Current;
+    }
+
+    private void ClearJournal(SwitchRun run)
+    {
+        if (!run.CandidateIsOurs)
+        {
+            return;
+        }
+
+        try
+        {
+            journal.Clear();
+        }
+        catch (StateException e)
+        {
+            Log.JournalStays(logger, run.Id, e.Message); // harmless: the history has the id, so the next start drops it
+        }
+    }
+
+    /// <summary>Sorts by time and can be typed: <c>20260131-235959-3fa2</c>.</summary>
+    private string NewId() =>
+        $"{time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
+
+    /// <summary>Before anything else stops: a caller who waits for the switch would keep the admin listener from closing.</summary>
+    async Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        if (Volatile.Read(ref _completion) is { } completion)
+        {
+            await completion.WaitAsync(cancellationToken);
+        }
+    }
+
+    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedService.StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedService.StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _stopping.Dispose();
+
+    private static partial class Log
+    {
+        [LoggerMessage(320, LogLevel.Information, "Switch {SwitchId} from {From} to {To} began, label {Label}")]
+        public static partial void Began(ILogger logger, string switchId, SlotName from, SlotName to, string label);
+
+        [LoggerMessage(321, LogLevel.Information, "Switch {SwitchId} ended {Outcome} after {Seconds:F3} s: {Reason}")]
+        public static partial void Ended(ILogger logger, string switchId, SwitchOutcome outcome, double seconds, string reason);
+
+        [LoggerMessage(322, LogLevel.Warning, "Switch {SwitchId} stops in {Phase} as EdgeProxy stops; the next process finishes or undoes it")]
+        public static partial void LeftBehind(ILogger logger, string switchId, SwitchPhase phase);
+
+        [LoggerMessage(323, LogLevel.Error, "Switch {SwitchId} threw")]
+        public static partial void Threw(ILogger logger, string switchId, Exception exception);
+
+        [LoggerMessage(324, LogLevel.Warning, "The journal of switch {SwitchId} could not be removed: {Problem}")]
+        public static partial void JournalStays(ILogger logger, string switchId, string problem);
+    }
+}

@@ -1,0 +1,12 @@
+using EdgeProxy.Switching.Phases;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>The phases of a switch, in order.</summary>
+internal sealed record SwitchPhases(
+    StartIdlePhase StartIdle,
+    ProbePhase Probe,
+    WarmUpPhase WarmUp,
+    FlipPhase Flip,
+    DrainPhase Drain,
+    StopOldPhase StopOld);

@@ -1,0 +1,31 @@
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>What is asked of a switch.</summary>
+/// <param name="To">The slot to move to; null: the idle one.</param>
+/// <param name="Label">What is deployed, for people (a commit, a branch); null: nothing is said.</param>
+/// <param name="Force">Ends what still drains in the target and skips the memory check. Nothing skips the probe.</param>
+public sealed record SwitchRequest(SlotName? To = null, string? Label = null, bool Force = false);
+
+/// <summary>What became of the request.</summary>
+public abstract record SwitchStart
+{
+    private SwitchStart()
+    {
+    }
+
+    /// <summary>It runs.</summary>
+    /// <param name="Switch">As it began.</param>
+    /// <param name="Completion">
+    /// Completes when it has ended, and never fails. Where the proxy stopped before that, the <see cref="Switch.Outcome"/> is still null: the next
+    /// process finishes or undoes it.
+    /// </param>
+    public sealed record Started(Switch Switch, Task<Switch> Completion) : SwitchStart;
+
+    /// <summary>Another one runs.</summary>
+    public sealed record Busy(Switch Running) : SwitchStart;
+
+    /// <summary>It cannot be done; nothing was touched.</summary>
+    public sealed record Refused(string Reason) : SwitchStart;
+}

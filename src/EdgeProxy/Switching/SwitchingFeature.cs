@@ -1,0 +1,58 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.Proxying;
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Switching.Phases;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>The control plane: state, probes, the switch, and the clean-up at start.</summary>
+internal static class SwitchingFeature
+{
+    /// <summary>
+    /// Needs <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, and <see cref="TimeProvider"/>.
+    /// The state directory is locked when the host starts (<see cref="StateDirectoryInUseException"/>).
+    /// </summary>
+    public static IServiceCollection AddSwitching(this IServiceCollection services, EdgeProxyOptions options)
+    {
+        services.AddSingleton(_ => StateDirectory.Open(options.State.Directory));
+        services.AddSingleton<ActiveSlotFile>();
+        services.AddSingleton<SwitchJournal>();
+        services.AddSingleton<SwitchHistory>();
+
+        services.AddSingleton(provider => new HealthProbe(
+            options.Health,
+            ProbeHost.Resolve(options.Health, options.Tls, provider.GetRequiredService<IConfiguration>()["AllowedHosts"]),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<HealthMonitor>(provider, options.Health));
+        services.AddSingleton(provider => CreatePhases(provider, options));
+        services.AddSingleton(provider => provider.GetRequiredService<SwitchPhases>().StopOld);
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options));
+        services.AddSingleton<SwitchCoordinator>();
+        services.AddSingleton<IOutageAdvisor, OutageAdvisor>();
+
+        // In this order: Reconciliation chooses the active slot before anything else starts.
+        services.AddHostedService(provider => provider.GetRequiredService<Reconciliation>());
+        services.AddHostedService(provider => provider.GetRequiredService<SwitchCoordinator>());
+        services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
+        return services;
+    }
+
+    private static SwitchPhases CreatePhases(IServiceProvider provider, EdgeProxyOptions options)
+    {
+        var slots = provider.GetRequiredService<SlotPair>();
+        var units = provider.GetRequiredService<IUnitManager>();
+        var probe = provider.GetRequiredService<HealthProbe>();
+        var monitor = provider.GetRequiredService<HealthMonitor>();
+        var events = provider.GetRequiredService<Diagnostics.EventHub>();
+        var time = provider.GetRequiredService<TimeProvider>();
+        return new(
+            new StartIdlePhase(options.Health, slots, units, AvailableMemory.Read, time),
+            new ProbePhase(options.Health, slots, units, probe, monitor, time),
+            new WarmUpPhase(options.Switch, slots, probe),
+            new FlipPhase(slots, provider.GetRequiredService<ActiveSlotFile>(), monitor, events, time),
+            new DrainPhase(options.Switch, slots, _ => { }, time),
+            new StopOldPhase(units, monitor, time));
+    }
+}
