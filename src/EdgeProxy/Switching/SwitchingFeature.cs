@@ -11,8 +11,8 @@ namespace EdgeProxy.Switching;
 internal static class SwitchingFeature
 {
     /// <summary>
-    /// Needs <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, and <see cref="TimeProvider"/>.
-    /// The state directory is locked when the host starts (<see cref="StateDirectoryInUseException"/>).
+    /// Needs <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, <see cref="TimeProvider"/> and
+    /// <see cref="SlotConnections"/>. The state directory is locked when the host starts (<see cref="StateDirectoryInUseException"/>).
     /// </summary>
     public static IServiceCollection AddSwitching(this IServiceCollection services, EdgeProxyOptions options)
     {
@@ -52,7 +52,7 @@ internal static class SwitchingFeature
             new ProbePhase(options.Health, slots, units, probe, monitor, time),
             new WarmUpPhase(options.Switch, slots, probe),
             new FlipPhase(slots, provider.GetRequiredService<ActiveSlotFile>(), monitor, events, time),
-            new DrainPhase(options.Switch, slots, _ => { }, time),
+            new DrainPhase(options.Switch, slots, provider.GetRequiredService<SlotConnections>().CloseIdle, time),
             new StopOldPhase(units, monitor, time));
     }
 }
