@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeProxy.Cli;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
@@ -19,4 +20,10 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(ActiveSlot))]
 [JsonSerializable(typeof(JournalEntry))]
 [JsonSerializable(typeof(ProcessRecords))]
+[JsonSerializable(typeof(SwitchOrder))]
+[JsonSerializable(typeof(AdminProblem))]
+[JsonSerializable(typeof(SettingsReport))]
+[JsonSerializable(typeof(VersionReport))]
+[JsonSerializable(typeof(WatchedRequest))]
+[JsonSerializable(typeof(WatchSummary))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

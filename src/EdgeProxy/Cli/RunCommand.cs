@@ -1,0 +1,34 @@
+using System.CommandLine;
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.Cli;
+
+/// <summary><c>run</c>, the default verb: serves until it is told to stop.</summary>
+internal static class RunCommand
+{
+    public static Command Create() => Serve(new Command("run", "Serve (the default)"));
+
+    /// <summary>The root without a verb does the same.</summary>
+    public static void MakeDefault(RootCommand root) => Serve(root);
+
+    private static Command Serve(Command command)
+    {
+        var config = SettingsOption.Create();
+        command.Add(config);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var settings = SettingsLoader.Load(parsed.GetValue(config));
+            var error = parsed.InvocationConfiguration.Error;
+            SettingsOption.Write(settings, error, parsed.GetValue(EdgeProxyCommand.Json));
+            if (settings.Options is null)
+            {
+                error.WriteLine($"edgeproxy: {settings.File} is not valid; nothing was started");
+                return ExitCode.Usage;
+            }
+
+            await EdgeProxyServer.Build(settings.Configuration, settings.Options).RunAsync(cancellationToken);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

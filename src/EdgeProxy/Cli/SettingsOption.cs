@@ -1,0 +1,35 @@
+using System.CommandLine;
+using System.Text.Json;
+using EdgeProxy.Configuration;
+using EdgeProxy.Json;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>The option <c>--config</c>, and how the problems of a settings file are shown.</summary>
+internal static class SettingsOption
+{
+    public static Option<string?> Create() => new("--config")
+    {
+        Description = "The settings file; without it /etc/edgeproxy/appsettings.json, else the one beside the binary",
+        HelpName = "file",
+    };
+
+    /// <summary>A line a problem, or one JSON object.</summary>
+    public static void Write(LoadedSettings settings, TextWriter writer, bool json)
+    {
+        if (json)
+        {
+            var report = new SettingsReport(settings.File, settings.Options is not null, settings.Problems);
+            writer.WriteLine(JsonSerializer.Serialize(report, EdgeProxyJson.Default.SettingsReport));
+            return;
+        }
+
+        foreach (var problem in settings.Problems)
+        {
+            writer.WriteLine(problem);
+        }
+    }
+}
+
+/// <summary>What <c>check --json</c> prints.</summary>
+internal sealed record SettingsReport(string File, bool Valid, IReadOnlyList<SettingsProblem> Problems);

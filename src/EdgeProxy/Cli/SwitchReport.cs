@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Text.Json;
+using EdgeProxy.Json;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>Tells a person how a switch goes: a line a phase as it ends, then the outcome; what went wrong goes to standard error.</summary>
+/// <param name="output">For the progress; with <paramref name="json"/> for the final switch alone.</param>
+/// <param name="error">For what went wrong.</param>
+/// <param name="json">Print the switch as JSON when it has ended, and nothing else.</param>
+/// <param name="time">The clock of the time stamps.</param>
+internal sealed class SwitchReport(TextWriter output, TextWriter error, bool json, TimeProvider time)
+{
+    private const int BodyStart = 200;
+
+    public void Begun(Switch begun)
+    {
+        if (json)
+        {
+            WriteJson(begun);
+            return;
+        }
+
+        Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()} has begun; 'edgeproxy status' shows how it goes");
+    }
+
+    public void Following(Switch begun)
+    {
+        if (!json)
+        {
+            Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()}");
+        }
+    }
+
+    /// <summary>A phase that began or ended; only the end is worth a line.</summary>
+    public void Phase(PhaseRun phase)
+    {
+        if (!json && phase.Duration > TimeSpan.Zero)
+        {
+            Line($"{phase.Phase,-9} {Seconds(phase.Duration)}{(phase.Detail is null ? "" : $"  {phase.Detail}")}");
+        }
+    }
+
+    public void Ended(Switch ended)
+    {
+        if (json)
+        {
+            WriteJson(ended);
+            return;
+        }
+
+        Line($"{ended.Outcome}: {ended.From.ToKey()} -> {ended.To.ToKey()} in {Seconds(ended.Duration)}; traffic is on {TrafficOf(ended).ToKey()}");
+        if (ended.Outcome != SwitchOutcome.Completed)
+        {
+            Explain(ended);
+        }
+    }
+
+    public void Busy(Switch running)
+    {
+        if (json)
+        {
+            WriteJson(running);
+            return;
+        }
+
+        error.WriteLine(
+            $"edgeproxy: refused: switch {running.Id} to {running.To.ToKey()} runs already (in {running.Phase}); wait for its end, 'edgeproxy status' shows it");
+    }
+
+    /// <summary>What happened and what to do are in the reason; then the evidence.</summary>
+    private void Explain(Switch ended)
+    {
+        error.WriteLine($"why: {ended.Reason ?? "no reason was given"}");
+        if (ended.LastProbe is { } probe)
+        {
+            error.WriteLine($"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}{(probe.Error is null ? "" : $", {probe.Error}")}");
+            if (probe.Error is not null && probe.Body is { Length: > 0 } body)
+            {
+                error.WriteLine($"  {string.Join("\n  ", body[..Math.Min(body.Length, BodyStart)].TrimEnd().Split('\n'))}");
+            }
+        }
+
+        if (ended.UnitLog.Count > 0)
+        {
+            error.WriteLine("unit log:");
+            foreach (var line in ended.UnitLog)
+            {
+                error.WriteLine($"  {line}");
+            }
+        }
+
+        error.WriteLine(ended.Outcome == SwitchOutcome.CompletedWithWarnings
+            ? $"next: traffic is served by {ended.To.ToKey()}; look at what the warning says about {ended.From.ToKey()}"
+            : $"next: traffic is served by {ended.From.ToKey()} as before; mend {ended.To.ToKey()}, then 'edgeproxy switch' again");
+    }
+
+    private static SlotName TrafficOf(Switch ended) =>
+        ended.Outcome is SwitchOutcome.Completed or SwitchOutcome.CompletedWithWarnings ? ended.To : ended.From;
+
+    private static string Seconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.000}s");
+
+    private void Line(string text) =>
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time.GetLocalNow():HH:mm:ss} {text}"));
+
+    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, EdgeProxyJson.Default.Switch));
+}

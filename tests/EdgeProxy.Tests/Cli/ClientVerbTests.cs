@@ -1,0 +1,161 @@
+using EdgeProxy.Switching;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.Cli;
+
+public sealed class ClientVerbTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_completed_switch_is_followed_phase_by_phase()
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.EndsWith(SwitchOutcome.Completed);
+
+        var run = await CommandLine.RunAsync("switch", "--to", "green", "--label", "a1b2c3", "--admin", admin.Url);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.True(admin.WasListenedToFirst);
+        Assert.Equal("""{"to":"green","label":"a1b2c3","force":false}""", admin.Order);
+        var lines = run.Output.TrimEnd().Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.Matches(@"^\d\d:\d\d:\d\d switch 20260131-000000-0001 from blue to green$", lines[0]);
+        Assert.Matches(@"^\d\d:\d\d:\d\d StartIdle 0\.120s  pid 42$", lines[1]);
+        Assert.EndsWith("Completed: blue -> green in 2.000s; traffic is on green", lines[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_failed_switch_says_why_where_traffic_is_and_what_to_do()
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.EndsWith(
+            SwitchOutcome.Aborted, "Probe: it answers 400.", new ProbeSummary(400, TimeSpan.FromMilliseconds(12), "<h1>Bad Request", "is example.org in ALLOWED_HOSTS?"), "DisallowedHost");
+
+        var run = await CommandLine.RunAsync("switch", "--admin", admin.Url);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.EndsWith("traffic is on blue\n", run.Output, StringComparison.Ordinal);
+        foreach (var part in (string[])["why: Probe: it answers 400.", "400 after 0.012s, is example.org in ALLOWED_HOSTS?", "<h1>Bad Request", "  DisallowedHost", "next: "])
+        {
+            Assert.Contains(part, run.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(SwitchOutcome.Completed, 0)]
+    [InlineData(SwitchOutcome.Aborted, 1)]
+    [InlineData(SwitchOutcome.RolledBack, 1)]
+    [InlineData(SwitchOutcome.CompletedWithWarnings, 5)]
+    public async Task The_exit_code_is_the_outcome_also_when_the_events_break_off(SwitchOutcome outcome, int exitCode)
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.EndsWith(outcome);
+        admin.BreakEvents = true;
+
+        var run = await CommandLine.RunAsync("switch", "--json", "--admin", admin.Url);
+
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Contains($"\"outcome\":\"{outcome}\"", Assert.Single(run.Output.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(409, """{"id":"x","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00Z","phase":"Drain"}""", 4, "switch x to green runs already (in Drain)")]
+    [InlineData(422, """{"title":"Unprocessable","detail":"green is active already"}""", 4, "green is active already")]
+    [InlineData(401, """{"title":"Unauthorized"}""", 4, "--token-file")]
+    [InlineData(403, """{"detail":"foreign Origin"}""", 4, "foreign Origin")]
+    [InlineData(500, "oops", 3, "answered 500: oops")]
+    public async Task A_refusal_is_told_in_the_words_of_the_proxy(int status, string body, int exitCode, string words)
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.Refusal = (status, body);
+
+        foreach (var verb in (string[][])[["switch"], ["switch", "--no-wait"]])
+        {
+            var run = await CommandLine.RunAsync([.. verb, "--admin", admin.Url]);
+
+            Assert.Equal(exitCode, run.ExitCode);
+            Assert.Contains(words, run.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Without_waiting_the_begun_switch_is_the_answer()
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.EndsWith(SwitchOutcome.Aborted);
+
+        var run = await CommandLine.RunAsync("switch", "--no-wait", "--admin", admin.Url);
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("has begun", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_socket_needs_no_token_and_the_url_takes_it_from_a_file()
+    {
+        await using var bySocket = await FakeAdmin.StartAsync(_directory["admin.sock"]);
+        bySocket.EndsWith(SwitchOutcome.Completed);
+        Assert.Equal(0, (await CommandLine.RunAsync("switch", "--socket", _directory["admin.sock"])).ExitCode);
+        Assert.Equal("", bySocket.Authorization ?? "");
+
+        await using var byUrl = await FakeAdmin.StartAsync();
+        byUrl.EndsWith(SwitchOutcome.Completed);
+        await File.WriteAllTextAsync(_directory["token"], "s3cret\n", TestContext.Current.CancellationToken);
+        Assert.Equal(0, (await CommandLine.RunAsync("switch", "--admin", byUrl.Url, "--token-file", _directory["token"])).ExitCode);
+        Assert.Equal("Bearer s3cret", byUrl.Authorization);
+    }
+
+    [Fact]
+    public async Task A_proxy_that_is_not_there_is_exit_code_3_with_advice()
+    {
+        var gone = await FakeAdmin.StartAsync();
+        var url = gone.Url;
+        await gone.DisposeAsync();
+
+        foreach (var where in (string[][])[["--admin", url], ["--socket", _directory["no.sock"]]])
+        {
+            foreach (var verb in (string[])["status", "switch"])
+            {
+                var run = await CommandLine.RunAsync([verb, .. where]);
+                Assert.Equal(3, run.ExitCode);
+                Assert.Contains("does the proxy run?", run.Error, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_token_file_that_is_missing_is_wrong_usage() =>
+        Assert.Equal(2, (await CommandLine.RunAsync("status", "--admin", "http://127.0.0.1:1", "--token-file", _directory["none"])).ExitCode);
+
+    [Fact]
+    public async Task The_status_is_a_table_for_people_and_the_body_itself_as_json()
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.Status = """
+            {"version":"0.1.0","pid":7,"uptime":"01:00:00.000","active":"green","slots":{
+            "blue":{"unit":"app-blue.service","unitState":"Inactive","memory":null,"health":"Stopped","inFlight":{"http":0,"stream":0,"webSocket":0},"requests":12,"errors":0},
+            "green":{"unit":"app-green.service","unitState":"Active","memory":104857600,"health":"Healthy","label":"a1b2c3","inFlight":{"http":2,"stream":0,"webSocket":1},"requests":30,"errors":1}},
+            "switch":null,"lastSwitch":{"id":"s1","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00.000Z","outcome":"Completed","duration":"00:00:02.000","reason":null}}
+            """;
+
+        var text = (await CommandLine.RunAsync("status", "--admin", admin.Url)).Output.Split('\n');
+        Assert.Equal("edgeproxy 0.1.0, pid 7, up 01:00:00.000; traffic is on green", text[0]);
+        Assert.Matches("^blue +idle +app-blue.service +Inactive +Stopped +0 +12 +0$", text[2]);
+        Assert.Matches("^green +active +app-green.service +Active +Healthy +a1b2c3 +2 http 1 webSocket +30 +1 +100.0 MB$", text[3]);
+        Assert.Equal("last switch s1, blue -> green, 2026-01-31T00:00:00.000Z: Completed after 00:00:02.000", text[4]);
+
+        Assert.Equal(admin.Status, (await CommandLine.RunAsync("status", "--json", "--admin", admin.Url)).Output.TrimEnd('\n'));
+    }
+
+    [Fact]
+    public async Task Something_that_is_no_proxy_is_exit_code_3()
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.Status = "<html>";
+
+        Assert.Equal(3, (await CommandLine.RunAsync("status", "--admin", admin.Url)).ExitCode);
+    }
+}
