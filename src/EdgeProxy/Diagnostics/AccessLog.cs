@@ -15,6 +15,7 @@ namespace EdgeProxy.Diagnostics;
 internal sealed partial class AccessLog(AccessLogOptions options, TimeProvider time, ILogger<AccessLog> logger) : BackgroundService
 {
     private const int Backlog = 16_384;
+    private static readonly TimeSpan _lastWrite = TimeSpan.FromSeconds(2);
 
     private readonly Channel<ReadOnlyMemory<byte>> _lines = Channel.CreateBounded<ReadOnlyMemory<byte>>(
         new BoundedChannelOptions(Backlog) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
@@ -48,7 +49,8 @@ internal sealed partial class AccessLog(AccessLogOptions options, TimeProvider t
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         _lines.Writer.TryComplete();
-        await (ExecuteTask ?? Task.CompletedTask).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Not bounded by the host's token: the last requests may have used it up, and theirs are the lines that remain.
+        await (ExecuteTask ?? Task.CompletedTask).WaitAsync(_lastWrite, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await base.StopAsync(cancellationToken);
     }
 

@@ -14,6 +14,9 @@ internal sealed class FirstRequests
     private int _awaited;
     private TaskCompletionSource? _none;
 
+    /// <summary>Connections whose first request is awaited now.</summary>
+    public int Awaited => Volatile.Read(ref _awaited);
+
     /// <summary>Counts a connection until its first request, or its end.</summary>
     public void Await(ConnectionContext connection)
     {

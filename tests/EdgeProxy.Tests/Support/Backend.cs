@@ -25,6 +25,7 @@ internal sealed class Backend : IAsyncDisposable
     public static async Task<Backend> StartAsync(RequestDelegate handler, int port = 0)
     {
         var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.Sources.Clear(); // the proxy's own appsettings.json may lie beside the tests
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

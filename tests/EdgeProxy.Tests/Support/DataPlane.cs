@@ -1,5 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Builder;
@@ -38,6 +39,10 @@ internal sealed class DataPlane : IAsyncDisposable
 
     public OutageGate Gate => _app.Services.GetRequiredService<OutageGate>();
 
+    public FirstRequests FirstRequests => _app.Services.GetRequiredService<FirstRequests>();
+
+    public AccessLog AccessLog => _app.Services.GetRequiredService<AccessLog>();
+
     public static async Task<DataPlane> StartAsync(string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings)
     {
         var options = new EdgeProxyOptions
@@ -61,6 +66,9 @@ internal sealed class DataPlane : IAsyncDisposable
     }
 
     public HttpClient NewClient() => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = Address };
+
+    /// <summary>Stops as on SIGTERM.</summary>
+    public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()
     {
