@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace EdgeProxy.Tests.Lab;
+
+/// <summary>What a command said, and its exit code.</summary>
+public sealed record CommandResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>The output, without the last line's end. Fails the test when the command failed.</summary>
+    public string Text
+    {
+        get
+        {
+            Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Output}{Error}");
+            return Output.TrimEnd('\n');
+        }
+    }
+}
+
+/// <summary>A real systemd with a real system bus and journal, as PID 1 of a namespace of its own; several may run at once. Made by <c>tests/lab-systemd</c>.</summary>
+/// <remarks>
+/// Inside, / is an overlay of the machine's: what is written is gone after <see cref="DisposeAsync"/>. The network is the machine's. A lab
+/// whose test process was killed is taken down by the next test process that boots one.
+/// </remarks>
+public sealed class SystemdLab : IAsyncDisposable
+{
+    /// <summary>Where the tests' build output is found inside.</summary>
+    public const string TestsInside = "/opt/edgeproxy-tests";
+
+    private const string DirectoryPrefix = "edgeproxy-lab-";
+    private const string DotnetInside = "/opt/dotnet";
+
+    private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "lab-systemd");
+    private static readonly Lazy<string?> Reason = new(FindReason);
+    private static int s_count;
+
+    private readonly string _directory;
+
+    private SystemdLab(string directory) => _directory = directory;
+
+    /// <summary>Null: a lab can run here. Otherwise why not, for <c>Assert.SkipWhen</c>.</summary>
+    public static string? SkipReason => Reason.Value;
+
+    /// <summary>The process that is PID 1 inside, as this machine numbers it.</summary>
+    public int Pid { get; private set; }
+
+    /// <summary>The root directory of the lab, as it is reached from outside.</summary>
+    public string Root => $"/proc/{Pid}/root";
+
+    /// <summary>Its system bus, as it is reached from outside (as root only; inside, the default address works).</summary>
+    public string BusAddress => $"unix:path={Root}/run/dbus/system_bus_socket";
+
+    /// <summary>Boots and waits until systemd says <c>running</c>.</summary>
+    /// <param name="shares">More paths of this machine to see inside, <c>SOURCE</c> or <c>SOURCE:TARGET</c>; /tmp is not seen otherwise.</param>
+    public static async Task<SystemdLab> BootAsync(params IEnumerable<string> shares)
+    {
+        await RemoveLeftoversAsync();
+        var number = Interlocked.Increment(ref s_count);
+        var lab = new SystemdLab(Path.Combine(Path.GetTempPath(), $"{DirectoryPrefix}{Environment.ProcessId}-{number}"));
+        try
+        {
+            string[] all = [$"{AppContext.BaseDirectory.TrimEnd('/')}:{TestsInside}", $"{DotnetRoot}:{DotnetInside}", .. shares];
+            var booted = await RunScriptAsync(["up", lab._directory, .. all.SelectMany(share => new[] { "--share", share })]);
+            var pid = booted.Text.Split(' ').Single(word => word.StartsWith("pid=", StringComparison.Ordinal));
+            lab.Pid = int.Parse(pid.AsSpan("pid=".Length), CultureInfo.InvariantCulture);
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs a command inside, as root, and waits for its end.</summary>
+    public Task<CommandResult> RunAsync(params IEnumerable<string> command) => RunScriptAsync(["exec", _directory, .. command]);
+
+    /// <summary>Runs a .NET program of the tests' build output inside.</summary>
+    public Task<CommandResult> RunDotnetAsync(string user, string program, params IEnumerable<string> arguments) =>
+        RunAsync(["runuser", "-u", user, "--", "env", "DOTNET_CLI_HOME=/tmp", $"{DotnetInside}/dotnet", $"{TestsInside}/{program}.dll", .. arguments]);
+
+    /// <summary>Writes a file inside, with its directories.</summary>
+    public async Task WriteFileAsync(string path, string content)
+    {
+        var outside = Root + path;
+        Directory.CreateDirectory(Path.GetDirectoryName(outside)!);
+        await File.WriteAllTextAsync(outside, content, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Writes a unit file and has systemd read it.</summary>
+    public async Task WriteUnitAsync(string unit, string content)
+    {
+        await WriteFileAsync($"/etc/systemd/system/{unit}", content);
+        _ = (await RunAsync("systemctl", "daemon-reload")).Text;
+    }
+
+    /// <summary>Powers off and removes every trace, also of a boot that failed.</summary>
+    public async ValueTask DisposeAsync() => await RunScriptAsync(["down", _directory]);
+
+    private static string DotnetRoot => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
+
+    private static string? FindReason()
+    {
+        using var check = Process.Start(new ProcessStartInfo(Script, ["check"]) { RedirectStandardOutput = true })!;
+        var reason = check.StandardOutput.ReadToEnd().Trim();
+        check.WaitForExit();
+        return check.ExitCode == 0 ? null : $"needs a disposable systemd: {reason}";
+    }
+
+    private static async Task RemoveLeftoversAsync()
+    {
+        foreach (var directory in Directory.GetDirectories(Path.GetTempPath(), DirectoryPrefix + "*"))
+        {
+            var owner = Path.GetFileName(directory)[DirectoryPrefix.Length..].Split('-')[0];
+            if (!Directory.Exists($"/proc/{owner}"))
+            {
+                await RunScriptAsync(["down", directory]);
+            }
+        }
+    }
+
+    private static async Task<CommandResult> RunScriptAsync(IEnumerable<string> arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Script, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        // Not the test's token: a lab is taken down after a cancelled test, too. The script bounds its own waits.
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        await process.WaitForExitAsync(CancellationToken.None);
+        return new CommandResult(process.ExitCode, await output, await error);
+    }
+}
