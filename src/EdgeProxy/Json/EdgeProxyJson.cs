@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeProxy.Admin;
 using EdgeProxy.Cli;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -26,4 +27,11 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(WatchedRequest))]
 [JsonSerializable(typeof(WatchSummary))]
+[JsonSerializable(typeof(StatusView))]
+[JsonSerializable(typeof(HealthView))]
+[JsonSerializable(typeof(SwitchesView))]
+[JsonSerializable(typeof(SwitchBody))]
+[JsonSerializable(typeof(RefusedSwitch))]
+[JsonSerializable(typeof(ApiProblem))]
+[JsonSerializable(typeof(ProbeView))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

@@ -14,7 +14,7 @@ public sealed partial class DocumentedRangesTests
         ["EdgeProxy.Switching.SwitchOptions"] = "Switch",
         ["EdgeProxy.Proxying.UpstreamOptions"] = "Upstream",
         ["EdgeProxy.Compression.CompressionOptions"] = "Compression",
-        ["EdgeProxy.Diagnostics.ShutdownOptions"] = "Shutdown",
+        ["EdgeProxy.Hosting.ShutdownOptions"] = "Shutdown",
         ["EdgeProxy.Units.ProcessUnitsOptions"] = "Units:Process",
     };
 

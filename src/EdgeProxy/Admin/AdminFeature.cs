@@ -1,0 +1,22 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.Proxying;
+
+namespace EdgeProxy.Admin;
+
+/// <summary>The admin API: a server of its own beside the public one.</summary>
+internal static class AdminFeature
+{
+    /// <summary>Needs what <c>AddProxying</c> and <c>AddSwitching</c> add.</summary>
+    public static IServiceCollection AddAdmin(this IServiceCollection services, EdgeProxyOptions options)
+    {
+        services.AddSingleton(options.Admin);
+        services.AddSingleton(provider => AdminToken.Load(options.Admin.TokenFile, provider.GetRequiredService<ILogger<AdminToken>>()));
+        services.AddSingleton<AdminAccess>();
+        services.AddSingleton<StatusReader>();
+        services.AddSingleton<EventStream>();
+        services.AddSingleton<AdminEndpoints>();
+        services.AddSingleton<AdminServer>();
+        services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
+        return services;
+    }
+}

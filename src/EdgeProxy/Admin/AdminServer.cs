@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace EdgeProxy.Admin;
+
+/// <summary>The admin API's own server: its own Kestrel, pipeline and limits. Nothing of it exists in the public server, so nothing of it can be reached there.</summary>
+/// <remarks>Owned by the main host: it starts and stops it. A socket or port that cannot be had fails the start (<see cref="AdminListenException"/>).</remarks>
+internal sealed partial class AdminServer(AdminOptions options, AdminAccess access, AdminEndpoints endpoints, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
+{
+    private readonly ILogger<AdminServer> _logger = loggers.CreateLogger<AdminServer>();
+    private WebApplication? _app;
+
+    /// <summary>Where the port listens, once started; null: only the socket does.</summary>
+    public Uri? Url { get; private set; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var hasUrl = AdminUrl.TryParse(options.Url, out var url);
+        if (string.IsNullOrEmpty(options.Socket) && !hasUrl)
+        {
+            return;
+        }
+
+        _app = Build(url);
+        try
+        {
+            if (!string.IsNullOrEmpty(options.Socket))
+            {
+                AdminSocketFile.Prepare(options.Socket);
+            }
+
+            await _app.StartAsync(cancellationToken);
+        }
+        catch (Exception inUse) when (inUse is IOException or SocketException)
+        {
+            throw new AdminListenException($"The admin API cannot listen on {options.Url} and {options.Socket}: {inUse.Message} Free it, or change Admin:Url or Admin:Socket.", inUse);
+        }
+
+        var addresses = _app.Urls;
+        Url = addresses.Where(address => !address.Contains("unix:", StringComparison.Ordinal)).Select(address => new Uri(address)).FirstOrDefault();
+        Log.Listening(_logger, string.Join(", ", addresses));
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_app is { } app)
+        {
+            await app.StopAsync(cancellationToken); // closes the socket, which removes its file
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is { } app)
+        {
+            await app.DisposeAsync();
+        }
+    }
+
+    /// <summary>An empty builder: neither the settings nor the environment nor the signals of the main host reach this server.</summary>
+    private WebApplication Build(AdminUrl? url)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = BindWithMode);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, url));
+
+        var app = builder.Build();
+        app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = AnswerFailureAsync });
+        app.UseStatusCodePages(AnswerEmptyErrorAsync);
+        app.Use(access.InvokeAsync);
+        app.UseRouting();
+        endpoints.Map(app);
+        return app;
+    }
+
+    private void Configure(KestrelServerOptions kestrel, AdminUrl? url)
+    {
+        kestrel.AddServerHeader = false;
+        var limits = kestrel.Limits;
+        limits.MaxRequestBodySize = 64 * 1024;
+        limits.MaxRequestLineSize = 4 * 1024;
+        limits.MaxRequestHeadersTotalSize = 16 * 1024;
+        limits.MaxRequestHeaderCount = 50;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+        limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
+
+        if (!string.IsNullOrEmpty(options.Socket))
+        {
+            kestrel.ListenUnixSocket(options.Socket, AdminAccess.TrustConnections);
+        }
+
+        if (url is not null)
+        {
+            kestrel.Listen(url.EndPoint, listen => new ConnectionLimit(MaxConnections).Use(listen));
+        }
+    }
+
+    /// <summary>Connections to the port; those to the socket are not counted, so that nobody locks out the command line.</summary>
+    internal const int MaxConnections = 64;
+
+    /// <summary>Sets the mode between bind(2) and listen(2): before, there is no file; after, somebody could have connected.</summary>
+    private Socket BindWithMode(EndPoint endPoint)
+    {
+        var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+        if (endPoint is UnixDomainSocketEndPoint && options.ParsedSocketMode is { } mode)
+        {
+            File.SetUnixFileMode(options.Socket!, mode);
+        }
+
+        return socket;
+    }
+
+    private static Task AnswerFailureAsync(HttpContext context) =>
+        ApiProblem.WriteAsync(context, StatusCodes.Status500InternalServerError, "EdgeProxy itself failed; its log says how. Traffic is not affected.");
+
+    private static Task AnswerEmptyErrorAsync(StatusCodeContext error) => error.HttpContext.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => ApiProblem.WriteAsync(error.HttpContext, StatusCodes.Status404NotFound, "There is nothing at this path."),
+        StatusCodes.Status405MethodNotAllowed => ApiProblem.WriteAsync(error.HttpContext, StatusCodes.Status405MethodNotAllowed, "This path does not take this method; the header Allow says which."),
+        var status => ApiProblem.WriteAsync(error.HttpContext, status, "The request was not understood."),
+    };
+
+    /// <summary>The main host stops this one; a signal must not end it before the rest.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(810, LogLevel.Information, "The admin API listens on {Addresses}")]
+        public static partial void Listening(ILogger logger, string addresses);
+    }
+}
