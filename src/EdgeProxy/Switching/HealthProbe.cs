@@ -114,6 +114,7 @@ public sealed class HealthProbe(HealthOptions options, string? host, TimeProvide
         ? socket.SocketErrorCode switch
         {
             SocketError.ConnectionRefused => $"nothing listens on {address} (connection refused)",
+            SocketError.AddressNotAvailable when address.Port is null => $"nothing listens on {address} (there is no such socket)",
             SocketError.TimedOut => $"{address} does not accept connections",
             _ => $"{address} cannot be reached: {socket.Message}",
         }

@@ -1,0 +1,171 @@
+using System.Text;
+using EdgeProxy.Json;
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Tests.Support;
+using FsCheck.Xunit;
+
+namespace EdgeProxy.Tests.State;
+
+public sealed class StateDirectoryTests : IDisposable
+{
+    private static readonly ActiveSlot Written = new()
+    {
+        Version = ActiveSlot.CurrentVersion,
+        Slot = SlotName.Green,
+        Since = new DateTimeOffset(2026, 1, 31, 23, 59, 59, TimeSpan.Zero),
+        Switch = "20260131-235959-3fa2",
+        Label = "a1b2c3",
+        IdleLabel = "before",
+    };
+
+    private readonly TemporaryDirectory _place = new();
+    private readonly StateDirectory _directory;
+
+    public StateDirectoryTests() => _directory = StateDirectory.Open(_place["state"]);
+
+    [Fact]
+    public void It_is_made_for_its_owner_and_group_only()
+    {
+        Assert.Null(_directory.Problem);
+        Assert.Equal(Convert.ToInt32("750", 8), (int)File.GetUnixFileMode(_place["state"]) & 0x1FF);
+    }
+
+    [Fact]
+    public void A_second_instance_is_refused_until_the_first_has_ended()
+    {
+        var refused = Assert.Throws<StateDirectoryInUseException>(() => StateDirectory.Open(_place["state"]));
+        Assert.Contains("another EdgeProxy runs on", refused.Message, StringComparison.Ordinal);
+
+        _directory.Dispose();
+        using var next = StateDirectory.Open(_place["state"]);
+        Assert.Null(next.Problem);
+    }
+
+    [Fact]
+    public void A_child_process_does_not_inherit_the_lock()
+    {
+        using var child = System.Diagnostics.Process.Start("sleep", "60");
+        try
+        {
+            _directory.Dispose();
+            using var next = StateDirectory.Open(_place["state"]);
+            Assert.Null(next.Problem);
+        }
+        finally
+        {
+            child.Kill();
+        }
+    }
+
+    [Fact]
+    public void A_place_that_cannot_be_used_is_told_not_thrown()
+    {
+        File.WriteAllText(_place["file"], "");
+        using var unusable = StateDirectory.Open(_place["file/state"]);
+
+        Assert.Contains("cannot create the state directory", unusable.Problem, StringComparison.Ordinal);
+        Assert.Null(unusable.Read("active.json").Value);
+        Assert.Equal(unusable.Problem, Assert.Throws<StateException>(() => unusable.WriteAtomically("active.json", "x"u8, StateDirectory.DefaultMode)).Message);
+    }
+
+    [Fact]
+    public void A_written_file_has_its_content_and_mode_and_leaves_nothing_beside_it()
+    {
+        File.WriteAllText(_place["state/token.new"], "left by a killed process");
+
+        _directory.WriteAtomically("token", "secret"u8, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        _directory.WriteAtomically("token", "secret2"u8, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+
+        Assert.Equal("secret2", Encoding.UTF8.GetString(_directory.Read("token").Value!));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_place["state/token"]));
+        Assert.Equal([_place["state/token"]], Directory.GetFiles(_place["state"]));
+    }
+
+    [Fact]
+    public void A_failed_write_leaves_the_old_content_and_no_temporary_file()
+    {
+        Directory.CreateDirectory(_place["state/active.json/in-the-way"]);
+
+        var failure = Assert.Throws<StateException>(() => _directory.WriteAtomically("active.json", "x"u8, StateDirectory.DefaultMode));
+
+        Assert.False(failure.Replaced);
+        Assert.Contains("cannot write", failure.Message, StringComparison.Ordinal);
+        Assert.True(Directory.Exists(_place["state/active.json/in-the-way"]));
+        Assert.Empty(Directory.GetFiles(_place["state"]));
+    }
+
+    [Fact]
+    public void The_active_slot_is_read_as_it_was_written()
+    {
+        new ActiveSlotFile(_directory).Write(Written);
+
+        var file = new ActiveSlotFile(_directory);
+        Assert.Equal(new(Written, null), file.Read());
+        Assert.Equal(Written, file.Current);
+        Assert.Equal(("a1b2c3", "before"), (file.Current!.LabelOf(SlotName.Green), file.Current.LabelOf(SlotName.Blue)));
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_no_problem() => Assert.Equal(default, new ActiveSlotFile(_directory).Read());
+
+    [Theory]
+    [InlineData("", "is empty")]
+    [InlineData("null", "holds no value")]
+    [InlineData("\0\0\0\0\0\0", "cannot be understood")]
+    [InlineData("""{"slot":"green","since":"2026-01-31T23:59:59Z"}""", "cannot be understood")]
+    [InlineData("""{"version":1,"slot":"red","since":"2026-01-31T23:59:59Z"}""", "a slot is")]
+    [InlineData("""{"version":2,"slot":"green","since":"2026-01-31T23:59:59Z"}""", "has format 2, this version of EdgeProxy knows 1")]
+    public void Garbage_and_other_formats_are_told_not_thrown(string content, string problem)
+    {
+        File.WriteAllText(_place["state/active.json"], content);
+        var file = new ActiveSlotFile(_directory);
+
+        var read = file.Read();
+
+        Assert.Null(read.Value);
+        Assert.Null(file.Current);
+        Assert.Contains(problem, read.Problem, StringComparison.Ordinal);
+        Assert.Contains("active.json", read.Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>However a file is torn: it is the whole value, or a problem; never another value, never an exception.</summary>
+    [Fact]
+    public void A_torn_file_never_passes_for_a_whole_one()
+    {
+        new ActiveSlotFile(_directory).Write(Written);
+        var whole = File.ReadAllBytes(_place["state/active.json"]);
+        for (var length = 0; length < whole.Length; length++)
+        {
+            File.WriteAllBytes(_place["state/active.json"], whole[..length]);
+            var read = new ActiveSlotFile(_directory).Read();
+            Assert.Null(read.Value);
+            Assert.NotNull(read.Problem);
+        }
+    }
+
+    [Property(MaxTest = 200)]
+    public void Arbitrary_bytes_are_read_without_an_exception(byte[] content)
+    {
+        using var place = new TemporaryDirectory();
+        using var directory = StateDirectory.Open(place.Path);
+        File.WriteAllBytes(place["switch.json"], content);
+
+        Assert.True(new SwitchJournal(directory).Read() is { Value: null, Problem: not null });
+    }
+
+    [Fact]
+    public void A_removed_file_is_gone_and_removing_it_again_is_no_error()
+    {
+        _directory.WriteJson("active.json", Written, EdgeProxyJson.Default.ActiveSlot);
+        _directory.Delete("active.json");
+        _directory.Delete("active.json");
+        Assert.False(File.Exists(_place["state/active.json"]));
+    }
+
+    public void Dispose()
+    {
+        _directory.Dispose();
+        _place.Dispose();
+    }
+}

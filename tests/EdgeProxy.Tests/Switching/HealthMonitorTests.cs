@@ -1,0 +1,102 @@
+using EdgeProxy.Diagnostics;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Units;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EdgeProxy.Tests.Switching;
+
+public sealed class HealthMonitorTests : IAsyncDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly ControlPlane _plane;
+
+    public HealthMonitorTests() => _plane = new(_time);
+
+    private HealthMonitor Monitor => _plane.Get<HealthMonitor>();
+
+    [Fact]
+    public async Task The_running_slot_is_probed_every_interval_and_the_stopped_one_is_not()
+    {
+        await StartedAsync();
+        for (var round = 3; round <= 5; round++)
+        {
+            _time.Advance(_plane.Options.Health.MonitorInterval);
+            await Eventually.TrueAsync(() => Monitor[SlotName.Blue].Probes.Count >= round, $"probe {round}");
+        }
+
+        Assert.Equal(HealthState.Healthy, Monitor[SlotName.Blue].State);
+        Assert.Equal(HealthState.Stopped, Monitor[SlotName.Green].State);
+        Assert.Empty(Monitor[SlotName.Green].Probes);
+        Assert.Equal(0, _plane.Green.Requests);
+    }
+
+    [Fact]
+    public async Task A_slot_that_answers_badly_is_unhealthy_and_nothing_is_done_about_it()
+    {
+        await StartedAsync();
+        _plane.Blue.Handler = SlotApp.Answers(500);
+
+        await Monitor.CheckAsync(TestContext.Current.CancellationToken);
+
+        var health = Monitor[SlotName.Blue];
+        Assert.Equal(HealthState.Unhealthy, health.State);
+        Assert.Equal((500, _time.GetUtcNow()), (health.Probes[0].Status, health.Probes[0].At));
+        Assert.Contains("answers 500", health.Probes[0].Error, StringComparison.Ordinal);
+        Assert.Empty(_plane.Units.Calls);
+        Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
+    }
+
+    [Fact]
+    public async Task The_last_thirty_are_kept_newest_first()
+    {
+        await StartedAsync();
+        for (var i = 1; i <= HealthMonitor.Kept + 5; i++)
+        {
+            Monitor.Record(SlotName.Blue, new ProbeSummary(200 + i, TimeSpan.Zero, null, null));
+        }
+
+        Assert.Equal(Enumerable.Range(206, 30).Reverse(), Monitor[SlotName.Blue].Probes.Select(probe => probe.Status!.Value));
+    }
+
+    [Fact]
+    public async Task Without_a_manager_a_slot_that_answers_is_healthy_and_one_that_does_not_is_unknown()
+    {
+        await StartedAsync();
+        _plane.Units[SlotName.Blue].Failure = _plane.Units[SlotName.Green].Failure = new UnitManagerUnavailableException("no bus");
+
+        await Monitor.CheckAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(HealthState.Healthy, Monitor[SlotName.Blue].State);
+        Assert.Equal(HealthState.Unknown, Monitor[SlotName.Green].State);
+    }
+
+    [Fact]
+    public async Task Probes_and_changes_are_published()
+    {
+        await StartedAsync();
+        using var listener = _plane.Get<EventHub>().Subscribe();
+        _plane.Blue.Handler = SlotApp.Answers(500);
+
+        await Monitor.CheckAsync(TestContext.Current.CancellationToken);
+
+        var slot = await listener.Events.ReadAsync(TestContext.Current.CancellationToken);
+        var probe = await listener.Events.ReadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(("slot", """{"slot":"blue","active":true,"health":"Unhealthy"}"""), (slot.Name, slot.Data));
+        Assert.Equal("probe", probe.Name);
+        Assert.Contains("\"slot\":\"blue\"", probe.Data, StringComparison.Ordinal);
+        Assert.False(listener.Events.TryRead(out _));
+    }
+
+    public ValueTask DisposeAsync() => _plane.DisposeAsync();
+
+    private async Task StartedAsync()
+    {
+        await _plane.Blue.ListenAsync();
+        _plane.Units[SlotName.Blue].Runs();
+        await _plane.StartAsync();
+        await Monitor.CheckAsync(TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => Monitor[SlotName.Blue].Probes.Count == 2, "this round and the service's own first one");
+    }
+}

@@ -1,0 +1,179 @@
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Tls;
+using Microsoft.AspNetCore.Http;
+
+namespace EdgeProxy.Tests.Switching;
+
+public sealed class HealthProbeTests : IAsyncDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+    private readonly HealthOptions _options = new() { Timeout = TimeSpan.FromSeconds(20) };
+    private readonly SlotApp _app;
+
+    public HealthProbeTests() => _app = new(_directory["app.sock"]);
+
+    [Fact]
+    public async Task It_asks_as_a_visitor_behind_TLS_does_and_over_a_new_connection()
+    {
+        var seen = new List<(string Line, string Host, string Proto, string Agent, string Connection)>();
+        _options.Path = "/he%2Fal;th/?deep=1";
+        _app.Handler = context =>
+        {
+            var headers = context.Request.Headers;
+            lock (seen)
+            {
+                seen.Add((
+                    $"{context.Request.Method} {context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget} {context.Request.Protocol}",
+                    headers.Host.ToString(), headers["X-Forwarded-Proto"].ToString(), headers.UserAgent.ToString(), context.Connection.Id));
+            }
+
+            return context.Response.WriteAsync("fine");
+        };
+        await _app.ListenAsync();
+
+        var probe = new HealthProbe(_options, "api.example.com", TimeProvider.System);
+        var answers = new[] { await AskAsync(probe), await AskAsync(probe) };
+
+        Assert.All(answers, answer => Assert.Equal((200, "fine", null), (answer.Status, answer.Body, answer.Error)));
+        Assert.All(seen, request => Assert.Equal(
+            ("GET /he%2Fal;th/?deep=1 HTTP/1.1", "api.example.com", "https"), (request.Line, request.Host, request.Proto)));
+        Assert.Matches(@"^edgeproxy-probe/\d+\.\d+\.\d+$", seen[0].Agent);
+        Assert.NotEqual(seen[0].Connection, seen[1].Connection);
+    }
+
+    [Fact]
+    public async Task Without_a_name_it_asks_by_the_slots_own_address()
+    {
+        _app.Handler = context => context.Response.WriteAsync(context.Request.Host.Value!);
+        await _app.ListenAsync();
+
+        Assert.Equal("localhost", (await AskAsync()).Body);
+    }
+
+    [Theory]
+    [InlineData("200-299,404", 404, true)]
+    [InlineData("204", 200, false)]
+    public async Task What_counts_as_good_is_a_setting(string expected, int status, bool good)
+    {
+        _options.ExpectedStatus = expected;
+        _app.Handler = SlotApp.Answers(status);
+        await _app.ListenAsync();
+
+        Assert.Equal(good, (await AskAsync()).IsGood);
+    }
+
+    [Theory]
+    [InlineData("ready", true)]
+    [InlineData("steady", false)]
+    public async Task A_text_may_be_demanded(string expected, bool good)
+    {
+        _options.ExpectedBody = expected;
+        _app.Handler = context => context.Response.WriteAsync("I am ready");
+        await _app.ListenAsync();
+
+        var answer = await AskAsync();
+
+        Assert.Equal(good, answer.IsGood);
+        Assert.Equal(!good, answer.Error?.Contains("\"steady\" (Health:ExpectedBody) is not in its body", StringComparison.Ordinal) ?? false);
+    }
+
+    [Fact]
+    public async Task An_endless_body_ends_the_probe_not_the_proxy()
+    {
+        _app.Handler = async context =>
+        {
+            var block = new byte[8192];
+            while (!context.RequestAborted.IsCancellationRequested)
+            {
+                await context.Response.Body.WriteAsync(block, context.RequestAborted);
+            }
+        };
+        await _app.ListenAsync();
+
+        var answer = await AskAsync();
+
+        Assert.True(answer.IsGood, answer.Error);
+        Assert.Equal(512, answer.Body!.Length);
+    }
+
+    [Fact]
+    public async Task What_hangs_is_named_after_the_timeout()
+    {
+        _options.Timeout = TimeSpan.FromMilliseconds(100);
+        _app.Handler = SlotApp.Hangs;
+        await _app.ListenAsync();
+
+        var answer = await AskAsync();
+
+        Assert.Null(answer.Status);
+        Assert.Contains("did not answer within 0.1 s", answer.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_caller_who_cancels_gets_no_answer()
+    {
+        using var patience = new CancellationTokenSource();
+        _app.Handler = async context =>
+        {
+            await patience.CancelAsync();
+            await SlotApp.Hangs(context);
+        };
+        await _app.ListenAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(_app.Address), patience.Token));
+    }
+
+    [Theory]
+    [InlineData("SSH-2.0-OpenSSH_9.2\r\n", "something that is not HTTP")]
+    [InlineData("", "closed the connection without a whole answer")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "closed the connection within its answer")]
+    public async Task What_is_not_an_answer_is_told_in_words(string bytes, string words)
+    {
+        await using var server = new RawServer(async (stream, _, cancellation) =>
+        {
+            await RawServer.ReadHeadAsync(stream, cancellation);
+            await RawServer.WriteAsync(stream, bytes, cancellation);
+        });
+
+        var answer = await new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
+
+        Assert.Null(answer.Status);
+        Assert.Contains(words, answer.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nobody_there_is_told_in_words()
+    {
+        var tcp = await new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(
+            Address($"http://127.0.0.1:{Backend.FreePort()}"), TestContext.Current.CancellationToken);
+
+        Assert.Contains("(connection refused)", tcp.Error, StringComparison.Ordinal);
+        Assert.Contains("there is no such socket", (await AskAsync()).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("own.example.com", "acme.example.com", "allowed.example.com", "own.example.com")]
+    [InlineData(null, "acme.example.com", "allowed.example.com", "acme.example.com")]
+    [InlineData(null, null, "*.example.com; api.example.com;other", "api.example.com")]
+    [InlineData(null, null, "*", null)]
+    [InlineData(null, null, null, null)]
+    public void The_name_comes_from_the_first_setting_that_has_one(string? own, string? acme, string? allowed, string? expected)
+    {
+        var tls = new TlsOptions { Acme = new AcmeOptions { Domains = acme is null ? null : [acme] } };
+
+        Assert.Equal(expected, ProbeHost.Resolve(new HealthOptions { Host = own }, tls, allowed));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    private static SlotAddress Address(string text) => SlotAddress.TryParse(text, out var address) ? address : throw new ArgumentException(text);
+
+    private Task<ProbeSummary> AskAsync(HealthProbe? probe = null) =>
+        (probe ?? new HealthProbe(_options, null, TimeProvider.System)).ProbeAsync(Address(_app.Address), TestContext.Current.CancellationToken);
+}
