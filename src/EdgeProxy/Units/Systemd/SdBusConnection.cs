@@ -1,28 +1,22 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
-using static EdgeProxy.Units.Systemd.SdBusNative;
+using System.Diagnostics.CodeAnalysis;
 
 namespace EdgeProxy.Units.Systemd;
 
-/// <summary>A D-Bus connection through libsystemd. It is not mended when it breaks: another one is opened.</summary>
+/// <summary>A D-Bus connection that any thread may call on. It is not mended when it breaks: another one is opened.</summary>
 /// <remarks>
-/// sd-bus is not thread-safe, so one thread owns the native handle from the first call to the last: it sends what the queue holds, takes
-/// every message out of sd_bus_process and sleeps until there is more of either. It ends on <see cref="Close"/> or when the bus is gone,
-/// fails whatever waits, then frees the handle; nothing thrown leaves it.
+/// One thread owns the native <see cref="SdBusLink"/> to the end: it sends what the queue holds, takes in what has arrived and sleeps until
+/// there is more of either. It ends on <see cref="Close"/> or when the bus is gone, fails whatever waits, then frees the link; nothing
+/// thrown leaves it.
 /// </remarks>
 internal sealed class SdBusConnection : IAsyncDisposable
 {
     /// <summary>dbus-daemon allows 128 replies to be due on one connection (max_replies_per_connection) and fails the next call.</summary>
     private const int MaxCallsInFlight = 64;
 
-    private const byte MethodReturn = 2;
-    private const byte MethodError = 3;
-    private const byte Signal = 4;
-
     /// <summary>The D-Bus default. An answer this late means that the other side hangs; jobs are not waited for inside a call.</summary>
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(25);
 
-    private readonly nint _bus;
+    private readonly SdBusLink _link;
     private readonly SocketWait _wait;
     private readonly Thread _thread;
     private readonly TimeProvider _time;
@@ -30,10 +24,6 @@ internal sealed class SdBusConnection : IAsyncDisposable
     private readonly Action<SdBusUnavailableException> _onClosed;
     private readonly SemaphoreSlim _room = new(MaxCallsInFlight);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    /// <remarks>Used by the thread only.</remarks>
-    private readonly Dictionary<ulong, PendingCall> _pending = [];
-
     private readonly Lock _gate = new();
 
     /// <remarks>Acquire <see cref="_gate"/> before accessing.</remarks>
@@ -42,9 +32,9 @@ internal sealed class SdBusConnection : IAsyncDisposable
     /// <remarks>Written under <see cref="_gate"/>. Once set, nothing more is queued.</remarks>
     private volatile SdBusUnavailableException? _closed;
 
-    private SdBusConnection(nint bus, SocketWait wait, TimeProvider time, Action<SdBusMessage> onSignal, Action<SdBusUnavailableException> onClosed)
+    private SdBusConnection(SdBusLink link, SocketWait wait, TimeProvider time, Action<SdBusMessage> onSignal, Action<SdBusUnavailableException> onClosed)
     {
-        (_bus, _wait, _time, _onSignal, _onClosed) = (bus, wait, time, onSignal, onClosed);
+        (_link, _wait, _time, _onSignal, _onClosed) = (link, wait, time, onSignal, onClosed);
         _thread = new Thread(Run) { IsBackground = true, Name = "sd-bus" };
         _thread.Start();
     }
@@ -52,7 +42,7 @@ internal sealed class SdBusConnection : IAsyncDisposable
     /// <summary>The connection is gone or about to go: a call would fail.</summary>
     public bool IsClosed => _closed is not null;
 
-    /// <summary>Connects. What is slow about it (the handshake) goes on in the background, and calls wait for it.</summary>
+    /// <summary>Connects; the handshake goes on in the background, and calls wait for it.</summary>
     /// <param name="address">A D-Bus address; null: the system bus.</param>
     /// <param name="time">The clock of the call timeout.</param>
     /// <param name="onSignal">Sees every signal, in order of arrival with the replies, on the connection's thread.</param>
@@ -60,14 +50,14 @@ internal sealed class SdBusConnection : IAsyncDisposable
     /// <exception cref="SdBusUnavailableException">Nobody listens there, or this machine has no libsystemd.</exception>
     public static SdBusConnection Open(string? address, TimeProvider time, Action<SdBusMessage> onSignal, Action<SdBusUnavailableException> onClosed)
     {
-        var wait = new SocketWait();
+        var link = SdBusLink.Connect(address);
         try
         {
-            return new SdBusConnection(Connect(address), wait, time, onSignal, onClosed);
+            return new SdBusConnection(link, new SocketWait(), time, onSignal, onClosed);
         }
         catch
         {
-            wait.Dispose();
+            link.Dispose();
             throw;
         }
     }
@@ -81,7 +71,7 @@ internal sealed class SdBusConnection : IAsyncDisposable
     public async Task<T> CallAsync<T>(SdBusCall call, Func<SdBusMessage, T> decode, CancellationToken cancellationToken)
     {
         await _room.WaitAsync(cancellationToken);
-        var pending = new PendingCall<T>(call, decode);
+        var pending = new PendingCall<T>(call, decode, _room);
         Enqueue(pending);
         try
         {
@@ -114,34 +104,6 @@ internal sealed class SdBusConnection : IAsyncDisposable
         _thread.Join(); // it has nothing left to do
     }
 
-    private static nint Connect(string? address)
-    {
-        nint bus = 0;
-        try
-        {
-            if (address is null)
-            {
-                Check(sd_bus_open_system(out bus), "connect to the system bus");
-                return bus;
-            }
-
-            Check(sd_bus_new(out bus), "sd_bus_new");
-            Check(sd_bus_set_address(bus, address), $"use the bus address {address}");
-            Check(sd_bus_set_bus_client(bus, 1), "sd_bus_set_bus_client");
-            Check(sd_bus_start(bus), $"connect to {address}");
-            return bus;
-        }
-        catch (SdBusUnavailableException)
-        {
-            sd_bus_close_unref(bus); // takes a null
-            throw;
-        }
-        catch (DllNotFoundException e)
-        {
-            throw new SdBusUnavailableException("libsystemd.so.0 is not on this machine", e);
-        }
-    }
-
     private void Enqueue(PendingCall call)
     {
         SdBusUnavailableException? closed;
@@ -160,7 +122,7 @@ internal sealed class SdBusConnection : IAsyncDisposable
         }
         else
         {
-            Fail(call, closed);
+            call.Fail(closed);
         }
     }
 
@@ -168,10 +130,11 @@ internal sealed class SdBusConnection : IAsyncDisposable
     {
         try
         {
-            while (SendQueued())
+            while (_closed is null)
             {
-                Receive();
-                Sleep();
+                SendQueued();
+                _link.Receive(_onSignal);
+                _link.Sleep(_wait);
             }
         }
         catch (Exception e)
@@ -182,132 +145,34 @@ internal sealed class SdBusConnection : IAsyncDisposable
         End(_closed!);
     }
 
-    /// <returns>False: the connection is to end.</returns>
-    private bool SendQueued()
+    private void SendQueued()
     {
-        while (_closed is null)
+        while (TryDequeue(out var call))
         {
-            PendingCall? call;
+            _link.Send(call);
+        }
+
+        bool TryDequeue([NotNullWhen(true)] out PendingCall? call)
+        {
             lock (_gate)
             {
-                if (!_queue.TryDequeue(out call))
-                {
-                    return true;
-                }
-            }
-
-            Send(call);
-        }
-
-        return false;
-    }
-
-    private void Send(PendingCall pending)
-    {
-        var call = pending.Call;
-        nint message = 0;
-        try
-        {
-            Check(sd_bus_message_new_method_call(_bus, out message, call.Destination, call.Path, call.Interface, call.Member), call.Member);
-            foreach (var argument in call.Arguments)
-            {
-                Check(sd_bus_message_append_basic(message, (byte)'s', argument), call.Member);
-            }
-
-            Check(sd_bus_send(_bus, message, out var cookie), call.Member);
-            _pending.Add(cookie, pending);
-        }
-        catch (SdBusUnavailableException e)
-        {
-            Fail(pending, e);
-        }
-        finally
-        {
-            sd_bus_message_unref(message); // takes a null
-        }
-    }
-
-    private void Receive()
-    {
-        while (Check(sd_bus_process(_bus, out var message), "the bus has closed the connection") > 0)
-        {
-            try
-            {
-                if (message != 0)
-                {
-                    Dispatch(message);
-                }
-            }
-            finally
-            {
-                sd_bus_message_unref(message);
+                return _queue.TryDequeue(out call);
             }
         }
-    }
-
-    private unsafe void Dispatch(nint message)
-    {
-        Check(sd_bus_message_get_type(message, out var type), "sd_bus_message_get_type");
-        if (type == Signal)
-        {
-            _onSignal(new SdBusMessage(message));
-            return;
-        }
-
-        if (type is not (MethodReturn or MethodError) || sd_bus_message_get_reply_cookie(message, out var cookie) < 0 || !_pending.Remove(cookie, out var call))
-        {
-            return;
-        }
-
-        if (type == MethodReturn)
-        {
-            call.Complete(new SdBusMessage(message));
-            _room.Release();
-        }
-        else
-        {
-            var error = sd_bus_message_get_error(message);
-            Fail(call, new SdBusErrorException(Marshal.PtrToStringUTF8(error->Name) ?? "", Marshal.PtrToStringUTF8(error->Message) ?? ""));
-        }
-    }
-
-    private void Sleep()
-    {
-        Check(sd_bus_get_timeout(_bus, out var until), "sd_bus_get_timeout");
-        var socket = Check(sd_bus_get_fd(_bus), "sd_bus_get_fd");
-        var events = Check(sd_bus_get_events(_bus), "sd_bus_get_events");
-        _wait.Wait(socket, (short)events, MillisecondsUntil(until));
-    }
-
-    /// <summary>libsystemd's deadlines are instants of CLOCK_MONOTONIC, which is what <see cref="Stopwatch"/> reads.</summary>
-    private static int MillisecondsUntil(ulong microseconds)
-    {
-        if (microseconds == ulong.MaxValue)
-        {
-            return -1;
-        }
-
-        var now = Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000);
-        return (int)Math.Clamp(((long)microseconds - now + 999) / 1000, 0, 60_000);
     }
 
     /// <summary>The thread's last act. <see cref="_closed"/> is set, so nobody queues any more.</summary>
     private void End(SdBusUnavailableException reason)
     {
-        foreach (var call in _pending.Values.Concat(_queue))
+        _link.FailPending(reason);
+        while (_queue.TryDequeue(out var call))
         {
-            Fail(call, reason);
+            call.Fail(reason);
         }
 
-        sd_bus_close_unref(_bus);
+        _link.Dispose();
         _wait.Dispose();
         _onClosed(reason);
         _ended.TrySetResult();
-    }
-
-    private void Fail(PendingCall call, Exception reason)
-    {
-        call.Fail(reason);
-        _room.Release();
     }
 }

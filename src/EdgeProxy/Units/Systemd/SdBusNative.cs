@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace EdgeProxy.Units.Systemd;
 
-/// <summary>The functions of libsystemd's sd-bus (sd-bus.h) and libc that <see cref="SdBusConnection"/> is made of.</summary>
+/// <summary>The functions of libsystemd's sd-bus (sd-bus.h) and libc that <see cref="SdBusLink"/> and <see cref="SocketWait"/> are made of.</summary>
 /// <remarks>
 /// Only functions without a variable argument list (those have a calling convention of their own) and without callbacks: every reply and
 /// signal comes out of <see cref="sd_bus_process"/>. Each returns a negative errno on failure.
