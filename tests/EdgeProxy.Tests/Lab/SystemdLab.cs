@@ -35,12 +35,13 @@ public sealed class SystemdLab : IAsyncDisposable
     private static readonly Lazy<string?> Reason = new(FindReason);
     private static int s_count;
 
-    private readonly string _directory;
-
-    private SystemdLab(string directory) => _directory = directory;
+    private SystemdLab(string stateDirectory) => StateDirectory = stateDirectory;
 
     /// <summary>Null: a lab can run here. Otherwise why not, for <c>Assert.SkipWhen</c>.</summary>
     public static string? SkipReason => Reason.Value;
+
+    /// <summary>Where the script keeps what it must know to take the lab down.</summary>
+    public string StateDirectory { get; }
 
     /// <summary>The process that is PID 1 inside, as this machine numbers it.</summary>
     public int Pid { get; private set; }
@@ -61,7 +62,7 @@ public sealed class SystemdLab : IAsyncDisposable
         try
         {
             string[] all = [$"{AppContext.BaseDirectory.TrimEnd('/')}:{TestsInside}", $"{DotnetRoot}:{DotnetInside}", .. shares];
-            var booted = await RunScriptAsync(["up", lab._directory, .. all.SelectMany(share => new[] { "--share", share })]);
+            var booted = await RunScriptAsync(["up", lab.StateDirectory, .. all.SelectMany(share => new[] { "--share", share })]);
             var pid = booted.Text.Split(' ').Single(word => word.StartsWith("pid=", StringComparison.Ordinal));
             lab.Pid = int.Parse(pid.AsSpan("pid=".Length), CultureInfo.InvariantCulture);
             return lab;
@@ -74,7 +75,7 @@ public sealed class SystemdLab : IAsyncDisposable
     }
 
     /// <summary>Runs a command inside, as root, and waits for its end.</summary>
-    public Task<CommandResult> RunAsync(params IEnumerable<string> command) => RunScriptAsync(["exec", _directory, .. command]);
+    public Task<CommandResult> RunAsync(params IEnumerable<string> command) => RunScriptAsync(["exec", StateDirectory, .. command]);
 
     /// <summary>Runs a .NET program of the tests' build output inside.</summary>
     public Task<CommandResult> RunDotnetAsync(string user, string program, params IEnumerable<string> arguments) =>
@@ -96,7 +97,7 @@ public sealed class SystemdLab : IAsyncDisposable
     }
 
     /// <summary>Powers off and removes every trace, also of a boot that failed.</summary>
-    public async ValueTask DisposeAsync() => await RunScriptAsync(["down", _directory]);
+    public async ValueTask DisposeAsync() => await RunScriptAsync(["down", StateDirectory]);
 
     private static string DotnetRoot => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
 
