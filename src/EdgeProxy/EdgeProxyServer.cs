@@ -1,8 +1,13 @@
+using EdgeProxy.Admin;
+using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Switching;
+using EdgeProxy.Units;
 
 namespace EdgeProxy;
 
@@ -14,7 +19,36 @@ public static class EdgeProxyServer
     /// <param name="options">Their <c>EdgeProxy</c> section.</param>
     /// <param name="configure">The last word, for tests and the demo.</param>
     public static WebApplication Build(IConfiguration configuration, EdgeProxyOptions options, Action<WebApplicationBuilder>? configure = null) =>
-        BuildDataPlane(configuration, options, builder => configure?.Invoke(builder));
+        BuildDataPlane(configuration, options, builder =>
+        {
+            AddControlPlane(builder.Services, options);
+            configure?.Invoke(builder);
+        });
+
+    /// <summary>Serves until SIGTERM, SIGINT or <paramref name="cancellationToken"/>.</summary>
+    /// <returns>The exit code: 0; 2 where an address cannot be had; 4 where another process uses the state directory.</returns>
+    public static async Task<int> RunAsync(IConfiguration configuration, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Before anything is put together: a second instance touches nothing and says one line.
+            using var state = StateDirectory.Open(options.State.Directory);
+            await using var app = Build(configuration, options, builder => builder.Services.AddSingleton(state));
+            await ((IHost)app).RunAsync(cancellationToken);
+            return ExitCode.Done;
+        }
+        catch (StateDirectoryInUseException inUse)
+        {
+            await error.WriteLineAsync($"edgeproxy: {inUse.Message}");
+            return ExitCode.Refused;
+        }
+        catch (IOException cannotListen)
+        {
+            // Kestrel's message names the address and what is wrong with it.
+            await error.WriteLineAsync($"edgeproxy: {cannotListen.Message}");
+            return ExitCode.Usage;
+        }
+    }
 
     /// <summary>The public side alone: whoever calls it brings an <see cref="IOutageAdvisor"/>.</summary>
     internal static WebApplication BuildDataPlane(IConfiguration configuration, EdgeProxyOptions options, Action<WebApplicationBuilder> configure)
@@ -38,6 +72,14 @@ public static class EdgeProxyServer
         builder.Services.AddSingleton(new SlotPair(options.Slots, options.InitialSlot));
         builder.Services.AddSingleton(new LeaseClassifier(options.Switch.StreamPaths ?? []));
         builder.Services.AddProxying(builder.Configuration, options.Upstream, new TrustedProxies(options.TrustedProxies ?? []));
+    }
+
+    /// <summary>What runs units and moves traffic.</summary>
+    private static void AddControlPlane(IServiceCollection services, EdgeProxyOptions options)
+    {
+        services.AddUnits(options.Slots, options.Units);
+        services.AddSwitching(options);
+        services.AddAdmin(options);
     }
 
     private static void UsePublicPipeline(WebApplication app)

@@ -26,8 +26,7 @@ internal static class RunCommand
                 return ExitCode.Usage;
             }
 
-            await EdgeProxyServer.Build(settings.Configuration, settings.Options).RunAsync(cancellationToken);
-            return ExitCode.Done;
+            return await EdgeProxyServer.RunAsync(settings.Configuration, settings.Options, error, cancellationToken);
         });
         return command;
     }
