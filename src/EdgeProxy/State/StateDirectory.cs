@@ -103,12 +103,19 @@ public sealed class StateDirectory : IDisposable
         }
     }
 
-    public void WriteJson<T>(string name, T value, JsonTypeInfo<T> type) =>
-        WriteAtomically(name, JsonSerializer.SerializeToUtf8Bytes(value, type), DefaultMode);
+    /// <inheritdoc cref="WriteAtomically"/>
+    public void WriteJson<T>(string name, T value, JsonTypeInfo<T> type, bool durable = true) =>
+        WriteAtomically(name, JsonSerializer.SerializeToUtf8Bytes(value, type), DefaultMode, durable);
 
     /// <summary>Replaces a file: a reader, also after a power failure, finds the old content or the new one, whole.</summary>
+    /// <param name="name">The file.</param>
+    /// <param name="content">All of it.</param>
+    /// <param name="mode">Its mode.</param>
+    /// <param name="durable">
+    /// False: survives the end of the process, but perhaps not a power failure. For what nothing is decided by, as it spares two waits for the disk.
+    /// </param>
     /// <exception cref="StateException">It could not; <see cref="StateException.Replaced"/> says which content is there now.</exception>
-    public void WriteAtomically(string name, ReadOnlySpan<byte> content, UnixFileMode mode)
+    public void WriteAtomically(string name, ReadOnlySpan<byte> content, UnixFileMode mode, bool durable = true)
     {
         var path = PathOf(name);
         var temporary = path + ".new"; // in the same directory: a rename across file systems is not atomic
@@ -118,7 +125,7 @@ public sealed class StateDirectory : IDisposable
             try
             {
                 File.Delete(temporary); // a killed process may have left it, with another mode
-                WriteDurably(temporary, FileMode.CreateNew, content, mode);
+                WriteTo(temporary, FileMode.CreateNew, content, mode, durable);
                 File.Move(temporary, path, overwrite: true);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -127,7 +134,10 @@ public sealed class StateDirectory : IDisposable
                 throw new StateException(Explain($"cannot write {path}", e), inner: e);
             }
 
-            SyncDirectory(path);
+            if (durable)
+            {
+                SyncDirectory(path);
+            }
         }
     }
 
@@ -142,7 +152,7 @@ public sealed class StateDirectory : IDisposable
             var isNew = !File.Exists(path);
             try
             {
-                WriteDurably(path, FileMode.Append, content, DefaultMode);
+                WriteTo(path, FileMode.Append, content, DefaultMode, durable: true);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -181,7 +191,7 @@ public sealed class StateDirectory : IDisposable
 
     public void Dispose() => _directory?.Dispose();
 
-    private static void WriteDurably(string path, FileMode mode, ReadOnlySpan<byte> content, UnixFileMode access)
+    private static void WriteTo(string path, FileMode mode, ReadOnlySpan<byte> content, UnixFileMode access, bool durable)
     {
         using var file = new FileStream(path, new FileStreamOptions
         {
@@ -192,7 +202,7 @@ public sealed class StateDirectory : IDisposable
             UnixCreateMode = access,
         });
         file.Write(content);
-        file.Flush(flushToDisk: true);
+        file.Flush(flushToDisk: durable);
     }
 
     private static void TryDelete(string path)
@@ -207,11 +217,11 @@ public sealed class StateDirectory : IDisposable
         }
     }
 
-    private static string Explain(string what, Exception e) => $"{what}: {e.Message} " + e switch
+    private static string Explain(string what, Exception e) => $"{what}: {e.Message.TrimEnd('.')}" + e switch
     {
-        { HResult: LibC.NoSpaceLeft } => "Free some space on its file system.",
-        { HResult: LibC.ReadOnlyFileSystem } => "Its file system is mounted read-only.",
-        UnauthorizedAccessException => "Give the directory to the user that EdgeProxy runs as.",
+        { HResult: LibC.NoSpaceLeft } => ". Free some space on its file system",
+        { HResult: LibC.ReadOnlyFileSystem } => ". Its file system is mounted read-only",
+        UnauthorizedAccessException => ". Give the directory to the user that EdgeProxy runs as",
         _ => "",
     };
 

@@ -32,12 +32,20 @@ public sealed class SwitchJournal(StateDirectory directory)
             : read;
     }
 
-    /// <exception cref="StateException">It could not be made durable.</exception>
-    public void Write(Switch current, bool startsCandidate) => directory.WriteJson(
-        FileName,
-        new JournalEntry { Version = JournalEntry.CurrentVersion, Switch = current, StartsCandidate = startsCandidate },
-        EdgeProxyJson.Default.JournalEntry);
+    /// <summary>Makes durable that a switch runs and what it is about to start.</summary>
+    /// <exception cref="StateException">It could not.</exception>
+    public void Begin(Switch current) => Write(current, durable: true);
+
+    /// <summary>Notes the phase for the history. After a power failure an earlier one may be found: nothing is decided by it, and visitors need not wait for the disk.</summary>
+    /// <exception cref="StateException">It could not.</exception>
+    public void Advance(Switch current) => Write(current, durable: false);
 
     /// <exception cref="StateException">It could not be removed.</exception>
     public void Clear() => directory.Delete(FileName);
+
+    private void Write(Switch current, bool durable) => directory.WriteJson(
+        FileName,
+        new JournalEntry { Version = JournalEntry.CurrentVersion, Switch = current, StartsCandidate = true },
+        EdgeProxyJson.Default.JournalEntry,
+        durable);
 }

@@ -220,7 +220,7 @@ internal sealed partial class Reconciliation(
 
     private static partial class Log
     {
-        [LoggerMessage(350, LogLevel.Critical, "Nothing can be kept, and no switch can run: {Problem} EdgeProxy serves all the same")]
+        [LoggerMessage(350, LogLevel.Critical, "Nothing can be kept, and no switch can run: {Problem}. EdgeProxy serves all the same")]
         public static partial void DirectoryUnusable(ILogger logger, string problem);
 
         [LoggerMessage(EventId = 351, Message = "The active slot had to be found out ({Problem}): it is {Slot}, as {Why}")]

@@ -87,7 +87,7 @@ internal sealed partial class SwitchCoordinator(
     private async Task<Switch> AbortAsync(SwitchRun run, CancellationToken stopping)
     {
         await run.DisposeAsync();
-        var because = $"{run.Current.Phase}: {run.Problems[^1]}. Traffic stays on {run.From.ToKey()}.";
+        var because = $"{run.Current.Phase}: {run.Problems[^1].TrimEnd('.')}. Traffic stays on {run.From.ToKey()}.";
         if (!run.CandidateIsOurs)
         {
             return run.End(SwitchOutcome.Aborted, $"{because} Nothing was started.", []);

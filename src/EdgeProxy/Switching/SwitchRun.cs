@@ -48,7 +48,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
     /// <exception cref="StateException">It could not: nothing may be started.</exception>
     public void ClaimCandidate()
     {
-        journal.Write(Current, startsCandidate: true);
+        journal.Begin(Current);
         CandidateIsOurs = true;
     }
 
@@ -133,7 +133,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
     {
         try
         {
-            journal.Write(Current, CandidateIsOurs);
+            journal.Advance(Current);
         }
         catch (StateException e)
         {

@@ -112,6 +112,23 @@ public sealed class FailedCandidateTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_crash_by_a_signal_is_not_mistaken_for_a_stop_that_took_too_long()
+    {
+        _plane.Green.Handler = async context =>
+        {
+            Candidate.Ends(UnitState.Failed, "signal", 11);
+            await SlotApp.Hangs(context);
+        };
+        Candidate.OnStop = (unit, _) => Task.FromResult(UnitJobResult.Done); // nothing to stop
+        await _plane.StartAsync();
+
+        var ended = await AbortedAsync();
+
+        Assert.Contains("failed (killed by signal 11)", ended.Reason, StringComparison.Ordinal);
+        Assert.DoesNotContain("TimeoutStopSec", ended.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_unit_that_flaps_too_fast_to_be_seen_down()
     {
         _plane.Green.Handler = context =>

@@ -21,7 +21,8 @@ internal sealed class StopOldPhase(IUnitManager units, HealthMonitor health, Tim
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stopping);
         try
         {
-            var result = await units.StopAsync(slot, either.Token);
+            var before = await units.GetStatusAsync(slot, either.Token);
+            var result = await units.StopAsync(slot, either.Token); // also out of a restart that is due
             var status = await units.GetStatusAsync(slot, either.Token);
             if (status.IsRunning)
             {
@@ -29,7 +30,8 @@ internal sealed class StopOldPhase(IUnitManager units, HealthMonitor health, Tim
             }
 
             health.Set(slot, HealthState.Stopped);
-            return UnitWords.WasKilled(status)
+            // One that had ended before tells of its own end, not of this stop.
+            return before.MainPid != 0 && UnitWords.WasKilled(status)
                 ? $"{status.Unit} did not stop by itself and was killed ({UnitWords.Ending(status)}): is its TimeoutStopSec shorter than its longest request?"
                 : null;
         }
