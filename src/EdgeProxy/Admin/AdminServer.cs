@@ -25,14 +25,14 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
             return;
         }
 
+        if (!string.IsNullOrEmpty(options.Socket))
+        {
+            AdminSocketFile.Prepare(options.Socket);
+        }
+
         _app = Build(url);
         try
         {
-            if (!string.IsNullOrEmpty(options.Socket))
-            {
-                AdminSocketFile.Prepare(options.Socket);
-            }
-
             await _app.StartAsync(cancellationToken);
         }
         catch (Exception inUse) when (inUse is IOException or SocketException)

@@ -21,7 +21,7 @@ internal static class AdminSocketFile
                 RemoveStale(path);
             }
         }
-        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        catch (Exception unusable) when (unusable is (IOException and not AdminListenException) or UnauthorizedAccessException)
         {
             throw new AdminListenException($"The admin socket {path} cannot be made: {unusable.Message}", unusable);
         }
@@ -52,5 +52,5 @@ internal static class AdminSocketFile
     }
 }
 
-/// <summary>The admin API cannot listen. The message says why and what to do.</summary>
-public sealed class AdminListenException(string message, Exception? inner = null) : Exception(message, inner);
+/// <summary>The admin API cannot listen. The message says why and what to do. Of the kind that Kestrel throws when it cannot.</summary>
+public sealed class AdminListenException(string message, Exception? inner = null) : IOException(message, inner);

@@ -19,6 +19,9 @@ public sealed class EventHub
 
     private ImmutableArray<Channel<EdgeEvent>> _listeners = [];
 
+    /// <summary>How many listen now.</summary>
+    internal int Listeners => _listeners.Length;
+
     /// <summary>Sends an event to every listener; never waits.</summary>
     public void Publish<T>(string name, T changed, JsonTypeInfo<T> type, string? switchId = null)
     {

@@ -51,6 +51,9 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     public FakeUnits Units { get; } = new();
 
+    /// <summary>Adds what stands on the control plane, such as the admin API.</summary>
+    public Action<IServiceCollection>? ConfigureServices { get; set; }
+
     public string StatePath => _directory["state"];
 
     public SlotApp Blue => field ??= new(_directory["blue.sock"]);
@@ -81,6 +84,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             .AddSingleton(new SlotPair(Options.Slots, Options.InitialSlot))
             .AddSingleton<SlotConnections>()
             .AddSwitching(Options);
+        ConfigureServices?.Invoke(builder.Services);
         var host = builder.Build();
         try
         {
