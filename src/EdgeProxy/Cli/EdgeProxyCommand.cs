@@ -39,6 +39,7 @@ public static class EdgeProxyCommand
         {
             RunCommand.Create(),
             CheckCommand.Create(),
+            DemoCommand.Create(),
             StatusCommand.Create(),
             SwitchCommand.Create(),
             WatchCommand.Create(),

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeProxy.Admin;
 using EdgeProxy.Cli;
+using EdgeProxy.Demo;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
@@ -34,4 +35,6 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(RefusedSwitch))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(ProbeView))]
+[JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

@@ -31,6 +31,9 @@ public sealed class CommandTemplate
         return problem is null ? new CommandTemplate([.. words]) : null;
     }
 
+    /// <summary>Text that <see cref="Parse"/> reads as one word, whatever is in it but a placeholder.</summary>
+    public static string Quote(string word) => $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+
     /// <summary>The words of the command for one slot; the first is the program.</summary>
     /// <exception cref="UnitException">The command needs a port and the slot listens on a Unix socket.</exception>
     public IReadOnlyList<string> For(SlotName slot, SlotAddress address)

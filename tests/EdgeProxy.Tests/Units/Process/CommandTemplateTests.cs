@@ -20,6 +20,13 @@ public sealed class CommandTemplateTests
     }
 
     [Theory]
+    [InlineData("/opt/it's/edge proxy")]
+    [InlineData("\\\"$x")]
+    [InlineData("")]
+    public void A_quoted_word_stays_one_word(string word) =>
+        Assert.Equal([word, "end"], CommandTemplate.Parse($"{CommandTemplate.Quote(word)} end", out _)!.For(SlotName.Blue, Address("http://127.0.0.1:8000")));
+
+    [Theory]
     [InlineData(null)]
     [InlineData("  ")]
     [InlineData("sh -c 'exit")]

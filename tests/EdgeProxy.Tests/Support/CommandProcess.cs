@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using EdgeProxy.Units.Process;
+using OsProcess = System.Diagnostics.Process;
+
+namespace EdgeProxy.Tests.Support;
+
+/// <summary>EdgeProxy as a process of its own, for what cannot be tested from inside: signals and sudden death. Killed when disposed.</summary>
+internal sealed class CommandProcess : IDisposable
+{
+    private readonly OsProcess _process;
+
+    private CommandProcess(OsProcess process) => _process = process;
+
+    public StreamReader Output => _process.StandardOutput;
+
+    public static CommandProcess Start(params string[] arguments) =>
+        new(OsProcess.Start(new ProcessStartInfo(ChildLauncher.OwnExecutable, arguments) { RedirectStandardOutput = true })!);
+
+    /// <summary>Reads on until a line contains the text.</summary>
+    public async Task<string> ReadToAsync(string text)
+    {
+        while (await Output.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+        {
+            if (line.Contains(text, StringComparison.Ordinal))
+            {
+                return line;
+            }
+        }
+
+        throw new InvalidOperationException($"the output ended without '{text}'");
+    }
+
+    public void Kill() => _process.Kill();
+
+    public async Task<int> TerminateAsync()
+    {
+        using var kill = OsProcess.Start("kill", ["-TERM", $"{_process.Id}"]);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Eventually.Patience, TestContext.Current.CancellationToken);
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+}
