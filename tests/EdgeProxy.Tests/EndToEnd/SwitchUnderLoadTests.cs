@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+using EdgeProxy.Tests.Lab;
+
+namespace EdgeProxy.Tests.EndToEnd;
+
+/// <summary>What the product promises: deploys under load lose nothing.</summary>
+[Collection(EndToEndCollection.Name)]
+public sealed class SwitchUnderLoadTests
+{
+    private const int Switches = 20;
+
+    /// <summary>The clocks of the two processes are one; the admin API rounds to milliseconds.</summary>
+    private static readonly TimeSpan Rounding = TimeSpan.FromMilliseconds(2);
+
+    [Theory]
+    [InlineData("sync workers", 3, null, "SIGTERM")]
+    [InlineData("threaded workers", 2, 4, "SIGTERM")]
+    [InlineData("sync workers of the recipe, with SIGQUIT", 3, null, "SIGQUIT")]
+    public async Task Twenty_switches_lose_nothing(string what, int workers, int? threads, string killSignal)
+    {
+        Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
+        await using var vps = await Vps.StartAsync(new AppUnits(workers, threads, killSignal));
+        var load = MixedLoad.Start(vps.Public);
+        var switches = new List<JsonElement>();
+        for (var i = 0; i < Switches; i++)
+        {
+            var (status, ended) = await vps.SwitchAsync();
+            Assert.True(status == 200 && ended.Outcome() == nameof(SwitchOutcome.Completed), ended.ToString());
+            switches.Add(ended);
+        }
+
+        var shots = await load.StopAsync();
+
+        Assert.DoesNotContain(shots, shot => shot.Failure is not null);
+        AssertEveryAnswerCameFromTheRightSlot(shots, switches);
+        Assert.All(shots.GroupBy(shot => shot.Kind), kind => Assert.True(kind.Count() >= Switches, $"{kind.Key}: only {kind.Count()} requests"));
+        Report(what, shots, switches);
+    }
+
+    /// <summary>None from the new slot before the flip began, and none that started after it had ended from the old one.</summary>
+    private static void AssertEveryAnswerCameFromTheRightSlot(IReadOnlyList<Shot> shots, List<JsonElement> switches)
+    {
+        var flips = switches.ConvertAll(one => (
+            To: SlotNameExtensions.TryParse(one.GetProperty("to").GetString(), out var to) ? to : default,
+            Began: one.Phase(SwitchPhase.Flip).StartedAt() - Rounding,
+            Ended: one.Phase(SwitchPhase.Flip).StartedAt() + one.Phase(SwitchPhase.Flip).Duration() + Rounding));
+        var first = flips[0].To.Other();
+        foreach (var shot in shots)
+        {
+            // The slots that were active at some moment between the shot's start and end.
+            var possible = flips
+                .Select((flip, i) => (flip.To, From: flip.Began, Until: i + 1 < flips.Count ? flips[i + 1].Ended : DateTimeOffset.MaxValue))
+                .Prepend((To: first, From: DateTimeOffset.MinValue, Until: flips[0].Ended))
+                .Where(period => period.From <= shot.Ended && shot.Started <= period.Until)
+                .Select(period => period.To);
+            Assert.Contains(shot.Slot!.Value, possible);
+        }
+    }
+
+    private static void Report(string what, IReadOnlyList<Shot> shots, List<JsonElement> switches)
+    {
+        var times = switches.ConvertAll(SwitchTimes.Of);
+        TestContext.Current.SendDiagnosticMessage(
+            $"{what}: {switches.Count} switches, {shots.Count} requests, 0 failed. A switch took {Median(time => time.Total)}: the unit's boot {Median(time => time.Boot)}, "
+            + $"its probes {Median(time => time.Probes)}, the drain {Median(time => time.Drain)}, the old unit's stop {Median(time => time.Stop)}; "
+            + $"EdgeProxy added {Median(time => time.Added)}, at worst {times.Max(time => time.Added).TotalMilliseconds:F0} ms.");
+
+        string Median(Func<SwitchTimes, TimeSpan> part) => $"{times.Select(part).Order().ElementAt(times.Count / 2).TotalMilliseconds:F0} ms";
+    }
+
+    /// <summary>Where the time of a switch went.</summary>
+    /// <param name="Boot">Until the candidate's first good answer.</param>
+    /// <param name="Probes">From then until it had given as many as it must.</param>
+    private sealed record SwitchTimes(TimeSpan Total, TimeSpan Boot, TimeSpan Probes, TimeSpan Drain, TimeSpan Stop)
+    {
+        /// <summary>The rest is EdgeProxy's own.</summary>
+        public TimeSpan Added => Total - Boot - Probes - Drain - Stop;
+
+        public static SwitchTimes Of(JsonElement one)
+        {
+            // "first good answer 1.247 s after the switch began, ..."
+            var probe = one.Phase(SwitchPhase.Probe);
+            var boot = TimeSpan.FromSeconds(double.Parse(probe.GetProperty("detail").GetString()!.Split(' ')[3], CultureInfo.InvariantCulture));
+            var probed = probe.StartedAt() + probe.Duration() - one.StartedAt();
+            return new SwitchTimes(one.Duration(), boot, probed - boot, one.Phase(SwitchPhase.Drain).Duration(), one.Phase(SwitchPhase.StopOld).Duration());
+        }
+    }
+}
+
+/// <summary>The end-to-end tests run one after the other: each has a machine of its own, but there are only so many cores.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class EndToEndCollection
+{
+    public const string Name = "end to end";
+}
