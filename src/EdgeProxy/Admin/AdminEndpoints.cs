@@ -75,11 +75,16 @@ internal sealed class AdminEndpoints(
             var body = content.Length == 0
                 ? new SwitchBody()
                 : JsonSerializer.Deserialize(content.GetBuffer().AsSpan(0, (int)content.Length), EdgeProxyJson.Default.SwitchBody);
-            return body is null ? (null, BadBody("it is null")) : (body, null);
+            return body switch
+            {
+                null => (null, BadBody("it is null")),
+                { Unknown: { Count: > 0 } unknown } => (null, BadBody($"it has the unknown member \"{unknown.First().Key}\"")),
+                _ => (body, null),
+            };
         }
         catch (JsonException malformed)
         {
-            return (null, BadBody(malformed.Message));
+            return (null, BadBody($"what is at {malformed.Path ?? "$"} is something else"));
         }
         catch (BadHttpRequestException bad)
         {

@@ -11,6 +11,9 @@ namespace EdgeProxy.Admin;
 /// <remarks>Owned by the main host: it starts and stops it. A socket or port that cannot be had fails the start (<see cref="AdminListenException"/>).</remarks>
 internal sealed partial class AdminServer(AdminOptions options, AdminAccess access, AdminEndpoints endpoints, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
+    /// <summary>Connections to the port; those to the socket are not counted, so that nobody locks out the command line.</summary>
+    internal const int MaxConnections = 64;
+
     private readonly ILogger<AdminServer> _logger = loggers.CreateLogger<AdminServer>();
     private WebApplication? _app;
 
@@ -69,6 +72,7 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = BindWithMode);
+        builder.WebHost.SuppressStatusMessages(true); // this class logs where it listens
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, url));
 
         var app = builder.Build();
@@ -102,9 +106,6 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
             kestrel.Listen(url.EndPoint, listen => new ConnectionLimit(MaxConnections).Use(listen));
         }
     }
-
-    /// <summary>Connections to the port; those to the socket are not counted, so that nobody locks out the command line.</summary>
-    internal const int MaxConnections = 64;
 
     /// <summary>Sets the mode between bind(2) and listen(2): before, there is no file; after, somebody could have connected.</summary>
     private Socket BindWithMode(EndPoint endPoint)

@@ -1,4 +1,4 @@
-using System.Reflection;
+using EdgeProxy.Diagnostics;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -21,9 +21,6 @@ internal sealed class StatusReader(
     /// <summary>A status without units beats none: it is asked for when something is wrong.</summary>
     private static readonly TimeSpan UnitPatience = TimeSpan.FromSeconds(2);
 
-    private static readonly string Version =
-        typeof(StatusReader).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-
     private readonly long _started = time.GetTimestamp();
 
     public async Task<StatusView> ReadAsync(AdminCaller caller, CancellationToken cancellationToken)
@@ -31,7 +28,7 @@ internal sealed class StatusReader(
         var views = await Task.WhenAll(SlotNameExtensions.All.Select(name => ReadSlotAsync(slots[name], cancellationToken)));
         return new StatusView
         {
-            Version = Version,
+            Version = ProductVersion.Text,
             Pid = Environment.ProcessId,
             Uptime = time.GetElapsedTime(_started),
             Active = slots.Active.Name,

@@ -85,8 +85,12 @@ internal sealed record ProbeView(string Status);
 /// <param name="To">The slot; null: the idle one.</param>
 /// <param name="Label">What is deployed, for people.</param>
 /// <param name="Force">See <see cref="Switching.SwitchRequest"/>.</param>
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-internal sealed record SwitchBody(string? To = null, string? Label = null, bool Force = false);
+internal sealed record SwitchBody(string? To = null, string? Label = null, bool Force = false)
+{
+    /// <summary>Members that do not exist: a typo must not start a switch that was not meant.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
+}
 
 /// <summary>A switch that was refused: problem details with the members of a switch that can be known.</summary>
 internal sealed record RefusedSwitch : ApiProblem

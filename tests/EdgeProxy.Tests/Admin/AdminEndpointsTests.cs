@@ -104,19 +104,21 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("/switch", """{"to":"green","labl":"x"}""")]
-    [InlineData("/switch", """{"to":1}""")]
-    [InlineData("/switch", "null")]
-    [InlineData("/switch", "[]")]
-    [InlineData("/switch", "to=green")]
-    [InlineData("/switch", """{"to":"green"}{}""")]
-    [InlineData("/switch?wait=maybe", "")]
-    public async Task A_request_that_is_not_understood_is_400_and_does_nothing(string path, string body)
+    [InlineData("/switch", """{"to":"green","labl":"x"}""", "unknown member \"labl\"")]
+    [InlineData("/switch", """{"to":1}""", "what is at $.to")]
+    [InlineData("/switch", "null", "it is null")]
+    [InlineData("/switch", "[]", "what is at $")]
+    [InlineData("/switch", "to=green", "what is at $")]
+    [InlineData("/switch", """{"to":"green"}{}""", "what is at $")]
+    [InlineData("/switch?wait=maybe", "", "wait must be true or false")]
+    public async Task A_request_that_is_not_understood_is_400_and_does_nothing(string path, string body, string why)
     {
         using var response = await PostAsync(path, body);
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
-        Assert.Equal(400, (int?)(await AdminHost.ReadJsonAsync(response))["status"]);
+        var problem = await AdminHost.ReadJsonAsync(response);
+        Assert.Equal(400, (int?)problem["status"]);
+        Assert.Contains(why, (string?)problem["detail"], StringComparison.Ordinal);
         Assert.DoesNotContain(_host.Plane.Units.Calls, call => call.EndsWith("green", StringComparison.Ordinal));
     }
 

@@ -93,6 +93,7 @@ public sealed class SettingsRulesTests
     [InlineData("Kestrel:Endpoints:Http", "{}", "Kestrel:Endpoints:Http:Url", "is missing")]
     [InlineData("Kestrel:Endpoints:Http:Url", "\"*:80\"", "Kestrel:Endpoints:Http:Url", "must be an address to listen on")]
     [InlineData("ReverseProxy:Clusters:App:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:App", "is the id of EdgeProxy's own cluster")]
+    [InlineData("ReverseProxy:Clusters:app-streams:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:app-streams", "is the id of EdgeProxy's own cluster")]
     [InlineData("ReverseProxy:Routes:app", """{ "ClusterId": "app", "Match": { "Path": "/" } }""", "ReverseProxy:Routes:app", "is the id of EdgeProxy's own route")]
     [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "docs", "Match": { "Path": "/docs" } }""", "ReverseProxy:Routes:docs:ClusterId", "must be one of the clusters: app")]
     [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "app" }""", "ReverseProxy:Routes:docs:Match", "must have a Path or Hosts")]

@@ -1,10 +1,12 @@
+using EdgeProxy.Proxying;
+
 namespace EdgeProxy.Configuration.Rules;
 
 /// <summary>YARP's <c>ReverseProxy</c>: extra routes and clusters. YARP reports a wrong route as it starts and a wrong address never.</summary>
 internal static class ReverseProxyRules
 {
-    /// <summary>The id of our own cluster and of our own route.</summary>
-    private const string App = "app";
+    /// <summary>The ids of our own clusters; our own route has that of the first.</summary>
+    private static readonly string[] _ours = [AppCluster.Id, AppCluster.StreamsId];
 
     public static void Check(IConfigurationSection section, ProblemList problems)
     {
@@ -16,7 +18,7 @@ internal static class ReverseProxyRules
 
         foreach (var route in section.GetSection("Routes").GetChildren())
         {
-            CheckRoute(route, [.. clusters.Select(cluster => cluster.Key), App], problems);
+            CheckRoute(route, [.. clusters.Select(cluster => cluster.Key), AppCluster.Id], problems);
         }
     }
 
@@ -52,7 +54,7 @@ internal static class ReverseProxyRules
     /// <summary>YARP compares ids without letter case, and ends the process at a duplicate.</summary>
     private static void RefuseOurs(IConfigurationSection entry, string what, ProblemList problems)
     {
-        if (entry.Key.Equals(App, StringComparison.OrdinalIgnoreCase))
+        if (_ours.Contains(entry.Key, StringComparer.OrdinalIgnoreCase))
         {
             problems.Error(entry.Path, $"is the id of EdgeProxy's own {what}; choose another");
         }
