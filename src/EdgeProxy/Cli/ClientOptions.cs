@@ -65,9 +65,9 @@ internal sealed class ClientOptions
                 await error.WriteLineAsync($"edgeproxy: {e.Message}");
                 return ExitCode.Refused;
             }
-            catch (IOException e) when (parsed.GetValue(_tokenFile) is { } file && e is FileNotFoundException or DirectoryNotFoundException)
+            catch (TokenFileException e)
             {
-                await error.WriteLineAsync($"edgeproxy: the token file cannot be read: {e.Message}");
+                await error.WriteLineAsync($"edgeproxy: {e.Message}");
                 return ExitCode.Usage;
             }
             catch (OperationCanceledException) when (interrupt.Token.IsCancellationRequested)
@@ -79,6 +79,20 @@ internal sealed class ClientOptions
     }
 
     private AdminClient Connect(ParseResult parsed) => parsed.GetValue(_admin) is { } url
-        ? AdminClient.ForUrl(url, parsed.GetValue(_tokenFile) is { } file ? File.ReadAllText(file).Trim() : null)
+        ? AdminClient.ForUrl(url, ReadToken(parsed.GetValue(_tokenFile)))
         : AdminClient.ForSocket(parsed.GetValue(_socket)!);
+
+    private static string? ReadToken(string? file)
+    {
+        try
+        {
+            return file is null ? null : File.ReadAllText(file).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenFileException($"the token file {file} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private sealed class TokenFileException(string message, Exception inner) : Exception(message, inner);
 }

@@ -126,9 +126,16 @@ public sealed class ClientVerbTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task A_token_file_that_is_missing_is_wrong_usage() =>
-        Assert.Equal(2, (await CommandLine.RunAsync("status", "--admin", "http://127.0.0.1:1", "--token-file", _directory["none"])).ExitCode);
+    [Theory]
+    [InlineData("none")] // does not exist
+    [InlineData("")] // the directory itself
+    public async Task A_token_file_that_cannot_be_read_is_wrong_usage(string name)
+    {
+        var run = await CommandLine.RunAsync("status", "--admin", "http://127.0.0.1:1", "--token-file", _directory[name]);
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith($"edgeproxy: the token file {_directory[name]} cannot be read: ", run.Error, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task The_status_is_a_table_for_people_and_the_body_itself_as_json()

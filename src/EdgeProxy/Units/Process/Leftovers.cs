@@ -25,6 +25,7 @@ internal sealed partial class Leftovers(string stateDirectory, TimeProvider time
             var records = running().Select(child => new ProcessRecord(child.Group.Pid, child.Group.StartTime, child.InvocationId));
             try
             {
+                // Whole or not at all, but not flushed to disk: after a power failure none of these processes is there.
                 var temporary = _path + ".tmp";
                 File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(new ProcessRecords(BootId(), [.. records]), EdgeProxyJson.Default.ProcessRecords));
                 File.Move(temporary, _path, overwrite: true);
