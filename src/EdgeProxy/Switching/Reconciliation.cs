@@ -71,12 +71,9 @@ internal sealed partial class Reconciliation(
         try
         {
             // While the active unit does not come up, the idle one may be the last that works: it is left alone.
-            if (await TryAsync(slots.Active.Name, StartAsync, stoppingToken))
-            {
-                await TryAsync(slots.Active.Name.Other(), StopAsync, stoppingToken);
-            }
-
-            ConcludeJournal();
+            var problem = await TryAsync(slots.Active.Name, StartAsync, stoppingToken)
+                ?? await TryAsync(slots.Active.Name.Other(), StopAsync, stoppingToken);
+            ConcludeJournal(problem);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -135,8 +132,9 @@ internal sealed partial class Reconciliation(
         return (slot, status.IsRunning, status.IsRunning && (await probe.ProbeAsync(slots[slot].Address, cancellationToken)).IsGood);
     }
 
-    /// <summary>Does something with a unit; says what went wrong, and tries again while the manager itself is away.</summary>
-    private async Task<bool> TryAsync(SlotName slot, Func<SlotName, CancellationToken, Task<string?>> act, CancellationToken stoppingToken)
+    /// <summary>Does something with a unit, and tries again while the manager itself is away.</summary>
+    /// <returns>What went wrong; null: nothing.</returns>
+    private async Task<string?> TryAsync(SlotName slot, Func<SlotName, CancellationToken, Task<string?>> act, CancellationToken stoppingToken)
     {
         var started = time.GetTimestamp();
         while (true)
@@ -149,7 +147,7 @@ internal sealed partial class Reconciliation(
                     Log.UnitNotAsItShould(logger, slot, problem);
                 }
 
-                return problem is null;
+                return problem;
             }
             catch (UnitManagerUnavailableException e) when (time.GetElapsedTime(started) < ManagerPatience)
             {
@@ -159,7 +157,7 @@ internal sealed partial class Reconciliation(
             catch (UnitException e)
             {
                 Log.UnitNotAsItShould(logger, slot, e.Message);
-                return false;
+                return e.Message;
             }
         }
     }
@@ -180,17 +178,19 @@ internal sealed partial class Reconciliation(
     private async Task<string?> StopAsync(SlotName slot, CancellationToken stoppingToken)
     {
         var status = await units.GetStatusAsync(slot, stoppingToken);
-        if (!status.IsRunning)
+        if (status.State is UnitState.Inactive or UnitState.Failed)
         {
             return null;
         }
 
+        // One that is being stopped already (by the switch that the former process left) is waited for: the next switch may start it.
         Log.Stopping(logger, status.Unit, slot);
         return await stopping.StopAsync(slot, stoppingToken);
     }
 
     /// <summary>Puts the end of a switch into the history that its own process did not see.</summary>
-    private void ConcludeJournal()
+    /// <param name="unitProblem">Why the units are not as they should be; null: they are.</param>
+    private void ConcludeJournal(string? unitProblem)
     {
         var (entry, problem) = journal.Read();
         if (problem is not null)
@@ -201,12 +201,15 @@ internal sealed partial class Reconciliation(
         if (entry is { Switch: { } left } && history.Find(left.Id) is null)
         {
             var moved = active.Current?.Slot == left.To;
+            var unitsNow = unitProblem is null
+                ? $"{units.UnitOf(slots.Active.Name.Other())} was stopped at the next start"
+                : $"at the next start the units could not be brought in line: {unitProblem.TrimEnd('.')}";
             var ended = left with
             {
                 Outcome = moved ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
                 Duration = time.GetUtcNow() - left.StartedAt,
                 Reason = $"EdgeProxy ended in {left.Phase}{(moved ? "" : ", before traffic moved")}. Traffic is on {slots.Active.Name.ToKey()}; "
-                    + $"{units.UnitOf(slots.Active.Name.Other())} was stopped at the next start. {(moved ? "Requests in flight at that moment may have been cut." : "Switch again.")}",
+                    + $"{unitsNow}. {(moved ? "Requests in flight at that moment may have been cut." : "Switch again.")}",
             };
             history.Add(ended);
             Log.Concluded(logger, ended.Id, ended.Outcome.Value, ended.Reason);

@@ -173,6 +173,38 @@ public sealed class ReconciliationTests : IAsyncDisposable
         AssertConcluded("killed", SwitchOutcome.CompletedWithWarnings);
     }
 
+    /// <summary>systemd's job goes on when the process that asked for it has ended. A switch that came meanwhile would find the address taken.</summary>
+    [Fact]
+    public async Task A_stop_that_goes_on_is_waited_for()
+    {
+        await RunAsync(SlotName.Blue);
+        await RunAsync(SlotName.Green);
+        WriteActive(SlotName.Green, "killed");
+        WriteJournal(SwitchPhase.StopOld);
+        _plane.Units[SlotName.Blue].Status = _plane.Units[SlotName.Blue].Status with { State = UnitState.Deactivating };
+
+        await _plane.StartAsync();
+
+        Assert.Equal(["stop blue"], _plane.Units.Calls);
+        Assert.Equal(UnitState.Inactive, _plane.Units[SlotName.Blue].Status.State);
+        Assert.Contains("app-server-blue.service was stopped", AssertConcluded("killed", SwitchOutcome.CompletedWithWarnings).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_history_does_not_claim_that_a_unit_was_stopped_that_was_not()
+    {
+        await RunAsync(SlotName.Green);
+        WriteActive(SlotName.Blue);
+        WriteJournal(SwitchPhase.Probe);
+        _plane.Units[SlotName.Blue].OnStart = (unit, _) => Task.FromResult(unit.Ends(UnitState.Failed, "exit-code", 3));
+
+        await _plane.StartAsync();
+
+        var reason = AssertConcluded("killed", SwitchOutcome.Aborted).Reason;
+        Assert.Contains("could not be brought in line: app-server-blue.service failed (exit code 3)", reason, StringComparison.Ordinal);
+        Assert.DoesNotContain("was stopped", reason, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(SwitchPhase.StartIdle, false)]
     [InlineData(SwitchPhase.StartIdle, true)]
