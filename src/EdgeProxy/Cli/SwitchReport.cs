@@ -37,9 +37,9 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
     /// <summary>A phase that began or ended; only the end is worth a line.</summary>
     public void Phase(PhaseRun phase)
     {
-        if (!json && phase.Duration > TimeSpan.Zero)
+        if (!json && phase.Detail is not null)
         {
-            Line($"{phase.Phase,-9} {Seconds(phase.Duration)}{(phase.Detail is null ? "" : $"  {phase.Detail}")}");
+            Line($"{phase.Phase,-9} {Seconds(phase.Duration)}  {phase.Detail}");
         }
     }
 

@@ -24,9 +24,14 @@ internal static class GatewayErrors
         }
     }
 
-    /// <summary>The active slot refuses connections, and waiting did not help.</summary>
+    /// <summary>The active slot refuses connections or ends them without an answer, and waiting did not help.</summary>
     public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, string? reason, UpstreamOptions options)
     {
+        if (end == HoldEnd.NotDown)
+        {
+            return WriteAsync(context, StatusCodes.Status502BadGateway, EndedWithoutAnswer(slot));
+        }
+
         var detail = end switch
         {
             HoldEnd.Full => $"The app ({slot.ToKey()}) does not accept connections, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests).",
@@ -59,7 +64,7 @@ internal static class GatewayErrors
                 (StatusCodes.Status504GatewayTimeout, $"The app ({slot}) did nothing for {Seconds(timeout)} s ({key})."),
             _ when failure.Exception is HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded } =>
                 (StatusCodes.Status502BadGateway, $"The app ({slot}) sent an answer that is not valid HTTP."),
-            _ => (StatusCodes.Status502BadGateway, $"The app ({slot}) ended the connection before it answered."),
+            _ => (StatusCodes.Status502BadGateway, EndedWithoutAnswer(lease.Slot.Name)),
         };
         return WriteAsync(context, status, detail, status == StatusCodes.Status503ServiceUnavailable ? _retrySoon : null);
     }
@@ -114,6 +119,8 @@ internal static class GatewayErrors
         <p><small>{status} · {WebUtility.HtmlEncode(requestId)}</small></p>
         </body></html>
         """);
+
+    private static string EndedWithoutAnswer(SlotName slot) => $"The app ({slot.ToKey()}) ended the connection before it answered.";
 
     private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 }

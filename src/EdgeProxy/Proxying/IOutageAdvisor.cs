@@ -10,4 +10,11 @@ public interface IOutageAdvisor
     /// and completes with a reason, in words for a person, when waiting is in vain. Otherwise it goes on until it is cancelled, as the outage ends.
     /// </summary>
     Task<string> WhenHopelessAsync(Slot slot, CancellationToken outageEnded);
+
+    /// <summary>
+    /// Called when connections to the slot end before an answer though it accepts them: the last workers of a unit that is being stopped keep its
+    /// backlog open for a moment and then reset it. Completes with true when such a restart is over, as far as that can be told, and with false when
+    /// nothing of the kind goes on: then the request itself is to blame, and sending it again would do more harm.
+    /// </summary>
+    Task<bool> OutlastRestartAsync(Slot slot, CancellationToken cancellationToken);
 }

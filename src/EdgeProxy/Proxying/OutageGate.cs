@@ -17,6 +17,9 @@ internal enum HoldEnd
 
     /// <summary>The control plane says that waiting is in vain.</summary>
     Hopeless,
+
+    /// <summary>The slot is not being restarted: there is nothing to wait for.</summary>
+    NotDown,
 }
 
 /// <summary>Where requests wait while the active slot refuses connections. One prober an outage, not one a request.</summary>
@@ -31,15 +34,26 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
 
     private readonly Lock _lock = new();
     private Outage? _outage; // guarded by _lock
+    private Slot? _restarting; // guarded by _lock
+    private Task<bool>? _restart; // guarded by _lock
     private int _held;
 
     /// <summary>Requests that wait now.</summary>
     public int Held => Volatile.Read(ref _held);
 
-    /// <summary>Waits until <paramref name="slot"/> is worth another try.</summary>
+    /// <summary>Waits until <paramref name="slot"/>, which refuses connections, is worth another try.</summary>
     /// <returns>How it ended, and for <see cref="HoldEnd.Hopeless"/> why.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public async ValueTask<(HoldEnd End, string? Reason)> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft)
+    public ValueTask<(HoldEnd End, string? Reason)> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
+        async () => await Join(slot).Over.WaitAsync(patience, time, clientLeft) is { } hopeless ? (HoldEnd.Hopeless, hopeless) : (HoldEnd.TryAgain, null), patience);
+
+    /// <summary>Waits until a restart of <paramref name="slot"/>, which accepts connections and ends them without an answer, is over.</summary>
+    /// <returns><see cref="HoldEnd.NotDown"/> where it is not being restarted.</returns>
+    /// <exception cref="OperationCanceledException">The client left.</exception>
+    public ValueTask<(HoldEnd End, string? Reason)> WaitForRestartAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
+        async () => (await JoinRestart(slot).WaitAsync(patience, time, clientLeft) ? HoldEnd.TryAgain : HoldEnd.NotDown, null), patience);
+
+    private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(Func<Task<(HoldEnd End, string? Reason)>> wait, TimeSpan patience)
     {
         if (patience <= TimeSpan.Zero)
         {
@@ -48,13 +62,7 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
 
         try
         {
-            if (Interlocked.Increment(ref _held) > options.MaxHeldRequests)
-            {
-                return (HoldEnd.Full, null);
-            }
-
-            var hopeless = await Join(slot).Over.WaitAsync(patience, time, clientLeft);
-            return hopeless is null ? (HoldEnd.TryAgain, null) : (HoldEnd.Hopeless, hopeless);
+            return Interlocked.Increment(ref _held) > options.MaxHeldRequests ? (HoldEnd.Full, null) : await wait();
         }
         catch (TimeoutException)
         {
@@ -63,6 +71,28 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
         finally
         {
             Interlocked.Decrement(ref _held);
+        }
+    }
+
+    /// <summary>One question at a time, whose answer everyone shares who asks meanwhile; it ends by itself, or after the longest hold.</summary>
+    private Task<bool> JoinRestart(Slot slot)
+    {
+        lock (_lock)
+        {
+            if (_restart is not { IsCompleted: false } || _restarting != slot)
+            {
+                _restarting = slot;
+                _restart = AskAsync();
+            }
+
+            return _restart;
+        }
+
+        async Task<bool> AskAsync()
+        {
+            await Task.Yield(); // not under the lock
+            using var patience = new CancellationTokenSource(options.HoldTimeout, time);
+            return await advisor.OutlastRestartAsync(slot, patience.Token);
         }
     }
 

@@ -8,7 +8,8 @@ namespace EdgeProxy.Proxying;
 /// <remarks>
 /// An app server closes an idle connection whenever it likes (gunicorn after 2 s by default), and a request on its way then is lost. So a
 /// request with a body or an unsafe method takes a fresh connection, unless the server is known to keep idle ones long enough, and a
-/// request that is safe to repeat (RFC 9110 section 9.2.1) and has no body is repeated once when its connection ends before an answer.
+/// request that is safe to repeat (RFC 9110 section 9.2.1) and has no body is repeated once when its connection ends before an answer. Should that one
+/// end so too, <see cref="UnansweredException"/> tells <see cref="SlotSelection"/>, which finds out whether the slot is being restarted.
 /// </remarks>
 internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, TimeProvider time) : HttpMessageHandler
 {
@@ -59,12 +60,22 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
         {
             return await pool.Reused.SendAsync(request, cancellationToken);
         }
-        catch (HttpRequestException error) when (
-            EndedBeforeAnswer(error) && time.GetElapsedTime(started) < RepeatWindow && !cancellationToken.IsCancellationRequested)
+        catch (HttpRequestException error) when (MayRepeat(error))
         {
             Interlocked.Increment(ref _repeats);
+        }
+
+        try
+        {
             return await pool.Fresh.SendAsync(request, cancellationToken);
         }
+        catch (HttpRequestException error) when (MayRepeat(error))
+        {
+            throw new UnansweredException(error);
+        }
+
+        bool MayRepeat(HttpRequestException error) =>
+            EndedBeforeAnswer(error) && time.GetElapsedTime(started) < RepeatWindow && !cancellationToken.IsCancellationRequested;
     }
 
     private static bool IsSafe(HttpMethod method) => method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options;
@@ -136,6 +147,10 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
         }
     }
 }
+
+/// <summary>Two connections ended, soon, before an answer to a request that is safe to repeat.</summary>
+internal sealed class UnansweredException(HttpRequestException second)
+    : HttpRequestException(second.HttpRequestError, "The app ended two connections without an answer.", second.InnerException);
 
 /// <summary>Gives the app's clusters <see cref="SlotConnections"/>, and every other cluster YARP's own client.</summary>
 internal sealed class SlotHttpClientFactory(SlotConnections connections, ILogger<ForwarderHttpClientFactory> logger) : IForwarderHttpClientFactory

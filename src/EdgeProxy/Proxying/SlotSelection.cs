@@ -10,8 +10,8 @@ namespace EdgeProxy.Proxying;
 /// A step of YARP's pipeline, before the forwarder. A connection that is refused means that nothing of the request was sent and its body
 /// is unread, so it can be tried again for any method. A request that waits holds no lease: a flip frees it, and no drain waits for it.
 /// </remarks>
-internal sealed class SlotSelection(
-    SlotPair slots, OutageGate gate, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time)
+internal sealed partial class SlotSelection(
+    SlotPair slots, OutageGate gate, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, ILogger<SlotSelection> logger)
 {
     private readonly TimeSpan _holdTimeout = options.HoldTimeout;
     private readonly ClusterState _streams = clusters.TryGetCluster(AppCluster.StreamsId, out var cluster)
@@ -35,11 +35,11 @@ internal sealed class SlotSelection(
         }
 
         var heldSince = 0L;
-        while (await TryAsync(context, request, @class, next) is { } refused)
+        while (await TryAsync(context, request, @class, next) is { } failed)
         {
             var now = time.GetTimestamp();
             heldSince = heldSince == 0 ? now : heldSince;
-            var (end, reason) = await HoldAsync(refused, _holdTimeout - time.GetElapsedTime(heldSince, now), context.RequestAborted);
+            var (end, reason) = await HoldAsync(failed, _holdTimeout - time.GetElapsedTime(heldSince, now), context.RequestAborted);
             request.Held = time.GetElapsedTime(heldSince);
             if (context.RequestAborted.IsCancellationRequested)
             {
@@ -49,16 +49,17 @@ internal sealed class SlotSelection(
 
             if (end != HoldEnd.TryAgain)
             {
-                refused.Record(isError: true);
-                await GatewayErrors.NotReachableAsync(context, refused.Name, end, reason, options);
+                failed.Slot.Record(isError: true);
+                Log.NotSent(logger, context.TraceIdentifier, failed.Slot.Name, end, request.Tries, failed.Reason);
+                await GatewayErrors.NotReachableAsync(context, failed.Slot.Name, end, reason, options);
                 return;
             }
         }
     }
 
     /// <summary>One try on the active slot.</summary>
-    /// <returns>Null: the request has ended, well or not. Otherwise the slot that refused the connection; nothing was sent and the response is clean.</returns>
-    private async Task<Slot?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
+    /// <returns>Null: the request has ended, well or not. Otherwise what failed; the request may be sent again as it is, and the response is clean.</returns>
+    private async Task<FailedTry?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
     {
         using var lease = slots.Acquire(@class);
         request.Lease = lease;
@@ -84,23 +85,27 @@ internal sealed class SlotSelection(
             return null;
         }
 
-        if (IsRefusedConnection(failure) && !context.Response.HasStarted && !lease.Ended.IsCancellationRequested)
+        var refused = failure.Exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
+        if ((refused || failure.Exception is UnansweredException) && !context.Response.HasStarted && !lease.Ended.IsCancellationRequested)
         {
             context.Features.Set<IForwarderErrorFeature>(null);
             context.Response.Clear(); // YARP left its 502, and takes a response that is not clean for one that has started
-            return lease.Slot;
+            return new FailedTry(lease.Slot, refused, Innermost(failure.Exception));
         }
 
         lease.Slot.Record(isError: true);
+        Log.Failed(logger, context.TraceIdentifier, lease.Slot.Name, failure.Error, Innermost(failure.Exception));
         await GatewayErrors.FailedAsync(context, lease, failure, options);
         return null;
     }
 
-    private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft)
+    private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(FailedTry failed, TimeSpan patience, CancellationToken clientLeft)
     {
         try
         {
-            return await gate.WaitAsync(slot, patience, clientLeft);
+            return failed.Refused
+                ? await gate.WaitAsync(failed.Slot, patience, clientLeft)
+                : await gate.WaitForRestartAsync(failed.Slot, patience, clientLeft);
         }
         catch (OperationCanceledException)
         {
@@ -116,6 +121,19 @@ internal sealed class SlotSelection(
         return all[0].DestinationId == key ? all[0] : all[1];
     }
 
-    private static bool IsRefusedConnection(IForwarderErrorFeature failure) =>
-        failure.Exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
+    private static string Innermost(Exception? failure) => failure?.GetBaseException().Message ?? "no exception";
+
+    /// <param name="Slot">The slot that was tried.</param>
+    /// <param name="Refused">It refused the connection; otherwise it ended two of them without an answer.</param>
+    /// <param name="Reason">In the operating system's words.</param>
+    private sealed record FailedTry(Slot Slot, bool Refused, string Reason);
+
+    private static partial class Log
+    {
+        [LoggerMessage(210, LogLevel.Warning, "Request {RequestId} to {Slot} failed with {Error}: {Reason}")]
+        public static partial void Failed(ILogger logger, string requestId, SlotName slot, ForwarderError error, string reason);
+
+        [LoggerMessage(211, LogLevel.Warning, "Request {RequestId} could not be sent to {Slot} ({End} after {Tries} tries): {Reason}")]
+        public static partial void NotSent(ILogger logger, string requestId, SlotName slot, HoldEnd end, int tries, string reason);
+    }
 }

@@ -16,6 +16,8 @@ internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation r
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Between a stop and a start by hand (<c>systemctl restart</c>) a unit is Inactive for a moment.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
@@ -41,6 +43,33 @@ internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation r
             await Task.Delay(Interval, time, outageEnded);
         }
     }
+
+    public async Task<bool> OutlastRestartAsync(Slot slot, CancellationToken cancellationToken)
+    {
+        var before = await LookAsync(slot.Name, cancellationToken);
+        if (before is { State: UnitState.Active })
+        {
+            // A connection can end before systemd has noticed why.
+            await Task.Delay(Glance, time, cancellationToken);
+        }
+
+        var now = await LookAsync(slot.Name, cancellationToken);
+        if (now is null || IsSameRun(before, now))
+        {
+            return false;
+        }
+
+        while (now is { State: UnitState.Deactivating or UnitState.Activating or UnitState.Reloading })
+        {
+            await Task.Delay(Glance, time, cancellationToken);
+            now = await LookAsync(slot.Name, cancellationToken);
+        }
+
+        return true; // it runs again, or connections are refused now and WhenHopelessAsync is asked
+    }
+
+    private static bool IsSameRun(UnitStatus? before, UnitStatus now) =>
+        before is { State: UnitState.Active } && now.State == UnitState.Active && before.InvocationId == now.InvocationId && before.MainPid == now.MainPid;
 
     private async Task<UnitStatus?> LookAsync(SlotName slot, CancellationToken outageEnded)
     {

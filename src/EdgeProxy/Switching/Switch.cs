@@ -71,6 +71,7 @@ public sealed record PhaseRun
 
     public TimeSpan Duration { get; init; }
 
+    /// <summary>What it did or found; null while it runs.</summary>
     public string? Detail { get; init; }
 }
 

@@ -128,6 +128,9 @@ public sealed class Vps : IAsyncDisposable
         await SystemctlAsync("daemon-reload");
     }
 
+    /// <summary>What EdgeProxy and the slots' units have logged last, for the message of a failed test.</summary>
+    public async Task<string> JournalAsync() => (await Lab.RunAsync("journalctl", "--no-pager", "-o", "short-precise", "-n", "120")).Output;
+
     /// <summary>EdgeProxy's command line, run inside as its own user.</summary>
     public Task<CommandResult> EdgeProxyAsync(params string[] arguments) =>
         Lab.RunAsync(["runuser", "-u", User, "--", "env", "DOTNET_CLI_HOME=/tmp", .. Program, .. arguments]);

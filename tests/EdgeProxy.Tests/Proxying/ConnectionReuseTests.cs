@@ -84,6 +84,25 @@ public sealed class ConnectionReuseTests
         Assert.Equal(2, server.Connections);
     }
 
+    /// <summary>A unit that is being stopped: its last workers keep the backlog open for a moment and reset what is in it.</summary>
+    [Fact]
+    public async Task A_server_that_is_being_restarted_loses_no_safe_request()
+    {
+        await using var server = new RawServer(async (stream, connection, cancellation) =>
+        {
+            await RawServer.ReadHeadAsync(stream, cancellation);
+            if (connection >= 5)
+            {
+                await RawServer.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", cancellation);
+            }
+        });
+        await using var proxy = await DataPlane.StartAsync(server.Address, "http://127.0.0.1:1");
+        proxy.Advisor.IsRestarting = true;
+
+        Assert.Equal("ok", await proxy.Client.GetStringAsync("/", Cancellation));
+        Assert.Equal(6, server.Connections);
+    }
+
     [Fact]
     public async Task Closing_idle_connections_spares_what_runs_and_the_next_request()
     {

@@ -89,6 +89,11 @@ internal sealed class FakeAdvisor : IOutageAdvisor
 
     public void GiveUp(string reason) => _hopeless.TrySetResult(reason);
 
+    /// <summary>What the control plane says of a slot that ends connections without an answer.</summary>
+    public bool IsRestarting { get; set; }
+
+    public Task<bool> OutlastRestartAsync(Slot slot, CancellationToken cancellationToken) => Task.FromResult(IsRestarting);
+
     public Task<string> WhenHopelessAsync(Slot slot, CancellationToken outageEnded)
     {
         Interlocked.Increment(ref _asked);

@@ -55,6 +55,47 @@ public sealed class OutageAdvisorTests : IAsyncDisposable
         Assert.False(_advice.IsCompleted);
     }
 
+    [Fact]
+    public async Task A_unit_that_runs_on_is_not_being_restarted()
+    {
+        await _plane.StartAsync();
+        Active.Runs();
+
+        Assert.False(await OutlastAsync());
+    }
+
+    [Theory]
+    [InlineData(UnitState.Deactivating)]
+    [InlineData(UnitState.Activating)]
+    public async Task A_unit_that_is_being_restarted_is_waited_for(UnitState state)
+    {
+        await _plane.StartAsync();
+        Active.Ends(state);
+
+        var outlasted = OutlastAsync();
+        await Eventually.TrueAsync(() => _plane.Units.Looks > 5, "the advisor looks again and again");
+        Assert.False(outlasted.IsCompleted);
+        Active.Runs();
+
+        Assert.True(await outlasted);
+    }
+
+    /// <summary>The crash is seen by the client first: systemd still says Active.</summary>
+    [Fact]
+    public async Task A_unit_whose_end_is_not_noticed_yet_is_looked_at_twice()
+    {
+        await _plane.StartAsync();
+        Active.Runs();
+
+        var advisor = _plane.Get<IOutageAdvisor>().OutlastRestartAsync(_plane.Slots.Active, TestContext.Current.CancellationToken);
+        var looks = _plane.Units.Looks;
+        await Eventually.TrueAsync(() => _plane.Units.Looks >= looks, "the advisor has looked");
+        Active.Ends(UnitState.AutoRestart, "exit-code", 3);
+        await Eventually.TrueAsync(() => Advance(advisor), "the advisor has looked again");
+
+        Assert.True(await advisor);
+    }
+
     [Theory]
     [InlineData(UnitState.Activating)]
     [InlineData(UnitState.Active)]
@@ -105,6 +146,19 @@ public sealed class OutageAdvisorTests : IAsyncDisposable
         await _plane.StartAsync();
         outage();
         _advice = _plane.Get<IOutageAdvisor>().WhenHopelessAsync(_plane.Slots.Active, _outageEnded.Token);
+    }
+
+    private async Task<bool> OutlastAsync()
+    {
+        var advice = _plane.Get<IOutageAdvisor>().OutlastRestartAsync(_plane.Slots.Active, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => Advance(advice), "the advisor has made up its mind");
+        return await advice;
+    }
+
+    private bool Advance(Task until)
+    {
+        _time.Advance(Step);
+        return until.IsCompleted;
     }
 
     /// <summary>Lets time pass in the advisor's own steps, each only after it has looked.</summary>
