@@ -16,7 +16,8 @@ internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation r
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
+    /// <summary>How often a unit that seems to run on is looked at again: a connection can end before systemd has noticed why.</summary>
+    private const int Glances = 5;
 
     /// <summary>Between a stop and a start by hand (<c>systemctl restart</c>) a unit is Inactive for a moment.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -47,29 +48,31 @@ internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation r
     public async Task<bool> OutlastRestartAsync(Slot slot, CancellationToken cancellationToken)
     {
         var before = await LookAsync(slot.Name, cancellationToken);
-        if (before is { State: UnitState.Active })
+        var now = before;
+        for (var glance = 0; RunsOn(before, now); glance++)
         {
-            // A connection can end before systemd has noticed why.
-            await Task.Delay(Glance, time, cancellationToken);
-        }
+            if (glance == Glances)
+            {
+                return false;
+            }
 
-        var now = await LookAsync(slot.Name, cancellationToken);
-        if (now is null || IsSameRun(before, now))
-        {
-            return false;
+            await Task.Delay(Interval, time, cancellationToken);
+            now = await LookAsync(slot.Name, cancellationToken);
         }
 
         while (now is { State: UnitState.Deactivating or UnitState.Activating or UnitState.Reloading })
         {
-            await Task.Delay(Glance, time, cancellationToken);
+            await Task.Delay(Interval, time, cancellationToken);
             now = await LookAsync(slot.Name, cancellationToken);
         }
 
         return true; // it runs again, or connections are refused now and WhenHopelessAsync is asked
     }
 
-    private static bool IsSameRun(UnitStatus? before, UnitStatus now) =>
-        before is { State: UnitState.Active } && now.State == UnitState.Active && before.InvocationId == now.InvocationId && before.MainPid == now.MainPid;
+    /// <summary>Nothing is known to have happened to the unit; what cannot be asked counts as such.</summary>
+    private static bool RunsOn(UnitStatus? before, UnitStatus? now) =>
+        before is null || now is null
+        || (before.State == UnitState.Active && now.State == UnitState.Active && before.InvocationId == now.InvocationId && before.MainPid == now.MainPid);
 
     private async Task<UnitStatus?> LookAsync(SlotName slot, CancellationToken outageEnded)
     {
