@@ -93,10 +93,10 @@ public sealed partial class SwitchHistory
 
     private static partial class Log
     {
-        [LoggerMessage(380, LogLevel.Error, "Switch {SwitchId} is missing in the history file for now: {Problem}")]
+        [LoggerMessage(400, LogLevel.Error, "Switch {SwitchId} is missing in the history file for now: {Problem}")]
         public static partial void NotWritten(ILogger logger, string switchId, string problem);
 
-        [LoggerMessage(381, LogLevel.Warning, "{Path} is damaged ({Problem}); {Kept} switches could be read, the file is written anew with the next one")]
+        [LoggerMessage(401, LogLevel.Warning, "{Path} is damaged ({Problem}); {Kept} switches could be read, the file is written anew with the next one")]
         public static partial void Damaged(ILogger logger, string path, string problem, int kept);
     }
 }

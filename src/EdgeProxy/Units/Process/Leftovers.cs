@@ -91,13 +91,13 @@ internal sealed partial class Leftovers(string stateDirectory, TimeProvider time
 
     private static partial class Log
     {
-        [LoggerMessage(310, LogLevel.Warning, "Process {Pid} is left over from a proxy that was killed; it is ended")]
+        [LoggerMessage(510, LogLevel.Warning, "Process {Pid} is left over from a proxy that was killed; it is ended")]
         public static partial void Ending(ILogger logger, int pid);
 
-        [LoggerMessage(311, LogLevel.Warning, "{Path} cannot be written: if this proxy is killed, the next one will not recognise its children")]
+        [LoggerMessage(511, LogLevel.Warning, "{Path} cannot be written: if this proxy is killed, the next one will not recognise its children")]
         public static partial void NotSaved(ILogger logger, Exception exception, string path);
 
-        [LoggerMessage(312, LogLevel.Warning, "{Path} cannot be read: children of a killed proxy may still run and hold their ports")]
+        [LoggerMessage(512, LogLevel.Warning, "{Path} cannot be read: children of a killed proxy may still run and hold their ports")]
         public static partial void NotRead(ILogger logger, Exception exception, string path);
     }
 }

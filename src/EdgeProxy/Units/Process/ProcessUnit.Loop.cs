@@ -118,22 +118,22 @@ internal sealed partial class ProcessUnit
 
     private static partial class Log
     {
-        [LoggerMessage(300, LogLevel.Information, "{Unit}: started, pid {Pid}")]
+        [LoggerMessage(500, LogLevel.Information, "{Unit}: started, pid {Pid}")]
         public static partial void Started(ILogger logger, string unit, int pid);
 
-        [LoggerMessage(301, LogLevel.Information, "{Unit}: {Exit}")]
+        [LoggerMessage(501, LogLevel.Information, "{Unit}: {Exit}")]
         public static partial void Ended(ILogger logger, string unit, ExitStatus exit);
 
-        [LoggerMessage(302, LogLevel.Warning, "{Unit}: {Exit}; it is started again in {Delay}")]
+        [LoggerMessage(502, LogLevel.Warning, "{Unit}: {Exit}; it is started again in {Delay}")]
         public static partial void WillRestart(ILogger logger, string unit, ExitStatus exit, TimeSpan delay);
 
-        [LoggerMessage(303, LogLevel.Warning, "{Unit}: did not end within {StopTimeout} after SIGTERM and was killed")]
+        [LoggerMessage(503, LogLevel.Warning, "{Unit}: did not end within {StopTimeout} after SIGTERM and was killed")]
         public static partial void Killed(ILogger logger, string unit, TimeSpan stopTimeout);
 
-        [LoggerMessage(304, LogLevel.Critical, "{Unit}: its watcher failed; the unit is ended and stays down until it is started again")]
+        [LoggerMessage(504, LogLevel.Critical, "{Unit}: its watcher failed; the unit is ended and stays down until it is started again")]
         public static partial void LoopFailed(ILogger logger, Exception exception, string unit);
 
-        [LoggerMessage(305, LogLevel.Information, "{Unit}: {Line}")]
+        [LoggerMessage(505, LogLevel.Information, "{Unit}: {Line}")]
         public static partial void Output(ILogger logger, string unit, string line);
     }
 }

@@ -1,0 +1,41 @@
+using System.Reflection;
+using EdgeProxy.Slots;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeProxy.Tests.Diagnostics;
+
+/// <summary>Operators filter and alert by event id: one id is one message, and its hundred says which part speaks.</summary>
+public sealed class EventIdTests
+{
+    private static readonly (Type DeclaredBy, int Id)[] _messages =
+    [
+        .. from type in typeof(SlotPair).Assembly.GetTypes()
+           from method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+           let message = method.GetCustomAttribute<LoggerMessageAttribute>()
+           where message is not null
+           select (type, message.EventId),
+    ];
+
+    [Fact]
+    public void No_id_is_used_twice()
+    {
+        Assert.True(_messages.Length > 30, $"only {_messages.Length} messages were found");
+        Assert.Empty(_messages.GroupBy(message => message.Id).Where(group => group.Count() > 1)
+            .Select(group => $"{group.Key}: {string.Join(", ", group.Select(message => message.DeclaredBy))}"));
+    }
+
+    [Theory]
+    [InlineData("EdgeProxy.Proxying", 2)]
+    [InlineData("EdgeProxy.Switching", 3)]
+    [InlineData("EdgeProxy.State", 4)]
+    [InlineData("EdgeProxy.Units.Process", 5)]
+    [InlineData("EdgeProxy.Units.Systemd", 6)]
+    [InlineData("EdgeProxy.Diagnostics", 7)]
+    [InlineData("EdgeProxy.Admin", 8)]
+    public void The_hundred_of_an_id_is_its_features(string feature, int hundred)
+    {
+        var ids = _messages.Where(message => message.DeclaredBy.Namespace == feature).Select(message => message.Id).ToList();
+        Assert.NotEmpty(ids);
+        Assert.All(ids, id => Assert.Equal(hundred, id / 100));
+    }
+}
