@@ -29,12 +29,19 @@ public static class EdgeProxyServer
     /// <returns>The exit code: 0; 2 where an address cannot be had; 4 where another process uses the state directory.</returns>
     public static async Task<int> RunAsync(IConfiguration configuration, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
     {
+        var hasStarted = false;
         try
         {
             // Before anything is put together: a second instance touches nothing and says one line.
             using var state = StateDirectory.Open(options.State.Directory);
-            await using var app = Build(configuration, options, builder => builder.Services.AddSingleton(state));
-            await ((IHost)app).RunAsync(cancellationToken);
+            await using var app = Build(configuration, options, builder =>
+            {
+                builder.Services.AddSingleton(state);
+                builder.Logging.QuietUntil(() => hasStarted);
+            });
+            await app.StartAsync(cancellationToken);
+            hasStarted = true;
+            await app.WaitForShutdownAsync(cancellationToken);
             return ExitCode.Done;
         }
         catch (StateDirectoryInUseException inUse)
@@ -42,11 +49,14 @@ public static class EdgeProxyServer
             await error.WriteLineAsync($"edgeproxy: {inUse.Message}");
             return ExitCode.Refused;
         }
-        catch (IOException cannotListen)
+        catch (Exception failure) when (!hasStarted && ListenFailure.Explain(failure) is { } why)
         {
-            // Kestrel's message names the address and what is wrong with it.
-            await error.WriteLineAsync($"edgeproxy: {cannotListen.Message}");
+            await error.WriteLineAsync($"edgeproxy: {why}");
             return ExitCode.Usage;
+        }
+        catch (OperationCanceledException) when (!hasStarted)
+        {
+            return ExitCode.Done; // told to stop before it served
         }
     }
 

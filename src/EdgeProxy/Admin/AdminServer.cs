@@ -40,12 +40,13 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
         }
         catch (Exception inUse) when (inUse is IOException or SocketException)
         {
-            throw new AdminListenException($"The admin API cannot listen on {options.Url} and {options.Socket}: {inUse.Message} Free it, or change Admin:Url or Admin:Socket.", inUse);
+            var addresses = string.Join(" and ", new[] { options.Url, options.Socket }.Where(address => !string.IsNullOrEmpty(address)));
+            throw new AdminListenException($"The admin API cannot listen on {addresses}: {inUse.Message.TrimEnd('.')}. Free it, or change Admin:Url or Admin:Socket. EdgeProxy has ended and serves nothing.", inUse);
         }
 
-        var addresses = _app.Urls;
-        Url = addresses.Where(address => !address.Contains("unix:", StringComparison.Ordinal)).Select(address => new Uri(address)).FirstOrDefault();
-        Log.Listening(_logger, string.Join(", ", addresses));
+        var listening = _app.Urls;
+        Url = listening.Where(address => !address.Contains("unix:", StringComparison.Ordinal)).Select(address => new Uri(address)).FirstOrDefault();
+        Log.Listening(_logger, string.Join(", ", listening));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)

@@ -1,9 +1,9 @@
 using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
+using EdgeProxy.Hosting;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
 using EdgeProxy.Units.Process;
-using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Demo;
 
@@ -64,9 +64,9 @@ internal sealed class DemoSite : IAsyncDisposable
         {
             await (site?.DisposeAsync() ?? ValueTask.CompletedTask);
             Remove(directory);
-            if (e is IOException { InnerException: AddressInUseException })
+            if (ListenFailure.Explain(e) is { } why)
             {
-                throw new DemoException(e.Message, ExitCode.Usage); // somebody took the port a moment ago
+                throw new DemoException(why, ExitCode.Usage); // somebody took the port a moment ago
             }
 
             throw;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Hosting;
@@ -65,8 +66,18 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
 
     public bool CanBind(EndPoint endpoint) => ((IConnectionListenerFactorySelector)sockets).CanBind(endpoint);
 
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await sockets.BindAsync(endpoint, cancellationToken), firstRequests, time);
+    /// <exception cref="PublicListenException">The address cannot be had. One that is taken is an <see cref="AddressInUseException"/>, which Kestrel knows.</exception>
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return new Listener(await sockets.BindAsync(endpoint, cancellationToken), firstRequests, time);
+        }
+        catch (SocketException refusal)
+        {
+            throw ListenFailure.At(endpoint, refusal);
+        }
+    }
 
     private sealed class Listener(IConnectionListener inner, FirstRequests firstRequests, TimeProvider time) : IConnectionListener
     {

@@ -16,6 +16,17 @@ internal sealed class CommandProcess : IDisposable
     public static CommandProcess Start(params string[] arguments) =>
         new(OsProcess.Start(new ProcessStartInfo(ChildLauncher.OwnExecutable, arguments) { RedirectStandardOutput = true })!);
 
+    /// <summary>Runs to the end.</summary>
+    public static async Task<CommandLine> RunAsync(params string[] arguments)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        using var run = new CommandProcess(OsProcess.Start(new ProcessStartInfo(ChildLauncher.OwnExecutable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+        var output = run.Output.ReadToEndAsync(cancellation);
+        var error = run._process.StandardError.ReadToEndAsync(cancellation);
+        await run._process.WaitForExitAsync(cancellation).WaitAsync(Eventually.Patience, cancellation);
+        return new CommandLine(run._process.ExitCode, await output, await error);
+    }
+
     /// <summary>Reads on until a line contains the text.</summary>
     public async Task<string> ReadToAsync(string text)
     {

@@ -1,0 +1,42 @@
+using System.Net;
+using System.Net.Sockets;
+using EdgeProxy.Admin;
+using Microsoft.AspNetCore.Connections;
+
+namespace EdgeProxy.Hosting;
+
+/// <summary>Says in one line why the server cannot listen and what to do.</summary>
+internal static class ListenFailure
+{
+    private const string WayOut = "or change Kestrel:Endpoints in the settings. EdgeProxy has ended and serves nothing.";
+
+    /// <summary>What a person is told of a start that failed; null: it failed for another reason.</summary>
+    public static string? Explain(Exception failure) => failure switch
+    {
+        AdminListenException or PublicListenException => failure.Message,
+        // Kestrel's own words name the address.
+        IOException { InnerException: AddressInUseException } => $"{failure.Message} Stop what listens there ('ss -ltnp' names it), {WayOut}",
+        // localhost: neither 127.0.0.1 nor ::1 can be had.
+        IOException { InnerException: AggregateException { InnerExceptions: [PublicListenException first, ..] } } => first.Message,
+        IOException => failure.Message, // a certificate of Kestrel:Endpoints, for one; the message names the file
+        _ => null,
+    };
+
+    /// <summary>Keeps the host from logging a start that failed, with a stack trace: <see cref="Explain"/> says it, or the exception that ends the process.</summary>
+    /// <remarks>It logs that as an error; a background service that fails, also during the start, as critical, and that is never hidden.</remarks>
+    public static void QuietUntil(this ILoggingBuilder logging, Func<bool> hasStarted) =>
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level == LogLevel.Critical || hasStarted());
+
+    /// <summary>The same for an address that the kernel refuses for another reason than that it is taken.</summary>
+    public static PublicListenException At(EndPoint endpoint, SocketException refusal)
+    {
+        var advice = refusal.SocketErrorCode == SocketError.AccessDenied
+            ? "Ports below 1024 are for root, for CAP_NET_BIND_SERVICE, or handed over by a systemd socket unit: allow it one of these ways"
+            : "Give this machine the address";
+        return new PublicListenException($"EdgeProxy cannot listen on {endpoint}: {refusal.Message}. {advice}, {WayOut}", refusal);
+    }
+}
+
+/// <summary>A public address cannot be had.</summary>
+/// <remarks>No <see cref="IOException"/>: where one address of several fails with something else, Kestrel goes on to the next (IPv4 where there is no IPv6).</remarks>
+internal sealed class PublicListenException(string message, Exception inner) : Exception(message, inner);
