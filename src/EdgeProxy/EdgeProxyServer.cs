@@ -39,7 +39,7 @@ public static class EdgeProxyServer
                 builder.Services.AddSingleton(state);
                 builder.Logging.QuietUntil(() => hasStarted);
             });
-            await app.StartAsync(cancellationToken);
+            await StartAsync(app, cancellationToken);
             hasStarted = true;
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCode.Done;
@@ -57,6 +57,20 @@ public static class EdgeProxyServer
         catch (OperationCanceledException) when (!hasStarted)
         {
             return ExitCode.Done; // told to stop before it served
+        }
+    }
+
+    /// <summary>A start that fails is undone in order: otherwise what has started already would be torn down in the middle of its work.</summary>
+    private static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            await app.StopAsync(CancellationToken.None);
+            throw;
         }
     }
 
