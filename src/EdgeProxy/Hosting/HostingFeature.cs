@@ -2,6 +2,7 @@ using EdgeProxy.Proxying;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EdgeProxy.Hosting;
 
@@ -11,6 +12,9 @@ internal static class HostingFeature
     public static void AddHosting(this WebApplicationBuilder builder, UpstreamOptions upstream, ShutdownOptions shutdown)
     {
         var services = builder.Services;
+        // The builder's own steps, which would come before the public pipeline: host filtering, so that the access log missed what it refuses,
+        // and, where an environment variable says so, the belief in anybody's X-Forwarded-For.
+        services.RemoveAll<IStartupFilter>();
         services.AddSystemd();
         services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
         services.AddHostedService<SystemdWatchdog>();
