@@ -17,7 +17,9 @@ internal static class AppCluster
 
     private const string HostSuffix = ".slot";
 
-    public static bool Owns(string? clusterId) => clusterId is Id or StreamsId;
+    /// <summary>Ids are compared as YARP does, without letter case: a route of the settings may name the cluster <c>App</c>.</summary>
+    public static bool Owns(string? clusterId) =>
+        Id.Equals(clusterId, StringComparison.OrdinalIgnoreCase) || StreamsId.Equals(clusterId, StringComparison.OrdinalIgnoreCase);
 
     public static string HostOf(SlotName slot) => slot.ToKey() + HostSuffix;
 

@@ -97,6 +97,8 @@ public sealed class SettingsRulesTests
     [InlineData("ReverseProxy:Routes:app", """{ "ClusterId": "app", "Match": { "Path": "/" } }""", "ReverseProxy:Routes:app", "is the id of EdgeProxy's own route")]
     [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "docs", "Match": { "Path": "/docs" } }""", "ReverseProxy:Routes:docs:ClusterId", "must be one of the clusters: app")]
     [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "app" }""", "ReverseProxy:Routes:docs:Match", "must have a Path or Hosts")]
+    [InlineData("ReverseProxy", """{ "Routes": { "all": { "ClusterId": "docs", "Match": { "Path": "/{**rest}" } } }, "Clusters": { "docs": {} } }""", "ReverseProxy:Routes:all:Match:Path", "takes every request")]
+    [InlineData("ReverseProxy", """{ "Routes": { "all": { "ClusterId": "docs", "Match": { "Path": "{*rest}" } } }, "Clusters": { "docs": {} } }""", "ReverseProxy:Routes:all:Match:Path", "takes every request")]
     [InlineData("ReverseProxy:Clusters:docs:Destinations:a:Address", "\"notaurl\"", "ReverseProxy:Clusters:docs:Destinations:a:Address", "must be an absolute URL")]
     [InlineData("ReverseProxy:Clusters:docs:Destinations:a", "{}", "ReverseProxy:Clusters:docs:Destinations:a:Address", "is missing")]
     public void A_wrong_setting_is_the_one_error(string key, string json, string reportedKey, string message)
@@ -150,6 +152,8 @@ public sealed class SettingsRulesTests
     [InlineData("Kestrel:Limits", """{ "MaxRequestHeaderCount": 80, "KeepAliveTimeout": "00:02:00", "MinRequestBodyDataRate": { "BytesPerSecond": 100, "GracePeriod": "00:01:00" }, "MaxConcurrentConnections": null }""")]
     [InlineData("Kestrel:Endpoints", """{ "A": { "Url": "http://[::]:80" }, "B": { "Url": "http://unix:/run/x.sock" } }""")]
     [InlineData("ReverseProxy", """{ "Routes": { "docs": { "ClusterId": "docs", "Match": { "Path": "/docs/{**rest}" } } }, "Clusters": { "docs": { "Destinations": { "a": { "Address": "https://docs.example.com/" } } } } }""")]
+    [InlineData("ReverseProxy", """{ "Routes": { "all": { "ClusterId": "App", "Match": { "Path": "/{**rest}" } } } }""")]
+    [InlineData("ReverseProxy", """{ "Routes": { "docs": { "ClusterId": "docs", "Match": { "Path": "/{**rest}", "Hosts": ["docs.example.com"] } } }, "Clusters": { "docs": {} } }""")]
     public void A_right_setting_is_silent(string key, string json)
     {
         using var file = SettingsFile.With(key, json);

@@ -8,6 +8,9 @@ internal static class ReverseProxyRules
     /// <summary>The ids of our own clusters; our own route has that of the first.</summary>
     private static readonly string[] _ours = [AppCluster.Id, AppCluster.StreamsId];
 
+    /// <summary>What narrows a route, beside its path.</summary>
+    private static readonly string[] _narrowing = ["Hosts", "Methods", "Headers", "QueryParameters"];
+
     public static void Check(IConfigurationSection section, ProblemList problems)
     {
         var clusters = section.GetSection("Clusters").GetChildren().ToList();
@@ -49,7 +52,19 @@ internal static class ReverseProxyRules
         {
             problems.Error(match.Path, "must have a Path or Hosts");
         }
+        else if (TakesEverything(match) && !AppCluster.Owns(cluster.Value))
+        {
+            // Any route of the settings comes before the app's own.
+            problems.Error($"{match.Path}:Path", "takes every request, and leaves the app none: narrow the Path, or give the route Hosts");
+        }
     }
+
+    private static bool TakesEverything(IConfigurationSection match) =>
+        match["Path"]?.TrimStart('/') is { } path
+        && path.StartsWith("{*", StringComparison.Ordinal)
+        && path.IndexOf('}', StringComparison.Ordinal) == path.Length - 1
+        && !path.Contains(':', StringComparison.Ordinal) // a constraint
+        && _narrowing.All(key => !match.GetSection(key).GetChildren().Any());
 
     /// <summary>YARP compares ids without letter case, and ends the process at a duplicate.</summary>
     private static void RefuseOurs(IConfigurationSection entry, string what, ProblemList problems)
