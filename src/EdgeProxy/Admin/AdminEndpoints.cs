@@ -26,11 +26,11 @@ internal sealed class AdminEndpoints(
         routes.MapGet("/switches", ListSwitches);
         routes.MapGet("/switches/{id}", FindSwitch);
         routes.MapGet("/status", async (HttpContext context, CancellationToken cancellationToken) =>
-            TypedResults.Json(await status.ReadAsync(AdminCaller.Of(context), cancellationToken), EdgeProxyJson.Default.StatusView));
+            TypedResults.Json(await status.ReadAsync(AdminCaller.Of(context), cancellationToken), ApiJson.Default.StatusView));
         routes.MapGet("/health", () =>
-            TypedResults.Json(new HealthView(SlotNameExtensions.All.ToDictionary(name => name, name => health[name])), EdgeProxyJson.Default.HealthView));
+            TypedResults.Json(new HealthView(SlotNameExtensions.All.ToDictionary(name => name, name => health[name])), ApiJson.Default.HealthView));
         routes.MapGet("/events", context => events.RunAsync(context, context.Request.Query["switch"]));
-        routes.MapGet("/livez", () => TypedResults.Json(new ProbeView("alive"), EdgeProxyJson.Default.ProbeView));
+        routes.MapGet("/livez", () => TypedResults.Json(new ProbeView("alive"), ApiJson.Default.ProbeView));
         routes.MapGet("/readyz", ReadyAsync);
     }
 
@@ -74,7 +74,7 @@ internal sealed class AdminEndpoints(
             await context.Request.Body.CopyToAsync(content, context.RequestAborted);
             var body = content.Length == 0
                 ? new SwitchBody()
-                : JsonSerializer.Deserialize(content.GetBuffer().AsSpan(0, (int)content.Length), EdgeProxyJson.Default.SwitchBody);
+                : JsonSerializer.Deserialize(content.GetBuffer().AsSpan(0, (int)content.Length), ApiJson.Default.SwitchBody);
             return body switch
             {
                 null => (null, BadBody("it is null")),
@@ -121,7 +121,7 @@ internal sealed class AdminEndpoints(
             To = asked.To ?? active.Other().ToKey(),
             Label = asked.Label,
         };
-        return TypedResults.Json(refused, EdgeProxyJson.Default.RefusedSwitch, ApiProblem.ContentType, refused.Status);
+        return TypedResults.Json(refused, ApiJson.Default.RefusedSwitch, ApiProblem.ContentType, refused.Status);
     }
 
     private JsonHttpResult<SwitchesView> ListSwitches(HttpContext context)
@@ -130,7 +130,7 @@ internal sealed class AdminEndpoints(
         var ended = history.Recent;
         // It ends in the history before it ceases to run.
         IEnumerable<Switch> running = switches.Running is { } one && ended.All(other => other.Id != one.Id) ? [one] : [];
-        return TypedResults.Json(new SwitchesView([.. running.Concat(ended).Select(caller.View)]), EdgeProxyJson.Default.SwitchesView);
+        return TypedResults.Json(new SwitchesView([.. running.Concat(ended).Select(caller.View)]), ApiJson.Default.SwitchesView);
     }
 
     private IResult FindSwitch(HttpContext context, string id)
@@ -147,12 +147,12 @@ internal sealed class AdminEndpoints(
         var active = slots.Active.Name;
         var state = health[active].State;
         return state == HealthState.Healthy || (HasRoomToHold && await status.ReadUnitAsync(active, cancellationToken) is null or { IsRunning: true })
-            ? TypedResults.Json(new ProbeView("ready"), EdgeProxyJson.Default.ProbeView)
+            ? TypedResults.Json(new ProbeView("ready"), ApiJson.Default.ProbeView)
             : ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, $"The active slot {active.ToKey()} is {state} and its requests cannot be held; GET /status says more.");
     }
 
     private bool HasRoomToHold => upstream.HoldTimeout > TimeSpan.Zero && gate.Held < upstream.MaxHeldRequests;
 
     private static JsonHttpResult<Switch> Answer(Switch @switch, int statusCode) =>
-        TypedResults.Json(@switch, EdgeProxyJson.Default.Switch, contentType: null, statusCode);
+        TypedResults.Json(@switch, ApiJson.Default.Switch, contentType: null, statusCode);
 }

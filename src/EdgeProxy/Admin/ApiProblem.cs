@@ -27,7 +27,7 @@ internal record ApiProblem
     public static JsonHttpResult<ApiProblem> Result(int status, string detail)
     {
         var problem = new ApiProblem { Title = ReasonPhrases.GetReasonPhrase(status), Status = status, Detail = detail };
-        return TypedResults.Json(problem, EdgeProxyJson.Default.ApiProblem, ContentType, status);
+        return TypedResults.Json(problem, ApiJson.Default.ApiProblem, ContentType, status);
     }
 
     /// <summary>Answers a request that no endpoint has answered.</summary>

@@ -87,7 +87,7 @@ internal sealed class EventStream(EventHub hub, SwitchCoordinator switches, Swit
     /// <summary>An event's data as the caller may see it, and whether it ends its switch.</summary>
     private static (string Data, bool HasEnded) View(EdgeEvent @event, AdminCaller caller)
     {
-        if (@event.Name != "switch" || JsonSerializer.Deserialize(@event.Data, EdgeProxyJson.Default.Switch) is not { } changed)
+        if (@event.Name != "switch" || JsonSerializer.Deserialize(@event.Data, ApiJson.Default.Switch) is not { } changed)
         {
             return (@event.Data, false);
         }
@@ -97,7 +97,7 @@ internal sealed class EventStream(EventHub hub, SwitchCoordinator switches, Swit
 
     private Switch? Find(string id) => history.Find(id) ?? (switches.Running is { } running && running.Id == id ? running : null);
 
-    private static string Serialize(Switch @switch) => JsonSerializer.Serialize(@switch, EdgeProxyJson.Default.Switch);
+    private static string Serialize(Switch @switch) => JsonSerializer.Serialize(@switch, ApiJson.Default.Switch);
 
     private static string Format(string name, string data) => $"event: {name}\ndata: {data}\n\n";
 }

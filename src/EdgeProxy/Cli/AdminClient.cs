@@ -120,7 +120,7 @@ internal sealed class AdminClient : IDisposable
     {
         try
         {
-            var problem = JsonSerializer.Deserialize(body, EdgeProxyJson.Default.AdminProblem);
+            var problem = JsonSerializer.Deserialize(body, ApiJson.Default.AdminProblem);
             if ((problem?.Detail ?? problem?.Title) is { } text)
             {
                 return text;

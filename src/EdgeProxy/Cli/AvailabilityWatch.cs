@@ -42,7 +42,7 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
             {
                 var request = await RequestAsync(cancellationToken);
                 Count(request);
-                await output.WriteLineAsync(json ? JsonSerializer.Serialize(request, EdgeProxyJson.Default.WatchedRequest) : Line(request));
+                await output.WriteLineAsync(json ? JsonSerializer.Serialize(request, ApiJson.Default.WatchedRequest) : Line(request));
                 await output.FlushAsync(CancellationToken.None);
             }
             while (_latencies.Count != count && await timer.WaitForNextTickAsync(cancellationToken));
@@ -53,7 +53,7 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
         }
 
         var summary = new WatchSummary(_latencies.Count, _failures, _latencies.Quantile(0.5), _latencies.Quantile(0.99), _latencies.Quantile(1));
-        await output.WriteLineAsync(json ? JsonSerializer.Serialize(summary, EdgeProxyJson.Default.WatchSummary) : Sum(summary));
+        await output.WriteLineAsync(json ? JsonSerializer.Serialize(summary, ApiJson.Default.WatchSummary) : Sum(summary));
         return _failures == 0;
     }
 

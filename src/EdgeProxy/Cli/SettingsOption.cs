@@ -20,7 +20,7 @@ internal static class SettingsOption
         if (json)
         {
             var report = new SettingsReport(settings.File, settings.Options is not null, settings.Problems);
-            writer.WriteLine(JsonSerializer.Serialize(report, EdgeProxyJson.Default.SettingsReport));
+            writer.WriteLine(JsonSerializer.Serialize(report, ApiJson.Default.SettingsReport));
             return;
         }
 

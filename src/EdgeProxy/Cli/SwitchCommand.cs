@@ -30,13 +30,13 @@ internal static class SwitchCommand
 
     private static async Task<int> BeginAsync(AdminClient client, SwitchOrder order, SwitchReport report, CancellationToken cancellationToken)
     {
-        var answer = await client.PostAsync("switch?wait=false", order, EdgeProxyJson.Default.SwitchOrder, cancellationToken);
+        var answer = await client.PostAsync("switch?wait=false", order, ApiJson.Default.SwitchOrder, cancellationToken);
         if (answer.Status != HttpStatusCode.Accepted)
         {
             return Refused(client, answer, report);
         }
 
-        report.Begun(answer.Read(EdgeProxyJson.Default.Switch));
+        report.Begun(answer.Read(ApiJson.Default.Switch));
         return ExitCode.Done;
     }
 
@@ -44,13 +44,13 @@ internal static class SwitchCommand
     private static async Task<int> FollowAsync(AdminClient client, SwitchOrder order, SwitchReport report, CancellationToken cancellationToken)
     {
         var events = await client.ListenAsync(cancellationToken);
-        var answer = await client.PostAsync("switch?wait=false", order, EdgeProxyJson.Default.SwitchOrder, cancellationToken);
+        var answer = await client.PostAsync("switch?wait=false", order, ApiJson.Default.SwitchOrder, cancellationToken);
         if (answer.Status != HttpStatusCode.Accepted)
         {
             return Refused(client, answer, report);
         }
 
-        var begun = answer.Read(EdgeProxyJson.Default.Switch);
+        var begun = answer.Read(ApiJson.Default.Switch);
         report.Following(begun);
         var ended = await EndAsync(client, events, begun.Id, report, cancellationToken);
         report.Ended(ended);
@@ -63,12 +63,12 @@ internal static class SwitchCommand
         await foreach (var @event in events.WithCancellation(cancellationToken))
         {
             // One switch runs at a time, and ours has begun: every phase is ours.
-            if (@event.EventType == "phase" && JsonSerializer.Deserialize(@event.Data, EdgeProxyJson.Default.PhaseRun) is { } phase)
+            if (@event.EventType == "phase" && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.PhaseRun) is { } phase)
             {
                 report.Phase(phase);
             }
             else if (@event.EventType == "switch"
-                && JsonSerializer.Deserialize(@event.Data, EdgeProxyJson.Default.Switch) is { Outcome: not null } ended && ended.Id == id)
+                && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.Switch) is { Outcome: not null } ended && ended.Id == id)
             {
                 return ended;
             }
@@ -76,7 +76,7 @@ internal static class SwitchCommand
 
         // The proxy closed the stream: it stopped, or this client was too slow.
         var answer = await client.GetAsync($"switches/{id}", cancellationToken);
-        return answer.Status == HttpStatusCode.OK && answer.Read(EdgeProxyJson.Default.Switch) is { Outcome: not null } last
+        return answer.Status == HttpStatusCode.OK && answer.Read(ApiJson.Default.Switch) is { Outcome: not null } last
             ? last
             : throw new AdminUnreachableException($"the proxy stopped telling how switch {id} goes on; 'edgeproxy status' shows where traffic is");
     }
@@ -86,7 +86,7 @@ internal static class SwitchCommand
         // The body of a conflict is the switch that runs.
         if (answer.Status == HttpStatusCode.Conflict && answer.Body.Contains("\"startedAt\"", StringComparison.Ordinal))
         {
-            report.Busy(answer.Read(EdgeProxyJson.Default.Switch));
+            report.Busy(answer.Read(ApiJson.Default.Switch));
             return ExitCode.Refused;
         }
 

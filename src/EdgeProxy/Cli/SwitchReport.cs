@@ -105,5 +105,5 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
     private void Line(string text) =>
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time.GetLocalNow():HH:mm:ss} {text}"));
 
-    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, EdgeProxyJson.Default.Switch));
+    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, ApiJson.Default.Switch));
 }

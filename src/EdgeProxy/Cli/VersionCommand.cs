@@ -15,7 +15,7 @@ internal static class VersionCommand
         {
             var report = new VersionReport(ProductVersion.Text);
             parsed.InvocationConfiguration.Output.WriteLine(
-                parsed.GetValue(EdgeProxyCommand.Json) ? JsonSerializer.Serialize(report, EdgeProxyJson.Default.VersionReport) : $"edgeproxy {report.Version}");
+                parsed.GetValue(EdgeProxyCommand.Json) ? JsonSerializer.Serialize(report, ApiJson.Default.VersionReport) : $"edgeproxy {report.Version}");
             return ExitCode.Done;
         });
         return command;

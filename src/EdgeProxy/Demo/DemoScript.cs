@@ -38,7 +38,7 @@ internal sealed class DemoScript(DemoSite site, LoadTally tally, TextWriter outp
         var passed = done.All(one => one is { Outcome: SwitchOutcome.Completed, Failures: 0, Requests: > 0 });
         if (json)
         {
-            output.WriteLine(JsonSerializer.Serialize(new DemoReport(passed, done), EdgeProxyJson.Default.DemoReport));
+            output.WriteLine(JsonSerializer.Serialize(new DemoReport(passed, done), ApiJson.Default.DemoReport));
         }
 
         Line($"{done.Count} switches, {done.Sum(one => one.Requests)} requests, {done.Sum(one => one.Failures)} failures; p99 without the requests that take a second by themselves");
@@ -48,8 +48,8 @@ internal sealed class DemoScript(DemoSite site, LoadTally tally, TextWriter outp
     private async Task<DemoSwitch> SwitchAsync(CancellationToken cancellationToken)
     {
         tally.Take();
-        var answer = await site.Admin.PostAsync("switch", new SwitchOrder(null, "demo", false), EdgeProxyJson.Default.SwitchOrder, cancellationToken);
-        var ended = answer.Read(EdgeProxyJson.Default.Switch);
+        var answer = await site.Admin.PostAsync("switch", new SwitchOrder(null, "demo", false), ApiJson.Default.SwitchOrder, cancellationToken);
+        var ended = answer.Read(ApiJson.Default.Switch);
         if (ended.Outcome is not { } outcome)
         {
             throw site.Admin.Refusal(answer);

@@ -17,7 +17,7 @@ internal sealed class DemoTour(DemoSite site, LoadTally tally, TextWriter output
         {
             await foreach (var @event in await site.Admin.ListenAsync(cancellationToken))
             {
-                if (@event.EventType == "switch" && JsonSerializer.Deserialize(@event.Data, EdgeProxyJson.Default.Switch) is { Outcome: not null } ended)
+                if (@event.EventType == "switch" && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.Switch) is { Outcome: not null } ended)
                 {
                     Tell(ended);
                 }

@@ -96,7 +96,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
         return ended;
     }
 
-    public void Publish(string name = "switch") => events.Publish(name, Current, EdgeProxyJson.Default.Switch, Id);
+    public void Publish(string name = "switch") => events.Publish(name, Current, ApiJson.Default.Switch, Id);
 
     public async ValueTask DisposeAsync()
     {
@@ -116,7 +116,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
             Advance();
         }
 
-        events.Publish("phase", run, EdgeProxyJson.Default.PhaseRun, Id);
+        events.Publish("phase", run, ApiJson.Default.PhaseRun, Id);
         return run;
     }
 
@@ -125,7 +125,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
         Debug.Assert(_current.Phases[^1].Phase == run.Phase, "phases do not overlap");
         Volatile.Write(ref _current, _current with { Phases = [.. _current.Phases.SkipLast(1), run] });
         Log.PhaseEnded(logger, Id, run.Phase, run.Duration.TotalMilliseconds, run.Detail ?? "done");
-        events.Publish("phase", run, EdgeProxyJson.Default.PhaseRun, Id);
+        events.Publish("phase", run, ApiJson.Default.PhaseRun, Id);
     }
 
     /// <summary>The phase in the journal is for the history only; the claim and <c>active.json</c> decide. So a failure to write it stops nothing.</summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using EdgeProxy.Diagnostics;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;
@@ -72,19 +73,32 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_second_switch_is_409_with_the_running_one()
+    public async Task Two_switches_at_once_are_one_200_and_one_409_with_the_running_one()
     {
-        var (running, boot) = await StartSlowSwitchAsync();
-        using var second = await PostAsync("/switch", "");
+        var boot = SlowBoot();
+        Task<HttpResponseMessage>[] both = [PostAsync("/switch", ""), PostAsync("/switch", "")];
+
+        var refused = await Task.WhenAny(both);
+        using var second = await refused;
         Assert.Equal(HttpStatusCode.Conflict, second.StatusCode);
-        var body = await AdminHost.ReadJsonAsync(second);
-        Assert.Null(body["outcome"]);
-        Assert.Equal((string?)(await _host.GetJsonAsync("/status"))["switch"]!["id"], (string?)body["id"]);
+        var running = await AdminHost.ReadJsonAsync(second);
+        Assert.Null(running["outcome"]);
+        Assert.Equal((string?)(await _host.GetJsonAsync("/status"))["switch"]!["id"], (string?)running["id"]);
 
         boot.SetResult();
-        using var first = await running;
+        using var first = await both.Single(one => one != refused);
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
-        Assert.Equal((string?)body["id"], (string?)(await AdminHost.ReadJsonAsync(first))["id"]);
+        Assert.Equal((string?)running["id"], (string?)(await AdminHost.ReadJsonAsync(first))["id"]);
+        Assert.Single(_host.Plane.Units.Calls, call => call == "start green");
+    }
+
+    [Fact]
+    public async Task Labels_are_answered_as_they_were_given()
+    {
+        using var response = await PostAsync("/switch", """{"label":"1.2+3 \"für\""}""");
+        Assert.Contains("""
+            "label":"1.2+3 \"für\""
+            """, await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -159,7 +173,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
         Assert.Equal(
             ["version", "pid", "uptime", "active", "slots", "switch", "lastSwitch", "pause", "maintenance", "held", "certificates"],
             status.AsObject().Select(member => member.Key));
-        Assert.Equal(Environment.ProcessId, (int?)status["pid"]);
+        Assert.Equal((ProductVersion.Text, Environment.ProcessId), ((string?)status["version"], (int?)status["pid"]));
         Assert.Equal("green", (string?)status["active"]);
         Assert.Equal("Completed", (string?)status["lastSwitch"]!["outcome"]);
         Assert.Null(status["switch"]);

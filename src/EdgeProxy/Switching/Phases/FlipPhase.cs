@@ -30,7 +30,7 @@ internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, HealthMonit
         slots.Activate(run.To);
         foreach (var slot in SlotNameExtensions.All)
         {
-            events.Publish("slot", new SlotEvent(slot, slot == run.To, health[slot].State), EdgeProxyJson.Default.SlotEvent, run.Id);
+            events.Publish("slot", new SlotEvent(slot, slot == run.To, health[slot].State), ApiJson.Default.SlotEvent, run.Id);
         }
 
         return new($"new requests go to {run.To.ToKey()}");

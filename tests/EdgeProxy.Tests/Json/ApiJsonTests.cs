@@ -1,0 +1,16 @@
+using System.Text.Json;
+using EdgeProxy.Json;
+
+namespace EdgeProxy.Tests.Json;
+
+public sealed class ApiJsonTests
+{
+    [Theory]
+    [InlineData("a+b <é> & 'ü' 日本", "\"a+b <é> & 'ü' 日本\"")]
+    [InlineData("say \"hi\"", "\"say \\\"hi\\\"\"")]
+    public void What_people_read_is_not_escaped(string text, string json) => Assert.Equal(json, JsonSerializer.Serialize(text, ApiJson.Default.String));
+
+    /// <summary>An event stream sends it as one line of data.</summary>
+    [Fact]
+    public void It_is_one_line() => Assert.Equal("\"a\\r\\nb\"", JsonSerializer.Serialize("a\r\nb", ApiJson.Default.String));
+}
