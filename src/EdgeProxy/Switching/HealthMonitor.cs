@@ -6,7 +6,10 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>The health view: probes the running slots every <see cref="HealthOptions.MonitorInterval"/>. It only observes, nothing is decided by it.</summary>
+/// <summary>
+/// The health view: probes the running slots every <see cref="HealthOptions.MonitorInterval"/>, and every second while the active one is not healthy, so that
+/// it says soon when that is over (as after a start, where the unit is just being started). It only observes, nothing is decided by it.
+/// </summary>
 public sealed partial class HealthMonitor(
     HealthOptions options,
     SlotPair slots,
@@ -19,11 +22,16 @@ public sealed partial class HealthMonitor(
     /// <summary>How many probes of a slot are kept.</summary>
     public const int Kept = 30;
 
+    private static readonly TimeSpan UnhealthyInterval = TimeSpan.FromSeconds(1);
+
     private static readonly SlotHealth Unknown = new(HealthState.Unknown, []);
 
     private ImmutableDictionary<SlotName, SlotHealth> _health = ImmutableDictionary<SlotName, SlotHealth>.Empty;
 
     public SlotHealth this[SlotName slot] => _health.GetValueOrDefault(slot, Unknown);
+
+    /// <summary>How long after a look the next one comes.</summary>
+    internal TimeSpan Interval => this[slots.Active.Name].State == HealthState.Healthy ? options.MonitorInterval : UnhealthyInterval;
 
     /// <summary>Looks at both slots once.</summary>
     internal Task CheckAsync(CancellationToken cancellationToken) =>
@@ -34,7 +42,7 @@ public sealed partial class HealthMonitor(
     {
         var record = new ProbeEvent { Slot = slot, At = time.GetUtcNow(), Status = summary.Status, Latency = summary.Latency, Error = summary.Error };
         Update(slot, summary.IsGood ? HealthState.Healthy : HealthState.Unhealthy, record);
-        events.Publish("probe", record, EdgeProxyJson.Default.ProbeEvent, switchId);
+        events.Publish("probe", record, ApiJson.Default.ProbeEvent, switchId);
     }
 
     /// <summary>Says that the slot's unit does not run (or, with <see cref="HealthState.Unknown"/>, that nobody can tell).</summary>
@@ -43,7 +51,7 @@ public sealed partial class HealthMonitor(
     /// <summary>The loop ends with the host. A round that fails is a bug and is logged: the next one comes all the same.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(options.MonitorInterval, time);
+        using var timer = new PeriodicTimer(Interval, time);
         do
         {
             try
@@ -53,6 +61,11 @@ public sealed partial class HealthMonitor(
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 Log.RoundFailed(logger, e);
+            }
+
+            if (timer.Period != Interval)
+            {
+                timer.Period = Interval; // begins anew
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -96,7 +109,7 @@ public sealed partial class HealthMonitor(
         ImmutableInterlocked.AddOrUpdate(ref _health, slot, _ => Next(Unknown), (_, health) => Next(health));
         if (state != before)
         {
-            events.Publish("slot", new SlotEvent(slot, slots.Active.Name == slot, state), EdgeProxyJson.Default.SlotEvent);
+            events.Publish("slot", new SlotEvent(slot, slots.Active.Name == slot, state), ApiJson.Default.SlotEvent);
         }
 
         SlotHealth Next(SlotHealth last) => new(state, probe is null ? last.Probes : [probe, .. last.Probes.Take(Kept - 1)]);

@@ -1,5 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Json;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -64,6 +65,9 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     public SlotPair Slots => Get<SlotPair>();
 
+    /// <summary>The host has started; the units may still be brought in line.</summary>
+    public bool IsRunning => Volatile.Read(ref _host) is not null;
+
     public SlotApp this[SlotName slot] => slot == SlotName.Blue ? Blue : Green;
 
     public T Get<T>()
@@ -122,7 +126,7 @@ internal sealed class ControlPlane : IAsyncDisposable
     public ActiveSlot? ReadActive()
     {
         var path = StateFile(ActiveSlotFile.FileName);
-        return System.Text.Json.JsonSerializer.Deserialize(File.ReadAllBytes(path), Json.EdgeProxyJson.Default.ActiveSlot);
+        return System.Text.Json.JsonSerializer.Deserialize(File.ReadAllBytes(path), EdgeProxyJson.Default.ActiveSlot);
     }
 
     public async ValueTask DisposeAsync()

@@ -3,6 +3,7 @@ using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Switching;
@@ -30,6 +31,52 @@ public sealed class HealthMonitorTests : IAsyncDisposable
         Assert.Equal(HealthState.Stopped, Monitor[SlotName.Green].State);
         Assert.Empty(Monitor[SlotName.Green].Probes);
         Assert.Equal(0, _plane.Green.Requests);
+    }
+
+    [Theory]
+    [InlineData(HealthState.Stopped)]
+    [InlineData(HealthState.Unhealthy)]
+    public async Task While_the_active_slot_is_not_healthy_it_is_looked_at_every_second(HealthState state)
+    {
+        if (state == HealthState.Unhealthy)
+        {
+            _plane.Units[SlotName.Blue].Runs();
+        }
+
+        // The unit that is started at the beginning takes its time, so the first look finds it stopped, or running and deaf.
+        var boot = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _plane.Units[SlotName.Blue].OnStart = async (unit, _) =>
+        {
+            await boot.Task;
+            return unit.Runs();
+        };
+        var starting = _plane.StartAsync();
+        await Eventually.TrueAsync(() => _plane.IsRunning && Monitor[SlotName.Blue].State == state, "the first look");
+        Assert.Equal(TimeSpan.FromSeconds(1), Monitor.Interval);
+
+        await _plane.Blue.ListenAsync();
+        boot.SetResult();
+        await starting;
+        Assert.Equal(state, Monitor[SlotName.Blue].State);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        await Eventually.TrueAsync(() => Monitor[SlotName.Blue].State == HealthState.Healthy, "the next look");
+        Assert.Equal(_plane.Options.Health.MonitorInterval, Monitor.Interval);
+    }
+
+    [Fact]
+    public void A_slot_that_nobody_has_looked_at_is_unknown()
+    {
+        var monitor = new HealthMonitor(
+            new HealthOptions(),
+            new SlotPair(_plane.Options.Slots, SlotName.Blue),
+            _plane.Units,
+            new HealthProbe(new HealthOptions(), "localhost", _time),
+            new EventHub(),
+            _time,
+            NullLogger<HealthMonitor>.Instance);
+
+        Assert.All(SlotNameExtensions.All, slot => Assert.Equal(HealthState.Unknown, monitor[slot].State));
     }
 
     [Fact]
