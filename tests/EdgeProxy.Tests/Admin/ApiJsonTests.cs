@@ -1,7 +1,7 @@
 using System.Text.Json;
 using EdgeProxy.Json;
 
-namespace EdgeProxy.Tests.Json;
+namespace EdgeProxy.Tests.Admin;
 
 public sealed class ApiJsonTests
 {
