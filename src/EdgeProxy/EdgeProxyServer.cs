@@ -108,7 +108,7 @@ public static class EdgeProxyServer
 
     private static void UsePublicPipeline(WebApplication app)
     {
-        app.UseFirstRequests();
+        app.UseLastAnswers();
         app.UseAccessLog();
         app.UseRequestHygiene();
         app.UseHostFiltering();

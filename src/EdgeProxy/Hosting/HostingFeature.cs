@@ -1,5 +1,6 @@
 using EdgeProxy.Proxying;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -23,10 +24,10 @@ internal static class HostingFeature
         builder.WebHost.UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, upstream));
         services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
-        services.AddSingleton<FirstRequests>();
+        services.AddSingleton<PublicConnections>();
         services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
-            provider.GetRequiredService<FirstRequests>(),
+            provider.GetRequiredService<PublicConnections>(),
             provider.GetRequiredService<TimeProvider>()));
 
         services.AddHostFiltering(_ => { });
@@ -36,9 +37,23 @@ internal static class HostingFeature
                 : ["*"]);
     }
 
-    public static void UseFirstRequests(this IApplicationBuilder app) => app.Use((HttpContext context, RequestDelegate next) =>
+    /// <summary>During the stop every answer says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2 GOAWAY).</summary>
+    public static void UseLastAnswers(this WebApplication app)
     {
-        FirstRequests.Arrived(context);
-        return next(context);
-    });
+        var stopping = app.Lifetime.ApplicationStopping;
+        Func<object, Task> tell = context => // when the answer begins: the request may have come before the stop
+        {
+            if (stopping.IsCancellationRequested)
+            {
+                ((HttpContext)context).Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+            }
+
+            return Task.CompletedTask;
+        };
+        app.Use((HttpContext context, RequestDelegate next) =>
+        {
+            context.Response.OnStarting(tell, context);
+            return next(context);
+        });
+    }
 }

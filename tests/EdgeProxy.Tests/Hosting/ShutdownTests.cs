@@ -16,7 +16,7 @@ public sealed class ShutdownTests
         await using var proxy = await DataPlane.StartAsync(blue.Address, "http://127.0.0.1:1");
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, proxy.Address.Port, Cancellation);
-        await Eventually.TrueAsync(() => proxy.FirstRequests.Awaited == 1, "the connection is accepted");
+        await Eventually.TrueAsync(() => proxy.PublicConnections.Open == 1, "the connection is accepted");
 
         var stopped = proxy.StopAsync();
         await using var stream = client.GetStream();
@@ -50,13 +50,45 @@ public sealed class ShutdownTests
         await stopped;
     }
 
+    /// <summary>A client that cannot send it again (a POST) would see its connection closed under it.</summary>
+    [Fact]
+    public async Task A_request_on_a_kept_alive_connection_during_the_stop_is_served_and_told_to_close()
+    {
+        await using var blue = await Backend.StartAsync(async context =>
+        {
+            using var body = new StreamReader(context.Request.Body);
+            context.Response.Headers["X-Got"] = await body.ReadToEndAsync();
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        });
+        await using var proxy = await DataPlane.StartAsync(blue.Address, "http://127.0.0.1:1");
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, proxy.Address.Port, Cancellation);
+        await using var stream = client.GetStream();
+        Assert.DoesNotContain("Connection: close", await PostAsync("one"), StringComparison.Ordinal);
+
+        var stopped = proxy.StopAsync();
+        var last = await PostAsync("two");
+
+        Assert.StartsWith("HTTP/1.1 204", last, StringComparison.Ordinal);
+        Assert.Contains("X-Got: two", last, StringComparison.Ordinal);
+        Assert.Contains("Connection: close", last, StringComparison.Ordinal);
+        Assert.Equal(0, await stream.ReadAsync(new byte[1], Cancellation));
+        await stopped;
+
+        async Task<string> PostAsync(string text)
+        {
+            await RawServer.WriteAsync(stream, $"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {text.Length}\r\n\r\n{text}", Cancellation);
+            return await RawServer.ReadHeadAsync(stream, Cancellation);
+        }
+    }
+
     [Fact]
     public async Task A_silent_connection_does_not_keep_the_proxy()
     {
         await using var proxy = await DataPlane.StartAsync("http://127.0.0.1:1", "http://127.0.0.1:2");
         using var silent = new TcpClient();
         await silent.ConnectAsync(IPAddress.Loopback, proxy.Address.Port, Cancellation);
-        await Eventually.TrueAsync(() => proxy.FirstRequests.Awaited == 1, "the connection is accepted");
+        await Eventually.TrueAsync(() => proxy.PublicConnections.Open == 1, "the connection is accepted");
 
         await proxy.StopAsync().WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
 

@@ -39,7 +39,7 @@ internal sealed class DataPlane : IAsyncDisposable
 
     public OutageGate Gate => _app.Services.GetRequiredService<OutageGate>();
 
-    public FirstRequests FirstRequests => _app.Services.GetRequiredService<FirstRequests>();
+    public PublicConnections PublicConnections => _app.Services.GetRequiredService<PublicConnections>();
 
     public AccessLog AccessLog => _app.Services.GetRequiredService<AccessLog>();
 

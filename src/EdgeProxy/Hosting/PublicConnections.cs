@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+
+namespace EdgeProxy.Hosting;
+
+/// <summary>Counts the open connections of visitors, so that the end of the process can wait for them a little.</summary>
+/// <remarks>
+/// Kestrel closes all that serve no request in the moment when it stops, though a request may be on its way: the first one of a client whom the
+/// kernel has told that it is connected, or the next one on a kept-alive connection. So the listener stops accepting first
+/// (<see cref="GracefulListenerFactory"/>), whoever asks during the stop is answered and told to close, and what is still silent then is
+/// closed. New connections wait meanwhile in the socket that systemd holds, for the next process.
+/// </remarks>
+internal sealed class PublicConnections
+{
+    private int _open;
+    private ImmutableArray<TaskCompletionSource> _waiters = [];
+
+    public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Counts a connection until its end.</summary>
+    public void Add(ConnectionContext connection)
+    {
+        Interlocked.Increment(ref _open);
+        connection.ConnectionClosed.UnsafeRegister(static all => ((PublicConnections)all!).Remove(), this);
+    }
+
+    /// <summary>Completes when none is open. Each listener asks for itself, when it accepts no more.</summary>
+    public Task WhenNoneAsync()
+    {
+        var none = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ImmutableInterlocked.Update(ref _waiters, static (all, added) => all.Add(added), none);
+        // Read after the waiter is visible: a connection that ended before saw nobody to tell.
+        if (Interlocked.CompareExchange(ref _open, 0, 0) == 0)
+        {
+            none.TrySetResult();
+        }
+
+        return none.Task;
+    }
+
+    private void Remove()
+    {
+        if (Interlocked.Decrement(ref _open) > 0)
+        {
+            return;
+        }
+
+        foreach (var waiter in _waiters)
+        {
+            waiter.TrySetResult();
+        }
+    }
+}
+
+/// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told, closed.</summary>
+internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets, PublicConnections connections, TimeProvider time)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
+{
+    /// <summary>
+    /// Long enough for what is under way and for a busy client's next request; who comes first after the restart waits as much longer.
+    /// Browsers keep silent connections open: there is always one that would not end by itself.
+    /// </summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
+
+    public bool CanBind(EndPoint endpoint) => ((IConnectionListenerFactorySelector)sockets).CanBind(endpoint);
+
+    /// <exception cref="PublicListenException">The address cannot be had. One that is taken is an <see cref="AddressInUseException"/>, which Kestrel knows.</exception>
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return new Listener(await sockets.BindAsync(endpoint, cancellationToken), connections, time);
+        }
+        catch (SocketException refusal)
+        {
+            throw ListenFailure.At(endpoint, refusal);
+        }
+    }
+
+    private sealed class Listener(IConnectionListener inner, PublicConnections connections, TimeProvider time) : IConnectionListener
+    {
+        public EndPoint EndPoint => inner.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            var connection = await inner.AcceptAsync(cancellationToken);
+            if (connection is not null)
+            {
+                connections.Add(connection);
+            }
+
+            return connection;
+        }
+
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            await inner.UnbindAsync(cancellationToken);
+            // Not a failure: Kestrel closes what is left, as it would have done at once.
+            await connections.WhenNoneAsync().WaitAsync(_patience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}
