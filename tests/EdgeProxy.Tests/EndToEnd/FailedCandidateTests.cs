@@ -5,6 +5,7 @@ using System.Text.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
@@ -66,7 +67,7 @@ public sealed class FailedCandidateTests(FailedCandidateTests.Machine machine) :
         Assert.Contains("Traffic stays on blue", ended.Reason(), StringComparison.Ordinal);
         Assert.Contains(log, ended.Log(), StringComparison.Ordinal);
         await AssertBlueServesAloneAsync(load);
-        TestContext.Current.SendDiagnosticMessage($"{how}: {ended.Duration().TotalSeconds:F1} s, {ended.Reason()}");
+        Figures.Report($"{how}: {ended.Duration().TotalSeconds:F1} s, {ended.Reason()}");
     }
 
     /// <summary>The issue is a person who waits 60 s for what is plain after one.</summary>
@@ -82,7 +83,7 @@ public sealed class FailedCandidateTests(FailedCandidateTests.Machine machine) :
         Assert.Equal(nameof(SwitchOutcome.Aborted), ended.Outcome());
         var noticed = ended.Phase(SwitchPhase.Probe).StartedAt() + ended.Phase(SwitchPhase.Probe).Duration();
         var late = noticed - await ExitOfGreenAsync();
-        TestContext.Current.SendDiagnosticMessage($"a crash was noticed after {late.TotalMilliseconds:F0} ms");
+        Figures.Report($"a crash was noticed after {late.TotalMilliseconds:F0} ms");
         Assert.InRange(late, TimeSpan.FromMilliseconds(-1), TimeSpan.FromSeconds(1));
     }
 

@@ -89,7 +89,7 @@ public sealed class ProxyCrashTests
         await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.Proxy) == "failed", "the proxy is dead");
         var left = ReadJournal(vps);
         var active = await vps.ActiveSlotAsync();
-        TestContext.Current.SendDiagnosticMessage($"killed {(isRenamed ? "after the rename" : "as the flip began")}: in {left.Phase}, active.json names {active.ToKey()}");
+        Figures.Report($"killed {(isRenamed ? "after the rename" : "as the flip began")}: in {left.Phase}, active.json names {active.ToKey()}");
         Assert.InRange(left.Phase, SwitchPhase.Flip, SwitchPhase.StopOld);
         var meanwhile = visitor.AskAsync("/");
         await vps.SystemctlAsync("start", Vps.Proxy);

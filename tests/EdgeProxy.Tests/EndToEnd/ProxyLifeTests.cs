@@ -32,7 +32,7 @@ public sealed class ProxyLifeTests
         }
 
         var shots = await load.StopAsync();
-        TestContext.Current.SendDiagnosticMessage(
+        Figures.Report(
             $"{Restarts} restarts of the proxy {(withBodies ? "with" : "without")} bodies: {shots.Count} requests, {shots.Count(shot => shot.Failure is not null)} failed; "
             + string.Join("; ", shots.GroupBy(shot => shot.Kind).Select(kind => $"{kind.Key} {kind.Count()}, longest {kind.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s")));
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);

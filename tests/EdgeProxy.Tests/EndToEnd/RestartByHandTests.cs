@@ -1,5 +1,6 @@
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
@@ -23,13 +24,13 @@ public sealed class RestartByHandTests
         {
             var seen = load.Shots.Count;
             await vps.SystemctlAsync("restart", Vps.UnitOf(SlotName.Blue));
-            await Support.Eventually.TrueAsync(() => load.Shots.Count > seen + 50, "the load goes on");
+            await Eventually.TrueAsync(() => load.Shots.Count > seen + 50, "the load goes on");
         }
 
         var shots = await load.StopAsync();
         await AssertNoneFailedAsync(vps, shots);
         var longest = shots.Where(shot => shot.Kind.StartsWith("fast", StringComparison.Ordinal)).Max(shot => shot.Ended - shot.Started);
-        TestContext.Current.SendDiagnosticMessage($"{what}: {Restarts} restarts, {shots.Count} requests, 0 failed; the longest fast GET took {longest.TotalMilliseconds:F0} ms");
+        Figures.Report($"{what}: {Restarts} restarts, {shots.Count} requests, 0 failed; the longest fast GET took {longest.TotalMilliseconds:F0} ms");
     }
 
     /// <summary>What an operator has stopped is his to start again; until then visitors are told, and not kept waiting.</summary>
@@ -60,11 +61,11 @@ public sealed class RestartByHandTests
         await using var vps = await Vps.StartAsync();
         await vps.ChangeUnitAsync(SlotName.Blue, "[Service]\nRestartSec=1h\n");
         var load = MixedLoad.Start(vps.Public, withBodies: false);
-        await Support.Eventually.TrueAsync(() => load.Shots.Count > 20, "the load runs");
+        await Eventually.TrueAsync(() => load.Shots.Count > 20, "the load runs");
 
         await vps.SystemctlAsync("kill", "--signal=KILL", Vps.UnitOf(SlotName.Blue));
         var seen = load.Shots.Count;
-        await Support.Eventually.TrueAsync(() => load.Shots.Count > seen + 100, "the unit is back");
+        await Eventually.TrueAsync(() => load.Shots.Count > seen + 100, "the unit is back");
 
         await AssertNoneFailedAsync(vps, await load.StopAsync());
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
@@ -63,7 +64,7 @@ public sealed class SwitchUnderLoadTests
     private static void Report(string what, IReadOnlyList<Shot> shots, List<JsonElement> switches)
     {
         var times = switches.ConvertAll(SwitchTimes.Of);
-        TestContext.Current.SendDiagnosticMessage(
+        Figures.Report(
             $"{what}: {switches.Count} switches, {shots.Count} requests, 0 failed. A switch took {Median(time => time.Total)}: the unit's boot {Median(time => time.Boot)}, "
             + $"its probes {Median(time => time.Probes)}, the drain {Median(time => time.Drain)}, the old unit's stop {Median(time => time.Stop)}; "
             + $"EdgeProxy added {Median(time => time.Added)}, at worst {times.Max(time => time.Added).TotalMilliseconds:F0} ms.");

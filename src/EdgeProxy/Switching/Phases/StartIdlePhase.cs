@@ -44,7 +44,7 @@ internal sealed class StartIdlePhase(HealthOptions options, SlotPair slots, IUni
     private async Task<string?> FindObstacleAsync(SwitchRun run, UnitStatus status, CancellationToken stopping) =>
         WhyNotLoaded(status)
         ?? EndRequestsIn(run)
-        ?? (status.IsRunning ? null : await FindStrangerAsync(slots[run.To].Address, status, stopping))
+        ?? (status.IsRunning || status.State == UnitState.Deactivating ? null : await FindStrangerAsync(slots[run.To].Address, status, stopping))
         ?? (run.Force ? null : await FindLackOfMemoryAsync(run, status, stopping));
 
     private static string? WhyNotLoaded(UnitStatus status) => status.LoadState switch

@@ -4,7 +4,7 @@ using static EdgeProxy.Units.Systemd.JournalNative;
 
 namespace EdgeProxy.Units.Systemd;
 
-/// <summary>What one run of a unit has logged, from systemd's journal. The group systemd-journal may read it.</summary>
+/// <summary>What the last runs of a unit have logged, from systemd's journal. The group systemd-journal may read it.</summary>
 /// <param name="root">The root directory of the machine whose journal is read; null: this one.</param>
 /// <param name="unit">The unit, for messages and for a run that systemd has forgotten.</param>
 /// <param name="time">The clock of the short waits for the journal to catch up.</param>
@@ -23,9 +23,10 @@ internal sealed class Journal(string? root, string unit, TimeProvider time)
 
     /// <summary>The last lines of a run, oldest first. Where there are none, or they cannot be read, the one line says why.</summary>
     /// <param name="run">The InvocationID; null: the newest run in the journal (systemd forgets a unit that has been stopped).</param>
+    /// <param name="restarts">How often systemd has restarted the unit by itself: that many runs before the newest belong to it. The one that has just begun has not said yet why it will end.</param>
     /// <param name="maxLines">How many.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    public async Task<IReadOnlyList<string>> ReadAsync(string? run, int maxLines, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> ReadAsync(string? run, int restarts, int maxLines, CancellationToken cancellationToken)
     {
         try
         {
@@ -49,10 +50,10 @@ internal sealed class Journal(string? root, string unit, TimeProvider time)
         }
 
         // On a pool thread: it reads files, many of them where the journal is old.
-        Task<List<string>> ReadOnceAsync() => Task.Run(() => Read(run, maxLines, cancellationToken), cancellationToken);
+        Task<List<string>> ReadOnceAsync() => Task.Run(() => Read(restarts > 0 ? null : run, restarts, maxLines, cancellationToken), cancellationToken);
     }
 
-    private List<string> Read(string? run, int maxLines, CancellationToken cancellationToken)
+    private List<string> Read(string? run, int restarts, int maxLines, CancellationToken cancellationToken)
     {
         nint journal = 0;
         try
@@ -70,7 +71,7 @@ internal sealed class Journal(string? root, string unit, TimeProvider time)
             Match(journal, $"UNIT={unit}");
             Match(journal, "_PID=1");
             Check(sd_journal_seek_tail(journal), "seek in the journal");
-            return ReadBackwards(journal, run, maxLines, cancellationToken);
+            return ReadBackwards(journal, run, restarts, maxLines, cancellationToken);
         }
         finally
         {
@@ -82,7 +83,7 @@ internal sealed class Journal(string? root, string unit, TimeProvider time)
     /// journald looks up the run of a line when it gets to it, and finds none when the unit has ended by then: one line in ten of a crash on
     /// a busy machine. Such a line has the unit's name alone; it belongs to the run that has a line before it.
     /// </remarks>
-    private static List<string> ReadBackwards(nint journal, string? run, int maxLines, CancellationToken cancellationToken)
+    private static List<string> ReadBackwards(nint journal, string? run, int earlierRuns, int maxLines, CancellationToken cancellationToken)
     {
         List<string> newestFirst = [];
         List<string> unassigned = [];
@@ -92,6 +93,11 @@ internal sealed class Journal(string? root, string unit, TimeProvider time)
             var isUnits = Field(journal, "_PID") != "1";
             var id = Field(journal, isUnits ? "_SYSTEMD_INVOCATION_ID" : "INVOCATION_ID");
             var lines = (Field(journal, "MESSAGE") ?? "").Split('\n').Reverse();
+            if (id is not null && id != run && newestFirst.Count > 0 && earlierRuns-- > 0)
+            {
+                run = id;
+            }
+
             run ??= id;
             if (id is not null && id == run)
             {
@@ -104,7 +110,7 @@ internal sealed class Journal(string? root, string unit, TimeProvider time)
             }
             else if (id is not null && newestFirst.Count > 0)
             {
-                break; // an earlier run
+                break; // an earlier run, and of an earlier start
             }
             else if (id is not null)
             {

@@ -64,10 +64,10 @@ public sealed partial class SystemdUnits : IUnitManager
     public async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, int maxLines, CancellationToken cancellationToken)
     {
         var lines = new List<string>();
-        string? run = null;
+        UnitStatus? status = null;
         try
         {
-            run = (await GetStatusAsync(slot, cancellationToken)).InvocationId;
+            status = await GetStatusAsync(slot, cancellationToken);
         }
         catch (UnitException e)
         {
@@ -75,7 +75,7 @@ public sealed partial class SystemdUnits : IUnitManager
         }
 
         var journal = new Journal(JournalRoot, UnitOf(slot), _time);
-        lines.AddRange(await journal.ReadAsync(run, maxLines, cancellationToken));
+        lines.AddRange(await journal.ReadAsync(status?.InvocationId, status?.Restarts ?? 0, maxLines, cancellationToken));
         lines.AddRange(await LogTail.ReadAsync(_slots[slot].Log, maxLines, cancellationToken));
         return lines;
     }

@@ -29,6 +29,21 @@ public sealed class JournalTests(SystemdMachine machine)
         Assert.Contains($"{unit}: Main process exited, code=exited, status=3/NOTIMPLEMENTED", second);
     }
 
+    /// <summary>A unit that flaps has begun its next run by the time somebody asks, and that one has not failed yet.</summary>
+    [Fact]
+    public async Task The_runs_that_systemd_has_restarted_by_itself_are_quoted_too()
+    {
+        var lab = Lab();
+        var unit = await lab.AddServiceAsync(
+            "Restart=on-failure\nRestartSec=10ms\nExecStart=/bin/sh -c '[ -e /run/once ] && exec sleep infinity; touch /run/once; echo why it failed; exit 3'");
+        await using var units = lab.Manage(unit);
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(
+            async () => await units.GetStatusAsync(SlotName.Blue, Cancellation) is { State: UnitState.Active, Restarts: 1 }, "systemd has restarted it");
+
+        Assert.Contains("why it failed", await units.ReadLogAsync(SlotName.Blue, 20, Cancellation));
+    }
+
     [Fact]
     public async Task The_last_run_of_a_unit_that_systemd_has_forgotten_is_still_quoted()
     {
