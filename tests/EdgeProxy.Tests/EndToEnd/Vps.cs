@@ -47,16 +47,24 @@ public sealed class Vps : IAsyncDisposable
     /// <summary>Boots the machine and starts EdgeProxy, which starts blue.</summary>
     /// <param name="units">How the app runs.</param>
     /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it.</param>
-    public static async Task<Vps> StartAsync(AppUnits? units = null, string settings = "")
+    public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "") => StartAsync(units ?? new AppUnits(), async vps =>
+    {
+        await vps.InstallProxyAsync(settings);
+        await vps.SystemctlAsync("start", ProxySocket, Proxy);
+        vps.Admin = vps.NewAdmin();
+    });
+
+    /// <summary>Boots the machine with the two app units and whatever else fronts them at <see cref="Public"/>.</summary>
+    /// <param name="start">Installs and starts it.</param>
+    public static async Task<Vps> StartAsync(AppUnits units, Func<Vps, Task> start)
     {
         string[] shares = NativeBinary is { } binary ? [$"{Path.GetDirectoryName(binary)}:{NativeInside}"] : [];
         var vps = new Vps(await SystemdLab.BootAsync(shares));
         try
         {
-            await vps.InstallAsync(units ?? new AppUnits(), settings);
-            await vps.SystemctlAsync("start", ProxySocket, Proxy);
-            vps.Admin = vps.NewAdmin();
-            await Eventually.TrueAsync(async () => await vps.IsHealthyAsync(), "EdgeProxy serves");
+            await vps.InstallAppAsync(units);
+            await start(vps);
+            await Eventually.TrueAsync(async () => await vps.IsHealthyAsync(), "the app is served");
             return vps;
         }
         catch (Exception error)
@@ -149,12 +157,8 @@ public sealed class Vps : IAsyncDisposable
         ? [$"{NativeInside}/{Path.GetFileName(binary)}"]
         : ["/opt/dotnet/dotnet", $"{SystemdLab.TestsInside}/edgeproxy.dll"];
 
-    private async Task InstallAsync(AppUnits units, string settings)
+    private async Task InstallAppAsync(AppUnits units)
     {
-        _ = (await Lab.RunAsync("useradd", "--system", "--no-create-home", "--groups", "systemd-journal", User)).Text;
-        await Lab.WriteFileAsync(
-            "/etc/polkit-1/rules.d/49-edgeproxy.rules",
-            await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "49-edgeproxy.rules"), TestContext.Current.CancellationToken));
         _ = (await Lab.RunAsync("cp", "-r", $"{SystemdLab.TestsInside}/django", "/srv/app")).Text;
         foreach (var slot in SlotNameExtensions.All)
         {
@@ -162,6 +166,15 @@ public sealed class Vps : IAsyncDisposable
             await Lab.WriteFileAsync($"/etc/systemd/system/{UnitOf(slot)}", AppUnit(slot, units));
         }
 
+        await SystemctlAsync("daemon-reload");
+    }
+
+    private async Task InstallProxyAsync(string settings)
+    {
+        _ = (await Lab.RunAsync("useradd", "--system", "--no-create-home", "--groups", "systemd-journal", User)).Text;
+        await Lab.WriteFileAsync(
+            "/etc/polkit-1/rules.d/49-edgeproxy.rules",
+            await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "49-edgeproxy.rules"), TestContext.Current.CancellationToken));
         await Lab.WriteFileAsync(Config, Settings(settings));
         await Lab.WriteFileAsync($"/etc/systemd/system/{ProxySocket}", SocketUnit);
         await Lab.WriteFileAsync($"/etc/systemd/system/{Proxy}", ProxyUnit);
@@ -233,8 +246,15 @@ public sealed class Vps : IAsyncDisposable
     private async Task<bool> IsHealthyAsync()
     {
         using var client = new HttpClient { BaseAddress = Public };
-        using var response = await client.GetAsync("/v1/config/feature-flags/", TestContext.Current.CancellationToken);
-        return response.IsSuccessStatusCode;
+        try
+        {
+            using var response = await client.GetAsync("/v1/config/feature-flags/", TestContext.Current.CancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false; // not there yet
+        }
     }
 
     private static async Task<JsonElement> JsonAsync(HttpResponseMessage response)
