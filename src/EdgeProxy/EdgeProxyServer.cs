@@ -95,7 +95,11 @@ public static class EdgeProxyServer
         builder.Services.AddDiagnostics(options.AccessLog);
         builder.Services.AddSingleton(new SlotPair(options.Slots, options.InitialSlot));
         builder.Services.AddSingleton(new LeaseClassifier(options.Switch.StreamPaths ?? []));
-        builder.Services.AddProxying(builder.Configuration, options.Upstream, new TrustedProxies(options.TrustedProxies ?? []));
+        builder.Services.AddProxying(
+            builder.Configuration,
+            options.Upstream,
+            new TrustedProxies(options.TrustedProxies ?? []),
+            new DirectoryInfo(Path.Combine(options.State.Directory, "affinity-keys")));
     }
 
     /// <summary>What runs units and moves traffic.</summary>

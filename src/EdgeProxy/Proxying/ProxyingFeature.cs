@@ -1,4 +1,5 @@
 using EdgeProxy.Slots;
+using Microsoft.AspNetCore.DataProtection;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Proxying;
@@ -6,7 +7,9 @@ namespace EdgeProxy.Proxying;
 /// <summary>The data plane: YARP with the app's cluster, the selection of the slot, and the standard <c>ReverseProxy</c> section beside them.</summary>
 internal static class ProxyingFeature
 {
-    public static IServiceCollection AddProxying(this IServiceCollection services, IConfiguration configuration, UpstreamOptions upstream, TrustedProxies trustedProxies)
+    /// <param name="affinityKeys">Where the keys of YARP's session affinity cookies are kept. Made when a cluster of the settings uses them, not before.</param>
+    public static IServiceCollection AddProxying(
+        this IServiceCollection services, IConfiguration configuration, UpstreamOptions upstream, TrustedProxies trustedProxies, DirectoryInfo affinityKeys)
     {
         services.AddSingleton(upstream);
         services.AddSingleton(trustedProxies);
@@ -17,6 +20,9 @@ internal static class ProxyingFeature
             .LoadFromMemory(AppCluster.Routes, AppCluster.Clusters(upstream))
             .LoadFromConfig(configuration.GetSection("ReverseProxy"))
             .AddTransforms(builder => AppTransforms.Add(builder, trustedProxies));
+        services.AddDataProtection().PersistKeysToFileSystem(affinityKeys);
+        // It would make a key at every first start, for a feature that the app does not use.
+        services.Remove(services.Single(service => service.ImplementationType?.Name == "DataProtectionHostedService"));
         services.AddSingleton<IForwarderHttpClientFactory, SlotHttpClientFactory>(); // after AddReverseProxy: the last one wins
         return services;
     }

@@ -140,6 +140,32 @@ public sealed class SlotSelectionTests
         Assert.Equal("app", await proxy.Client.GetStringAsync("/", Cancellation));
     }
 
+    /// <summary>A cookie that an earlier process has set keeps its meaning; without such a cluster no key is made.</summary>
+    [Fact]
+    public async Task The_keys_of_session_affinity_are_kept_in_the_state_directory_and_made_when_needed()
+    {
+        using var state = new TemporaryDirectory();
+        await using var app = await Backend.NamedAsync("app");
+        await using var other = await Backend.NamedAsync("other");
+        await using var proxy = await DataPlane.StartAsync(
+            app.Address,
+            "http://127.0.0.1:1",
+            options => options.State.Directory = state.Path,
+            ("ReverseProxy:Routes:docs:ClusterId", "docs"),
+            ("ReverseProxy:Routes:docs:Match:Path", "/docs/{**rest}"),
+            ("ReverseProxy:Clusters:docs:SessionAffinity:Enabled", "true"),
+            ("ReverseProxy:Clusters:docs:SessionAffinity:AffinityKeyName", "docs-affinity"),
+            ("ReverseProxy:Clusters:docs:SessionAffinity:Policy", "Cookie"),
+            ("ReverseProxy:Clusters:docs:Destinations:one:Address", other.Address));
+        Assert.Equal("app", await proxy.Client.GetStringAsync("/", Cancellation));
+        Assert.False(Directory.Exists(state["affinity-keys"]));
+
+        using var answer = await proxy.Client.GetAsync("/docs/", Cancellation);
+
+        Assert.Contains(answer.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith("docs-affinity=", StringComparison.Ordinal));
+        Assert.Single(Directory.GetFiles(state["affinity-keys"]));
+    }
+
     [Fact]
     public async Task Slots_may_listen_on_unix_sockets()
     {
