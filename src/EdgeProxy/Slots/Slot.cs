@@ -14,7 +14,7 @@ public sealed class Slot(SlotName name, SlotAddress address)
     private long _requests;
     private long _errors;
     private TaskCompletionSource? _lookAgain;
-    private CancellationTokenSource _endOfLeases = new();
+    private LeaseEnds _ends = new(earlier: null);
 
     public SlotName Name { get; } = name;
 
@@ -31,13 +31,11 @@ public sealed class Slot(SlotName name, SlotAddress address)
         get
         {
             var word = Volatile.Read(ref _inFlight);
-            return new InFlight(Count(LeaseClass.Http), Count(LeaseClass.Stream), Count(LeaseClass.WebSocket));
-
-            int Count(LeaseClass @class) => (int)((word >> ((int)@class * BitsPerClass)) & ClassMask);
+            return new InFlight(Count(word, LeaseClass.Http), Count(word, LeaseClass.Stream), Count(word, LeaseClass.WebSocket));
         }
     }
 
-    internal CancellationToken EndOfLeases => Volatile.Read(ref _endOfLeases).Token;
+    internal LeaseEnds Ends => Volatile.Read(ref _ends);
 
     /// <summary>Completes when no lease is out. New leases are not prevented: the caller has moved the active slot elsewhere before.</summary>
     /// <remarks>
@@ -62,7 +60,16 @@ public sealed class Slot(SlotName name, SlotAddress address)
     }
 
     /// <summary>Ends every lease that is out now; later ones are not touched.</summary>
-    public void EndLeases() => Interlocked.Exchange(ref _endOfLeases, new CancellationTokenSource()).Cancel();
+    public void EndLeases() => TakeLeases().EndAll();
+
+    /// <summary>Hands over the ends of every lease that is out now; later ones are not touched.</summary>
+    /// <remarks>Called by the running switch only, one at a time. Whoever gives up before <see cref="LeaseEnds.EndAll"/> leaves them to the next caller.</remarks>
+    public LeaseEnds TakeLeases()
+    {
+        var taken = _ends;
+        Interlocked.Exchange(ref _ends, new LeaseEnds(earlier: taken));
+        return taken;
+    }
 
     /// <summary>Counts an ended request.</summary>
     public void Record(bool isError)
@@ -74,7 +81,8 @@ public sealed class Slot(SlotName name, SlotAddress address)
         }
     }
 
-    internal void Enter(LeaseClass @class) => Interlocked.Add(ref _inFlight, One(@class));
+    /// <returns>How many of the class are in flight, the new one included.</returns>
+    internal int Enter(LeaseClass @class) => Count(Interlocked.Add(ref _inFlight, One(@class)), @class);
 
     internal void Move(LeaseClass from, LeaseClass to) => Interlocked.Add(ref _inFlight, One(to) - One(from));
 
@@ -85,6 +93,8 @@ public sealed class Slot(SlotName name, SlotAddress address)
             Volatile.Read(ref _lookAgain)?.TrySetResult();
         }
     }
+
+    private static int Count(long word, LeaseClass @class) => (int)((word >> ((int)@class * BitsPerClass)) & ClassMask);
 
     private static long One(LeaseClass @class) => 1L << ((int)@class * BitsPerClass);
 }

@@ -29,17 +29,19 @@ public sealed class SlotPair
     /// <summary>Takes a lease on the active slot. After <see cref="Activate"/> has returned, no lease on the old slot is handed out any more.</summary>
     /// <remarks>
     /// Count first, then look again: a flip in between is seen and the count taken back. The old slot may show a lease that is never
-    /// used for an instant, but never misses one that is (YARP's own counter has that gap: it counts after choosing).
+    /// used for an instant, but never misses one that is (YARP's own counter has that gap: it counts after choosing). The same second look
+    /// tells that no drain took over the leases in between.
     /// </remarks>
     public Lease Acquire(LeaseClass @class)
     {
         while (true)
         {
             var slot = Volatile.Read(ref _active);
-            slot.Enter(@class); // a full fence: the second read is not moved before it
-            if (ReferenceEquals(slot, Volatile.Read(ref _active)))
+            var ends = slot.Ends;
+            var ordinal = slot.Enter(@class); // a full fence: the second reads are not moved before it
+            if (ReferenceEquals(slot, Volatile.Read(ref _active)) && ReferenceEquals(ends, slot.Ends))
             {
-                return new Lease(slot, @class);
+                return new Lease(slot, @class, ends, LeaseEnds.WaveOf(ordinal));
             }
 
             slot.Leave(@class);

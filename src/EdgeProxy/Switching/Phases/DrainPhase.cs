@@ -2,31 +2,75 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Waits for the requests that are still in the old slot, then closes its idle connections.</summary>
+/// <summary>Waits for the requests that are still in the old slot, each class up to its own deadline, then closes its idle connections.</summary>
 /// <remarks><c>closeIdle</c>: gunicorn's threaded workers do not end before their idle connections do.</remarks>
 internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, Action<SlotName> closeIdle, TimeProvider time)
 {
     /// <summary>How long a request may take to end after it was told to.</summary>
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
-    public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
+    /// <summary>Forced ends take the last tenth of a deadline, but no more than this.</summary>
+    private static readonly TimeSpan LongestSpread = TimeSpan.FromSeconds(5);
+
+    private readonly ForcedEnd[] _forcedEnds =
+    [
+        .. Deadline(LeaseClass.Http, options.DrainTimeout)
+            .Concat(Deadline(LeaseClass.Stream, options.StreamDrainTimeout))
+            .Concat(Deadline(LeaseClass.WebSocket, options.StreamDrainTimeout))
+            .OrderBy(end => end.At),
+    ];
+
+    public Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping) => DrainAsync(run.From, stopping);
+
+    /// <exception cref="OperationCanceledException">Given up: what is in flight goes on, and ends with the slot's next drain.</exception>
+    internal async Task<PhaseResult> DrainAsync(SlotName slot, CancellationToken stopping)
     {
-        var old = slots[run.From];
+        var started = time.GetTimestamp();
+        var old = slots[slot];
+        var leases = old.TakeLeases();
         var before = old.InFlight.Total;
-        var patient = await IsIdleWithinAsync(old, options.DrainTimeout, stopping);
-        var cut = patient ? 0 : old.InFlight.Total;
-        if (!patient)
+        foreach (var end in _forcedEnds)
         {
-            old.EndLeases();
-            await IsIdleWithinAsync(old, Farewell, stopping);
+            var elapsed = time.GetElapsedTime(started);
+            if (end.At > elapsed && (AreAllTold(old.InFlight, elapsed) || await IsIdleWithinAsync(old, end.At - elapsed, stopping)))
+            {
+                break;
+            }
+
+            leases.End(end.Class, end.Wave);
         }
 
-        closeIdle(run.From);
-        var detail = $"{before} requests were in flight";
-        return patient
-            ? new(detail)
-            : PhaseResult.Failed($"{detail}; {cut} of them were ended after {options.DrainTimeout.TotalSeconds:0.#} s (Switch:DrainTimeout)");
+        var cut = await IsIdleWithinAsync(old, Farewell, stopping) ? leases.Cut : leases.Cut + old.InFlight.Total;
+        var dismissed = leases.Dismissed;
+        leases.EndAll();
+        closeIdle(slot);
+        return Result(before, dismissed, cut);
     }
+
+    /// <summary>Streams and WebSockets that were told in order are no warning: their clients know what to do.</summary>
+    private PhaseResult Result(int before, int dismissed, int cut)
+    {
+        var detail = $"{before} requests were in flight";
+        if (dismissed > 0)
+        {
+            detail += $"; {dismissed} streams and WebSockets were closed in order after {options.StreamDrainTimeout.TotalSeconds:0.#} s (Switch:StreamDrainTimeout)";
+        }
+
+        return cut == 0
+            ? new(detail)
+            : PhaseResult.Failed($"{detail}; {cut} of them were ended after {options.DrainTimeout.TotalSeconds:0.#} s (Switch:DrainTimeout; streams {options.StreamDrainTimeout.TotalSeconds:0.#} s, Switch:StreamDrainTimeout)");
+    }
+
+    private static IEnumerable<ForcedEnd> Deadline(LeaseClass @class, TimeSpan deadline)
+    {
+        var spread = TimeSpan.FromTicks(Math.Min(deadline.Ticks / 10, LongestSpread.Ticks));
+        return Enumerable.Range(0, LeaseEnds.Waves)
+            .Select(wave => new ForcedEnd(deadline - (spread * (LeaseEnds.Waves - 1 - wave) / LeaseEnds.Waves), @class, wave));
+    }
+
+    /// <summary>Whether the deadline of everything in flight has passed, so that there is nothing to wait for but its end.</summary>
+    private bool AreAllTold(InFlight now, TimeSpan elapsed) =>
+        (now.Http == 0 || elapsed >= options.DrainTimeout) && (now.Stream + now.WebSocket == 0 || elapsed >= options.StreamDrainTimeout);
 
     private async Task<bool> IsIdleWithinAsync(Slot slot, TimeSpan patience, CancellationToken stopping)
     {
@@ -42,4 +86,9 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, Action<S
             return false;
         }
     }
+
+    /// <param name="At">When, from the start of the phase.</param>
+    /// <param name="Class">Whose requests end.</param>
+    /// <param name="Wave">Which part of them.</param>
+    private readonly record struct ForcedEnd(TimeSpan At, LeaseClass Class, int Wave);
 }
