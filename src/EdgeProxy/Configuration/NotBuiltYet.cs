@@ -10,7 +10,6 @@ internal static class NotBuiltYet
         "Switch:Observe",
         "Switch:MaxErrorRatio",
         "Switch:MinObservedRequests",
-        "Switch:StreamDrainTimeout",
         "Switch:KeepWarm",
         "Switch:Rescue",
         "StaticFiles",

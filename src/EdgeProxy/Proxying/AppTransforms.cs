@@ -1,5 +1,4 @@
 using System.Net;
-using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
@@ -28,10 +27,10 @@ internal static class AppTransforms
         });
         builder.AddResponseTransform(static context =>
         {
-            if (LeaseClassifier.IsStream(context.ProxyResponse?.Content.Headers.ContentType?.MediaType)
-                && context.HttpContext.Features.Get<ForwardedRequest>()?.Lease is { Class: LeaseClass.Http } lease)
+            if (context.ProxyResponse is { } answer && context.HttpContext.Features.Get<ForwardedRequest>()?.Life is { } life
+                && LeaseClassifier.IsStream(answer.Content.Headers.ContentType?.MediaType))
             {
-                lease.Reclassify(LeaseClass.Stream);
+                EventStreamContent.EndBetweenEvents(answer, life);
             }
 
             return ValueTask.CompletedTask;

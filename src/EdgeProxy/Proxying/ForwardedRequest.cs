@@ -6,7 +6,10 @@ namespace EdgeProxy.Proxying;
 internal sealed class ForwardedRequest
 {
     /// <summary>The lease of the current or last try.</summary>
-    public Lease? Lease { get; set; }
+    public Lease? Lease => Life?.Lease;
+
+    /// <summary>What ends the current or last try.</summary>
+    public RequestLife? Life { get; set; }
 
     /// <summary>How often it was handed to the forwarder.</summary>
     public int Tries { get; set; }

@@ -53,12 +53,13 @@ internal static class GatewayErrors
         var slot = lease.Slot.Name.ToKey();
         var timeout = lease.Class == LeaseClass.Http ? options.ActivityTimeout : options.StreamActivityTimeout;
         var key = lease.Class == LeaseClass.Http ? "Upstream:ActivityTimeout" : "Upstream:StreamActivityTimeout";
+        var drainKey = lease.Class == LeaseClass.Http ? "Switch:DrainTimeout" : "Switch:StreamDrainTimeout";
         // YARP's own status is right where it blames the client's body: 400, 408, 413.
         var blamesClient = response.StatusCode is >= 400 and < 500 && failure.Error == ForwarderError.RequestBodyClient;
         var (status, detail) = failure.Error switch
         {
             _ when lease.Ended.IsCancellationRequested =>
-                (StatusCodes.Status503ServiceUnavailable, $"The app was replaced and the request did not end in time (Switch:DrainTimeout of {slot})."),
+                (StatusCodes.Status503ServiceUnavailable, $"The app was replaced and the request did not end in time ({drainKey} of {slot})."),
             _ when blamesClient => (response.StatusCode, "The request body could not be read."),
             ForwarderError.RequestTimedOut or ForwarderError.UpgradeActivityTimeout =>
                 (StatusCodes.Status504GatewayTimeout, $"The app ({slot}) did nothing for {Seconds(timeout)} s ({key})."),

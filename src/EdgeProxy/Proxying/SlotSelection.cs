@@ -11,7 +11,8 @@ namespace EdgeProxy.Proxying;
 /// is unread, so it can be tried again for any method. A request that waits holds no lease: a flip frees it, and no drain waits for it.
 /// </remarks>
 internal sealed partial class SlotSelection(
-    SlotPair slots, OutageGate gate, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, ILogger<SlotSelection> logger)
+    SlotPair slots, OutageGate gate, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, IHostApplicationLifetime process,
+    ILogger<SlotSelection> logger)
 {
     private readonly TimeSpan _holdTimeout = options.HoldTimeout;
     private readonly ClusterState _streams = clusters.TryGetCluster(AppCluster.StreamsId, out var cluster)
@@ -62,18 +63,19 @@ internal sealed partial class SlotSelection(
     private async Task<FailedTry?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
     {
         using var lease = slots.Acquire(@class);
-        request.Lease = lease;
+        var clientLeft = context.RequestAborted;
+        using var life = new RequestLife(lease, time, clientLeft, process.ApplicationStopping);
+        request.Life = life;
         request.Tries++;
         var route = context.GetReverseProxyFeature();
         route.AvailableDestinations = DestinationOf(route, lease.Slot.Name);
 
-        var clientLeft = context.RequestAborted;
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, lease.Ended);
-        context.RequestAborted = ended.Token;
-        await next(context);
+        context.RequestAborted = life.Token;
+        await (@class == LeaseClass.WebSocket ? WebSocketFarewell.ForwardAsync(context, life, next) : next(context));
         context.RequestAborted = clientLeft;
 
-        if (context.Features.Get<IForwarderErrorFeature>() is not { } failure)
+        // What was told to end in order and did not within its grace is no failure of the slot.
+        if (context.Features.Get<IForwarderErrorFeature>() is not { } failure || lease.EndsInOrder)
         {
             lease.Slot.Record(isError: context.Response.StatusCode >= StatusCodes.Status500InternalServerError);
             return null;

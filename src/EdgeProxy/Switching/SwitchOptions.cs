@@ -18,7 +18,7 @@ public sealed class SwitchOptions
     /// <summary>How long a request may go on in the old slot after the flip. Default 2.5 min; 0 to 24 h.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(150);
 
-    /// <summary>The same for streams and WebSockets. Default 5 min; 0 to 24 h.</summary>
+    /// <summary>The same for streams and WebSockets, which are then closed in order where they can be. Default 5 min; 0 to 24 h.</summary>
     public TimeSpan StreamDrainTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Path prefixes whose requests are streams whatever their content type; null or empty: none.</summary>

@@ -120,7 +120,6 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Switch:Observe", "\"00:00:10\"", "has no effect")]
     [InlineData("EdgeProxy:Switch:MaxErrorRatio", "0.1", "has no effect")]
     [InlineData("EdgeProxy:Switch:MinObservedRequests", "5", "has no effect")]
-    [InlineData("EdgeProxy:Switch:StreamDrainTimeout", "\"00:00:10\"", "has no effect")]
     [InlineData("EdgeProxy:Switch:Rescue", "true", "has no effect")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "/srv" }]""", "has no effect")]
     [InlineData("EdgeProxy:Compression", """{ "MinimumSize": 100 }""", "has no effect")]

@@ -43,7 +43,11 @@ internal sealed class DataPlane : IAsyncDisposable
 
     public AccessLog AccessLog => _app.Services.GetRequiredService<AccessLog>();
 
-    public static async Task<DataPlane> StartAsync(string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings)
+    public static Task<DataPlane> StartAsync(string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings) =>
+        StartAsync(blue, green, TimeProvider.System, configure, settings);
+
+    public static async Task<DataPlane> StartAsync(
+        string blue, string green, TimeProvider time, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings)
     {
         var options = new EdgeProxyOptions
         {
@@ -60,6 +64,7 @@ internal sealed class DataPlane : IAsyncDisposable
         {
             builder.Logging.ClearProviders();
             builder.Services.AddSingleton<IOutageAdvisor>(advisor);
+            builder.Services.AddSingleton(time);
         });
         await app.StartAsync();
         return new DataPlane(app, advisor);

@@ -1,0 +1,114 @@
+using System.Net;
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.Proxying;
+
+/// <summary>The body of an answer that goes on, which ends between two events when it is told to, with a normal end of body: <c>EventSource</c> just comes back.</summary>
+internal sealed class EventStreamContent : HttpContent
+{
+    private readonly HttpContent _app;
+    private readonly RequestLife _life;
+    private readonly CancellationToken _due;
+    private readonly bool _isJsonLines;
+
+    private EventStreamContent(HttpContent app, RequestLife life, CancellationToken due)
+    {
+        _app = app;
+        _life = life;
+        _due = due;
+        _isJsonLines = app.Headers.ContentType?.MediaType is { } type && type.EndsWith("ndjson", StringComparison.OrdinalIgnoreCase);
+        foreach (var header in app.Headers.NonValidated)
+        {
+            Headers.TryAddWithoutValidation(header.Key, header.Value);
+        }
+    }
+
+    /// <summary>Counts the request as a stream, and lets its answer end in order.</summary>
+    /// <remarks>An encoded body shows no events, and one of a stated length must keep to it: these are cut at their deadline.</remarks>
+    public static void EndBetweenEvents(HttpResponseMessage answer, RequestLife life)
+    {
+        var headers = answer.Content.Headers;
+        if (headers.ContentEncoding.Count > 0 || headers.ContentLength is not null)
+        {
+            life.Follow(LeaseClass.Stream);
+            return;
+        }
+
+        answer.Content = new EventStreamContent(answer.Content, life, life.EndInOrder(LeaseClass.Stream));
+    }
+
+    protected override async Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) =>
+        new Body(await _app.ReadAsStreamAsync(cancellationToken), _life, _isJsonLines, _due);
+
+    protected override Task<Stream> CreateContentReadStreamAsync() => CreateContentReadStreamAsync(CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+    {
+        await using var body = await CreateContentReadStreamAsync();
+        await body.CopyToAsync(stream);
+    }
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = 0;
+        return false;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _app.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private sealed class Body(Stream app, RequestLife life, bool isJsonLines, CancellationToken due) : AsyncStream
+    {
+        private EventBoundary _events = new(isJsonLines);
+        private CancellationTokenSource? _untilDue;
+        private bool _isOver;
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_isOver || (_events.IsBetween && due.IsCancellationRequested))
+            {
+                return End();
+            }
+
+            // The forwarder passes the same token at every read.
+            _untilDue ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, due);
+            int count;
+            try
+            {
+                count = await app.ReadAsync(buffer, _events.IsBetween ? _untilDue.Token : cancellationToken);
+            }
+            catch (OperationCanceledException) when (due.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                return End();
+            }
+
+            var whole = _events.All(buffer.Span[..count]);
+            _isOver = due.IsCancellationRequested && whole > 0;
+            return _isOver ? whole : count;
+        }
+
+        private int End()
+        {
+            life.Lease.EndsInOrder = true;
+            return 0;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                _untilDue?.Dispose();
+                app.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+    }
+}
