@@ -1,3 +1,4 @@
+using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Proxying;
@@ -41,7 +42,15 @@ internal sealed class WebSocketFarewell : IHttpUpgradeFeature, IHttpExtendedConn
         }
     }
 
-    public async Task<Stream> UpgradeAsync() => _relay = new WebSocketRelay(await _upgrade!.UpgradeAsync(), _life);
+    public async Task<Stream> UpgradeAsync()
+    {
+        var due = _life.EndInOrder(LeaseClass.WebSocket); // before the client hears of it: from then on it may not just be cut
+        return _relay = new WebSocketRelay(await _upgrade!.UpgradeAsync(), _life, due);
+    }
 
-    public async ValueTask<Stream> AcceptAsync() => _relay = new WebSocketRelay(await _connect!.AcceptAsync(), _life);
+    public async ValueTask<Stream> AcceptAsync()
+    {
+        var due = _life.EndInOrder(LeaseClass.WebSocket);
+        return _relay = new WebSocketRelay(await _connect!.AcceptAsync(), _life, due);
+    }
 }

@@ -25,11 +25,12 @@ internal sealed class WebSocketRelay : AsyncStream
     private CancellationTokenSource? _untilDue;
     private Task _closing = Task.CompletedTask;
 
-    public WebSocketRelay(Stream client, RequestLife life)
+    /// <param name="due">From <see cref="RequestLife.EndInOrder"/>.</param>
+    public WebSocketRelay(Stream client, RequestLife life, CancellationToken due)
     {
         _client = client;
         _life = life;
-        _due = life.EndInOrder(Slots.LeaseClass.WebSocket);
+        _due = due;
         _whenDue = _due.UnsafeRegister(static relay => ((WebSocketRelay)relay!)._closing = ((WebSocketRelay)relay).CloseAsync(), this);
     }
 
