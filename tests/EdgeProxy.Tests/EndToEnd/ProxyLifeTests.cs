@@ -95,6 +95,7 @@ public sealed class ProxyLifeTests
         await using var vps = await Vps.StartAsync();
         await vps.SystemctlAsync("stop", Vps.Proxy);
         await vps.SystemctlAsync("start", Vps.UnitOf(SlotName.Green)); // by hand, say
+        await Eventually.TrueAsync(() => AnswersAsync(vps, SlotName.Green), "green has workers"); // READY=1 comes before; one that boots misses SIGTERM
         var pid = await ShowAsync(vps, Vps.UnitOf(SlotName.Blue), "MainPID");
 
         await vps.SystemctlAsync("start", Vps.Proxy);
@@ -126,6 +127,13 @@ public sealed class ProxyLifeTests
     }
 
     /// <summary>Asks over a new connection.</summary>
+    private static async Task<bool> AnswersAsync(Vps vps, SlotName slot)
+    {
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{vps.PortOf(slot)}") };
+        using var response = await client.GetAsync("/", TestContext.Current.CancellationToken);
+        return response.IsSuccessStatusCode;
+    }
+
     private static async Task<SlotName> WhoAnswersAsync(Vps vps)
     {
         using var client = new HttpClient { BaseAddress = vps.Public };

@@ -193,7 +193,7 @@ public sealed class Vps : IAsyncDisposable
         Environment=SLOT={slot.ToKey()} PYTHONDONTWRITEBYTECODE=1
         EnvironmentFile=/etc/app/{slot.ToKey()}.env
         ExecStart=/usr/bin/gunicorn --preload --workers {units.Workers} {(units.Threads is { } threads ? $"--threads {threads} --keep-alive 75" : "")} \
-            --bind 127.0.0.1:{_ports[slot]} --timeout 120 --graceful-timeout 30 sample.wsgi
+            --bind 127.0.0.1:{_ports[slot]} --timeout 120 --graceful-timeout 10 sample.wsgi
         Restart=on-failure
         RestartSec=10
         KillSignal={units.KillSignal}
