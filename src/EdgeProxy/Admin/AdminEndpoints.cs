@@ -1,4 +1,3 @@
-using System.Text.Json;
 using EdgeProxy.Json;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
@@ -23,6 +22,7 @@ internal sealed class AdminEndpoints(
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPost("/switch", SwitchAsync);
+        routes.MapPost("/rollback", RollBackAsync);
         routes.MapGet("/switches", ListSwitches);
         routes.MapGet("/switches/{id}", FindSwitch);
         routes.MapGet("/status", async (HttpContext context, CancellationToken cancellationToken) =>
@@ -35,7 +35,30 @@ internal sealed class AdminEndpoints(
     }
 
     /// <summary>Starts a switch and, unless <c>?wait=false</c>, waits for its end. It goes on when the caller leaves.</summary>
-    private async Task<IResult> SwitchAsync(HttpContext context, [FromQuery(Name = "wait")] string? waitText)
+    private async Task<IResult> SwitchAsync(HttpContext context, [FromQuery(Name = "wait")] string? wait)
+    {
+        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Default.SwitchBody, """{"to":"green","label":"a1b2c3","force":false}""");
+        if (body is null)
+        {
+            return problem!;
+        }
+
+        SlotName? to = SlotNameExtensions.TryParse(body.To, out var slot) ? slot : null;
+        return body.To is not null && to is null
+            ? Refused(body, $"There is no slot \"{body.To}\": it is blue or green.")
+            : await AnswerAsync(context, wait, body, () => switches.BeginAsync(new SwitchRequest(to, body.Label, body.Force), context.RequestAborted));
+    }
+
+    /// <summary>Brings traffic back to the previous slot; waits as a switch does.</summary>
+    private async Task<IResult> RollBackAsync(HttpContext context, [FromQuery(Name = "wait")] string? wait)
+    {
+        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Default.RollbackBody, """{"force":false}""");
+        return body is null
+            ? problem!
+            : await AnswerAsync(context, wait, new SwitchBody(Force: body.Force), () => switches.BeginRollbackAsync(body.Force, context.RequestAborted));
+    }
+
+    private async Task<IResult> AnswerAsync(HttpContext context, string? waitText, SwitchBody asked, Func<ValueTask<SwitchStart>> begin)
     {
         var wait = true;
         if (waitText is not null && !bool.TryParse(waitText, out wait))
@@ -43,57 +66,26 @@ internal sealed class AdminEndpoints(
             return ApiProblem.Result(StatusCodes.Status400BadRequest, "The query parameter wait must be true or false.");
         }
 
-        var (body, problem) = await ReadBodyAsync(context);
-        if (body is null)
-        {
-            return problem!;
-        }
-
-        SlotName? to = SlotNameExtensions.TryParse(body.To, out var slot) ? slot : null;
-        if (body.To is not null && to is null)
-        {
-            return Refused(body, $"There is no slot \"{body.To}\": it is blue or green.");
-        }
-
         var caller = AdminCaller.Of(context);
-        return await switches.BeginAsync(new SwitchRequest(to, body.Label, body.Force), context.RequestAborted) switch
+        return await begin() switch
         {
             SwitchStart.Started started when wait => Ended(caller.View(await started.Completion.WaitAsync(context.RequestAborted))),
             SwitchStart.Started started => Accepted(context, caller.View(started.Switch)),
+            SwitchStart.Recalled recalled when wait => CalledBack(caller.View(await recalled.Completion.WaitAsync(context.RequestAborted))),
+            SwitchStart.Recalled recalled => Accepted(context, caller.View(recalled.Switch)),
             SwitchStart.Busy busy => Answer(caller.View(busy.Running), StatusCodes.Status409Conflict),
-            SwitchStart.Refused refused => Refused(body, refused.Reason),
+            SwitchStart.Refused refused => Refused(asked, refused.Reason),
             var unknown => throw new InvalidOperationException(unknown.GetType().Name),
         };
     }
 
-    private static async Task<(SwitchBody? Body, IResult? Problem)> ReadBodyAsync(HttpContext context)
+    /// <summary>For whoever wanted the rollback that is success, and a switch that stayed is not.</summary>
+    private static JsonHttpResult<Switch> CalledBack(Switch ended) => Answer(ended, ended.Outcome switch
     {
-        try
-        {
-            using var content = new MemoryStream();
-            await context.Request.Body.CopyToAsync(content, context.RequestAborted);
-            var body = content.Length == 0
-                ? new SwitchBody()
-                : JsonSerializer.Deserialize(content.GetBuffer().AsSpan(0, (int)content.Length), ApiJson.Default.SwitchBody);
-            return body switch
-            {
-                null => (null, BadBody("it is null")),
-                { Unknown: { Count: > 0 } unknown } => (null, BadBody($"it has the unknown member \"{unknown.First().Key}\"")),
-                _ => (body, null),
-            };
-        }
-        catch (JsonException malformed)
-        {
-            return (null, BadBody($"what is at {malformed.Path ?? "$"} is something else"));
-        }
-        catch (BadHttpRequestException bad)
-        {
-            return (null, ApiProblem.Result(bad.StatusCode, bad.Message));
-        }
-
-        static IResult BadBody(string why) =>
-            ApiProblem.Result(StatusCodes.Status400BadRequest, $"The body must be JSON like {{\"to\":\"green\",\"label\":\"a1b2c3\",\"force\":false}}, each member optional, or empty: {why}");
-    }
+        SwitchOutcome.RolledBack => StatusCodes.Status200OK,
+        null => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status502BadGateway,
+    });
 
     private static JsonHttpResult<Switch> Ended(Switch ended) => Answer(ended, ended.Outcome switch
     {

@@ -85,9 +85,16 @@ internal sealed record ProbeView(string Status);
 /// <param name="To">The slot; null: the idle one.</param>
 /// <param name="Label">What is deployed, for people.</param>
 /// <param name="Force">See <see cref="Switching.SwitchRequest"/>.</param>
-internal sealed record SwitchBody(string? To = null, string? Label = null, bool Force = false)
+internal sealed record SwitchBody(string? To = null, string? Label = null, bool Force = false) : OrderBody;
+
+/// <summary>The body of <c>POST /rollback</c>.</summary>
+/// <param name="Force">Also where both slots run from one tree; and as that of a switch.</param>
+internal sealed record RollbackBody(bool Force = false) : OrderBody;
+
+/// <summary>The body of a call that changes something.</summary>
+internal abstract record OrderBody
 {
-    /// <summary>Members that do not exist: a typo must not start a switch that was not meant.</summary>
+    /// <summary>Members that do not exist: a typo must not start what was not meant.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

@@ -42,6 +42,7 @@ public static class EdgeProxyCommand
             DemoCommand.Create(),
             StatusCommand.Create(),
             SwitchCommand.Create(),
+            RollbackCommand.Create(),
             WatchCommand.Create(),
             VersionCommand.Create(),
             SampleBackendCommand.Create(),

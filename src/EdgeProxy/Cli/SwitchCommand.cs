@@ -23,14 +23,18 @@ internal static class SwitchCommand
             SlotName? target = SlotNameExtensions.TryParse(parsed.GetValue(to), out var slot) ? slot : null;
             var order = new SwitchOrder(target, parsed.GetValue(label), parsed.GetValue(force));
             var report = new SwitchReport(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(EdgeProxyCommand.Json), TimeProvider.System);
-            return parsed.GetValue(noWait) ? BeginAsync(client, order, report, cancellationToken) : FollowAsync(client, order, report, cancellationToken);
+            var call = new Call(token => client.PostAsync("switch?wait=false", order, ApiJson.Default.SwitchOrder, token));
+            return parsed.GetValue(noWait) ? BeginAsync(client, call, report, cancellationToken) : FollowAsync(client, call, report, cancellationToken);
         });
         return command;
     }
 
-    private static async Task<int> BeginAsync(AdminClient client, SwitchOrder order, SwitchReport report, CancellationToken cancellationToken)
+    /// <summary>Asks for the switch, and does not wait for its end.</summary>
+    internal delegate Task<AdminAnswer> Call(CancellationToken cancellationToken);
+
+    private static async Task<int> BeginAsync(AdminClient client, Call call, SwitchReport report, CancellationToken cancellationToken)
     {
-        var answer = await client.PostAsync("switch?wait=false", order, ApiJson.Default.SwitchOrder, cancellationToken);
+        var answer = await call(cancellationToken);
         if (answer.Status != HttpStatusCode.Accepted)
         {
             return Refused(client, answer, report);
@@ -41,10 +45,10 @@ internal static class SwitchCommand
     }
 
     /// <summary>Listens first, so that no phase is missed; the switch itself does not depend on this connection.</summary>
-    private static async Task<int> FollowAsync(AdminClient client, SwitchOrder order, SwitchReport report, CancellationToken cancellationToken)
+    internal static async Task<int> FollowAsync(AdminClient client, Call call, SwitchReport report, CancellationToken cancellationToken)
     {
         var events = await client.ListenAsync(cancellationToken);
-        var answer = await client.PostAsync("switch?wait=false", order, ApiJson.Default.SwitchOrder, cancellationToken);
+        var answer = await call(cancellationToken);
         if (answer.Status != HttpStatusCode.Accepted)
         {
             return Refused(client, answer, report);
@@ -54,7 +58,8 @@ internal static class SwitchCommand
         report.Following(begun);
         var ended = await EndAsync(client, events, begun.Id, report, cancellationToken);
         report.Ended(ended);
-        return ExitCode.Of(ended.Outcome!.Value);
+        // One that had begun before we asked was called back: then its rollback is what was wanted.
+        return begun.Phases.Count > 0 && ended.Outcome == SwitchOutcome.RolledBack ? ExitCode.Done : ExitCode.Of(ended.Outcome!.Value);
     }
 
     private static async Task<Switch> EndAsync(

@@ -7,9 +7,6 @@ internal static class NotBuiltYet
     /// <summary>Keys, or whole sections, under <c>EdgeProxy</c>.</summary>
     private static readonly string[] _keys =
     [
-        "Switch:Observe",
-        "Switch:MaxErrorRatio",
-        "Switch:MinObservedRequests",
         "Switch:KeepWarm",
         "Switch:Rescue",
         "StaticFiles",

@@ -32,6 +32,8 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(HealthView))]
 [JsonSerializable(typeof(SwitchesView))]
 [JsonSerializable(typeof(SwitchBody))]
+[JsonSerializable(typeof(RollbackBody))]
+[JsonSerializable(typeof(RollbackOrder))]
 [JsonSerializable(typeof(RefusedSwitch))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(ProbeView))]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using EdgeProxy.Slots;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -19,10 +20,14 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
     private readonly bool _reuseForBodies = options.ServerKeepAlive >= 2 * options.IdleConnectionTimeout;
     private readonly SlotPool?[] _pools = new SlotPool?[2];
     private readonly int[] _open = new int[2];
+    private readonly long[] _failures = new long[2];
     private long _repeats;
 
     /// <summary>Open connections to a slot now.</summary>
     public int Open(SlotName slot) => Volatile.Read(ref _open[(int)slot]);
+
+    /// <summary>Connections that a slot has not accepted, since the proxy started.</summary>
+    public long Failures(SlotName slot) => Volatile.Read(ref _failures[(int)slot]);
 
     /// <summary>Requests that were sent a second time, since the proxy started.</summary>
     public long Repeats => Volatile.Read(ref _repeats);
@@ -118,9 +123,17 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
 
     private async ValueTask<Stream> ConnectAsync(SlotName slot, CancellationToken cancellationToken)
     {
-        var socket = await slots[slot].Address.ConnectAsync(options.ConnectTimeout, time, cancellationToken);
-        Interlocked.Increment(ref _open[(int)slot]);
-        return new SlotStream(socket, closed: () => Interlocked.Decrement(ref _open[(int)slot]));
+        try
+        {
+            var socket = await slots[slot].Address.ConnectAsync(options.ConnectTimeout, time, cancellationToken);
+            Interlocked.Increment(ref _open[(int)slot]);
+            return new SlotStream(socket, closed: () => Interlocked.Decrement(ref _open[(int)slot]));
+        }
+        catch (SocketException)
+        {
+            Interlocked.Increment(ref _failures[(int)slot]);
+            throw;
+        }
     }
 
     protected override void Dispose(bool disposing)

@@ -201,15 +201,16 @@ internal sealed partial class Reconciliation(
         if (entry is { Switch: { } left } && history.Find(left.Id) is null)
         {
             var moved = active.Current?.Slot == left.To;
+            var movedBack = !moved && active.Current?.Switch == left.Id; // the flip back was this switch's, too
             var unitsNow = unitProblem is null
                 ? $"{units.UnitOf(slots.Active.Name.Other())} was stopped at the next start"
                 : $"at the next start the units could not be brought in line: {unitProblem.TrimEnd('.')}";
             var ended = left with
             {
-                Outcome = moved ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
+                Outcome = moved ? SwitchOutcome.CompletedWithWarnings : movedBack ? SwitchOutcome.RolledBack : SwitchOutcome.Aborted,
                 Duration = time.GetUtcNow() - left.StartedAt,
-                Reason = $"EdgeProxy ended in {left.Phase}{(moved ? "" : ", before traffic moved")}. Traffic is on {slots.Active.Name.ToKey()}; "
-                    + $"{unitsNow}. {(moved ? "Requests in flight at that moment may have been cut." : "Switch again.")}",
+                Reason = $"EdgeProxy ended in {left.Phase}{(moved ? "" : movedBack ? ", after traffic had moved back" : ", before traffic moved")}. Traffic is on {slots.Active.Name.ToKey()}; "
+                    + $"{unitsNow}. {(moved || movedBack ? "Requests in flight at that moment may have been cut." : "Switch again.")}",
             };
             history.Add(ended);
             Log.Concluded(logger, ended.Id, ended.Outcome.Value, ended.Reason);

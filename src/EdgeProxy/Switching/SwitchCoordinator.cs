@@ -16,6 +16,7 @@ internal sealed partial class SwitchCoordinator(
     Reconciliation reconciliation,
     SlotPair slots,
     IUnitManager units,
+    ActiveSlotFile active,
     SwitchPhases phases,
     SwitchJournal journal,
     SwitchHistory history,
@@ -44,9 +45,9 @@ internal sealed partial class SwitchCoordinator(
         await reconciliation.Finished.WaitAsync(cancellationToken);
         lock (_starting)
         {
-            if (Running is { } running)
+            if (Join(request.To) is { } joined)
             {
-                return new SwitchStart.Busy(running);
+                return joined;
             }
 
             // Nobody but a running switch moves the active slot: it stays what it is here.
@@ -65,6 +66,51 @@ internal sealed partial class SwitchCoordinator(
         }
     }
 
+    /// <summary>Brings traffic back to the previous slot: by calling back the running switch where its old slot still runs, else by an ordinary switch.</summary>
+    /// <param name="force">Also where the previous version cannot be told to be there still; and as <see cref="SwitchRequest.Force"/>.</param>
+    /// <param name="cancellationToken">Ends the wait, not the rollback.</param>
+    public async ValueTask<SwitchStart> BeginRollbackAsync(bool force, CancellationToken cancellationToken)
+    {
+        await reconciliation.Finished.WaitAsync(cancellationToken);
+        var previous = slots.Active.Name.Other();
+        lock (_starting)
+        {
+            if (Join(previous) is { } joined)
+            {
+                return joined;
+            }
+        }
+
+        return !force && await FindSharedTreeAsync(cancellationToken) is { } tree
+            ? new SwitchStart.Refused(
+                $"{previous.ToKey()} is stopped, and both slots run from {tree}: started again it would run what is there now. "
+                + "Check the earlier version out there, then roll back with force")
+            : await BeginAsync(new SwitchRequest(previous, active.Current?.LabelOf(previous), force), cancellationToken);
+    }
+
+    /// <summary>What a request gets while a switch runs: that switch, called back where the request is for the slot that it leaves. Null: none runs.</summary>
+    /// <remarks>Needs <see cref="_starting"/>. Only who names the old slot means it: the next deploy of a script that names none does not undo this one.</remarks>
+    private SwitchStart? Join(SlotName? to) => _running switch
+    {
+        null => null,
+        { } run when run.Current is { } current && to == current.From && run.Recall.TryAsk() => new SwitchStart.Recalled(current, _completion!),
+        { } run => new SwitchStart.Busy(run.Current),
+    };
+
+    /// <summary>Where both units run the app from; null: each has a place of its own, or it is not known.</summary>
+    private async Task<string?> FindSharedTreeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var status = await Task.WhenAll(SlotNameExtensions.All.Select(slot => units.GetStatusAsync(slot, cancellationToken)));
+            return status[0].WorkingDirectory == status[1].WorkingDirectory ? status[0].WorkingDirectory : null;
+        }
+        catch (UnitException)
+        {
+            return null; // the switch meets the same problem, and says what it is
+        }
+    }
+
     /// <summary>A switch, from its first phase to its last.</summary>
     private async Task<Switch> RunAsync(SwitchRun run, CancellationToken stopping)
     {
@@ -78,10 +124,35 @@ internal sealed partial class SwitchCoordinator(
             return await AbortAsync(run, stopping);
         }
 
-        // From here on the new slot serves, and what goes wrong is a warning.
-        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+        // From here on the new slot serves. Until the old one is stopped it can take the traffic back, in one step.
+        run.Recall.Open();
+        var stays = await run.PhaseAsync(SwitchPhase.Observe, phases.Observe.RunAsync, stopping);
+        if (stays)
+        {
+            await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+        }
+
+        IReadOnlyList<string>? log = null;
+        if (run.Recall.Close() || !stays)
+        {
+            log = await ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
+            await GoBackAsync(run, stopping);
+            await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+        }
+
+        // What goes wrong here is a warning.
         await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
-        return await CompleteAsync(run, stopping);
+        return await CompleteAsync(run, log, stopping);
+    }
+
+    /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not answer, traffic stays.</summary>
+    private async Task GoBackAsync(SwitchRun run, CancellationToken stopping)
+    {
+        run.TurnAround();
+        if (!await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.BackAsync, stopping))
+        {
+            run.TurnAround();
+        }
     }
 
     private async Task<Switch> AbortAsync(SwitchRun run, CancellationToken stopping)
@@ -110,12 +181,20 @@ internal sealed partial class SwitchCoordinator(
         }
     }
 
-    private async Task<Switch> CompleteAsync(SwitchRun run, CancellationToken stopping) => run.Problems.Count == 0
-        ? run.End(SwitchOutcome.Completed, null, [])
-        : run.End(
-            SwitchOutcome.CompletedWithWarnings,
-            $"Traffic is on {run.To.ToKey()}. {string.Join(". ", run.Problems)}.",
-            await ReadLogAsync(run.From, stopping));
+    /// <param name="run">The run, whose traffic has moved.</param>
+    /// <param name="log">Of the unit to blame; null: the old one's, where something went wrong.</param>
+    /// <param name="stopping">The proxy stops.</param>
+    private async Task<Switch> CompleteAsync(SwitchRun run, IReadOnlyList<string>? log, CancellationToken stopping)
+    {
+        var because = string.Join(". ", run.Problems.Select(problem => problem.TrimEnd('.')));
+        return run switch
+        {
+            { IsGoingBack: true } => run.End(
+                SwitchOutcome.RolledBack, $"{because}. Traffic is back on {run.To.ToKey()}, which was not restarted. Mend {run.From.ToKey()}, then switch again.", log ?? []),
+            { Problems.Count: 0 } => run.End(SwitchOutcome.Completed, null, []),
+            _ => run.End(SwitchOutcome.CompletedWithWarnings, $"Traffic is on {run.To.ToKey()}. {because}.", log ?? await ReadLogAsync(run.From, stopping)),
+        };
+    }
 
     private async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, CancellationToken stopping)
     {
@@ -149,7 +228,7 @@ internal sealed partial class SwitchCoordinator(
         {
             Log.Threw(logger, run.Id, e);
             history.Add(run.End(
-                slots.Active.Name == run.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
+                slots.Active.Name == run.Current.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
                 $"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, and report this.",
                 []));
         }

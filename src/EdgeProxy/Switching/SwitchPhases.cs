@@ -8,5 +8,6 @@ internal sealed record SwitchPhases(
     ProbePhase Probe,
     WarmUpPhase WarmUp,
     FlipPhase Flip,
+    ObservePhase Observe,
     DrainPhase Drain,
     StopOldPhase StopOld);

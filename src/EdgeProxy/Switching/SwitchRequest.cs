@@ -23,6 +23,11 @@ public abstract record SwitchStart
     /// </param>
     public sealed record Started(Switch Switch, Task<Switch> Completion) : SwitchStart;
 
+    /// <summary>The running one was about to leave the slot that is asked for: it goes back there, and ends <see cref="SwitchOutcome.RolledBack"/> unless that slot is gone.</summary>
+    /// <param name="Switch">As it was when it was called back.</param>
+    /// <param name="Completion">As that of <see cref="Started"/>.</param>
+    public sealed record Recalled(Switch Switch, Task<Switch> Completion) : SwitchStart;
+
     /// <summary>Another one runs.</summary>
     public sealed record Busy(Switch Running) : SwitchStart;
 

@@ -27,9 +27,17 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
 
     public string Id { get; } = first.Id;
 
-    public SlotName From { get; } = first.From;
+    /// <summary>The slot that traffic leaves, to be drained and stopped; in a rollback the candidate.</summary>
+    public SlotName From { get; private set; } = first.From;
 
-    public SlotName To { get; } = first.To;
+    /// <summary>The slot that traffic moves to; in a rollback the old one.</summary>
+    public SlotName To { get; private set; } = first.To;
+
+    /// <summary>Traffic moves, or has moved, back to where it came from.</summary>
+    public bool IsGoingBack { get; private set; }
+
+    /// <summary>Whether and how the switch may be called back.</summary>
+    public Recall Recall { get; } = new();
 
     public bool Force => force;
 
@@ -40,6 +48,9 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
 
     /// <summary>The candidate's unit is ours to stop: the journal says so, durably.</summary>
     public bool CandidateIsOurs { get; private set; }
+
+    /// <summary>The rest of the switch is done in the other direction. Its record keeps the one that was asked for.</summary>
+    public void TurnAround() => (From, To, IsGoingBack) = (To, From, !IsGoingBack);
 
     /// <summary>Watches the candidate from its start to the flip.</summary>
     public UnitWatch? Watch { get; set; }
@@ -58,12 +69,18 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
     public async Task<bool> PhaseAsync(SwitchPhase phase, Func<SwitchRun, CancellationToken, Task<PhaseResult>> work, CancellationToken stopping)
     {
         stopping.ThrowIfCancellationRequested();
+        var recalled = Recall.Token;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, recalled);
         var run = Begin(phase);
         var started = time.GetTimestamp();
         PhaseResult result;
         try
         {
-            result = await work(this, stopping);
+            result = await work(this, either.Token);
+        }
+        catch (OperationCanceledException) when (recalled.IsCancellationRequested && !stopping.IsCancellationRequested)
+        {
+            result = PhaseResult.Failed(Recall.Words);
         }
         catch (Exception e) when (e is UnitException or StateException)
         {

@@ -47,12 +47,15 @@ internal static class SwitchingFeature
         var monitor = provider.GetRequiredService<HealthMonitor>();
         var events = provider.GetRequiredService<Diagnostics.EventHub>();
         var time = provider.GetRequiredService<TimeProvider>();
+        var connections = provider.GetRequiredService<SlotConnections>();
+        var traffic = new SlotTraffic(slots);
         return new(
             new StartIdlePhase(options.Health, slots, units, AvailableMemory.Read, time),
             new ProbePhase(options.Health, slots, units, probe, monitor, time),
             new WarmUpPhase(options.Switch, slots, probe),
-            new FlipPhase(slots, provider.GetRequiredService<ActiveSlotFile>(), monitor, events, time),
-            new DrainPhase(options.Switch, slots, provider.GetRequiredService<SlotConnections>().CloseIdle, time),
+            new FlipPhase(slots, provider.GetRequiredService<ActiveSlotFile>(), traffic, probe, monitor, events, time),
+            new ObservePhase(options.Switch, slots, units, probe, monitor, traffic, connections.Failures, time),
+            new DrainPhase(options.Switch, slots, connections.CloseIdle, time),
             new StopOldPhase(units, monitor, time));
     }
 }

@@ -37,6 +37,9 @@ public sealed record UnitStatus
     /// <summary>The signal that stops it (KillSignal); null: not known.</summary>
     public int? KillSignal { get; init; }
 
+    /// <summary>Where the app is run from (WorkingDirectory); null: not set, or not known.</summary>
+    public string? WorkingDirectory { get; init; }
+
     /// <summary>Has a process, or is about to get one by itself.</summary>
     public bool IsRunning => State is UnitState.Active or UnitState.Activating or UnitState.AutoRestart or UnitState.Reloading;
 }

@@ -33,8 +33,42 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
         Assert.Equal(("blue", "green", "a1b2c3"), ((string?)ended["from"], (string?)ended["to"], (string?)ended["label"]));
         Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{3}$", (string?)ended["duration"]);
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", (string?)ended["startedAt"]);
-        Assert.Equal(["StartIdle", "Probe", "WarmUp", "Flip", "Drain", "StopOld"], ended["phases"]!.AsArray().Select(phase => (string?)phase!["phase"]));
+        Assert.Equal(["StartIdle", "Probe", "WarmUp", "Flip", "Observe", "Drain", "StopOld"], ended["phases"]!.AsArray().Select(phase => (string?)phase!["phase"]));
         Assert.Equal(SlotName.Green, _host.Plane.Slots.Active.Name);
+    }
+
+    [Fact]
+    public async Task A_rollback_is_200_and_the_switch_that_it_calls_back_is_502()
+    {
+        using var inFlight = _host.Plane.Slots.Acquire(LeaseClass.Http);
+        var running = PostAsync("/switch", """{"label":"bad"}""");
+        await Eventually.TrueAsync(() => _host.Plane.Switches.Running?.Phase == SwitchPhase.Drain, "it drains");
+
+        using var rollback = await PostAsync("/rollback", "");
+
+        using var calledBack = await running;
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.BadGateway), (rollback.StatusCode, calledBack.StatusCode));
+        var ended = await AdminHost.ReadJsonAsync(rollback);
+        Assert.Equal(("RolledBack", "bad"), ((string?)ended["outcome"], (string?)ended["label"]));
+        Assert.Equal((string?)ended["id"], (string?)(await AdminHost.ReadJsonAsync(calledBack))["id"]);
+        Assert.Equal("blue", (string?)(await _host.GetJsonAsync("/status"))["active"]);
+    }
+
+    [Fact]
+    public async Task A_rollback_to_a_stopped_slot_that_shares_its_tree_is_422_without_force()
+    {
+        foreach (var unit in SlotNameExtensions.All.Select(slot => _host.Plane.Units[slot]))
+        {
+            unit.Status = unit.Status with { WorkingDirectory = "/srv/app" };
+        }
+
+        using var refused = await PostAsync("/rollback", "");
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+        Assert.Contains("roll back with force", (string?)(await AdminHost.ReadJsonAsync(refused))["detail"], StringComparison.Ordinal);
+
+        using var forced = await PostAsync("/rollback", """{"force":true}""");
+        Assert.Equal(HttpStatusCode.OK, forced.StatusCode);
+        Assert.Equal("Completed", (string?)(await AdminHost.ReadJsonAsync(forced))["outcome"]);
     }
 
     [Theory]
@@ -124,6 +158,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     [InlineData("/switch", "[]", "what is at $")]
     [InlineData("/switch", "to=green", "what is at $")]
     [InlineData("/switch", """{"to":"green"}{}""", "what is at $")]
+    [InlineData("/rollback", """{"to":"blue"}""", "unknown member \"to\"")]
     [InlineData("/switch?wait=maybe", "", "wait must be true or false")]
     public async Task A_request_that_is_not_understood_is_400_and_does_nothing(string path, string body, string why)
     {

@@ -61,6 +61,24 @@ public sealed class ClientVerbTests : IDisposable
         Assert.Contains($"\"outcome\":\"{outcome}\"", Assert.Single(run.Output.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
+    /// <summary>The running switch that was called back ends RolledBack, as was wanted; a switch of its own that does so has failed.</summary>
+    [Theory]
+    [InlineData(true, SwitchOutcome.RolledBack, 0)]
+    [InlineData(true, SwitchOutcome.CompletedWithWarnings, 5)]
+    [InlineData(false, SwitchOutcome.Completed, 0)]
+    [InlineData(false, SwitchOutcome.RolledBack, 1)]
+    public async Task A_rollback_is_done_when_traffic_is_back(bool isCalledBack, SwitchOutcome outcome, int exitCode)
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.EndsWith(outcome);
+        admin.IsCalledBack = isCalledBack;
+
+        var run = await CommandLine.RunAsync("rollback", "--force", "--admin", admin.Url);
+
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Equal("""{"force":true}""", admin.Order);
+    }
+
     [Theory]
     [InlineData(409, """{"id":"x","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00Z","phase":"Drain"}""", 4, "switch x to green runs already (in Drain)")]
     [InlineData(422, """{"title":"Unprocessable","detail":"green is active already"}""", 4, "green is active already")]

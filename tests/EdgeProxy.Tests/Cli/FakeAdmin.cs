@@ -23,7 +23,8 @@ internal sealed class FakeAdmin : IAsyncDisposable
     private FakeAdmin(WebApplication app)
     {
         _app = app;
-        app.MapPost("/switch", BeginAsync);
+        app.MapPost("/switch", context => BeginAsync(context, _begun));
+        app.MapPost("/rollback", context => BeginAsync(context, IsCalledBack ? _begun with { Phases = Ended!.Phases } : _begun));
         app.MapGet("/events", SendEventsAsync);
         app.MapGet("/switches/{id}", context => WriteAsync(context, 200, Ended!));
         app.MapGet("/status", context => context.Response.WriteAsync(Status));
@@ -36,6 +37,9 @@ internal sealed class FakeAdmin : IAsyncDisposable
 
     /// <summary>What <c>POST /switch</c> answers instead of 202.</summary>
     public (int Status, string Body)? Refusal { get; set; }
+
+    /// <summary>A rollback finds a switch that runs.</summary>
+    public bool IsCalledBack { get; set; }
 
     public bool BreakEvents { get; set; }
 
@@ -80,7 +84,7 @@ internal sealed class FakeAdmin : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private async Task BeginAsync(HttpContext context)
+    private async Task BeginAsync(HttpContext context, Switch begun)
     {
         using var body = new StreamReader(context.Request.Body);
         Order = await body.ReadToEndAsync();
@@ -92,7 +96,7 @@ internal sealed class FakeAdmin : IAsyncDisposable
             return;
         }
 
-        await WriteAsync(context, 202, _begun);
+        await WriteAsync(context, 202, begun);
         foreach (var phase in Ended!.Phases)
         {
             Publish("phase", JsonSerializer.Serialize(phase with { Duration = TimeSpan.Zero, Detail = null }, EdgeProxyJson.Default.PhaseRun));

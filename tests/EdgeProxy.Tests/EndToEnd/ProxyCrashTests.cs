@@ -16,7 +16,7 @@ public sealed class ProxyCrashTests
     private const string StateInside = "/var/lib/edgeproxy";
 
     /// <summary>Long enough to be met, and four at a time for three workers.</summary>
-    private const string LongWarmUp = """ "Switch": { "WarmUp": ["/slow?ms=1500"] }, """;
+    private const string LongWarmUp = """ "Switch": { "WarmUp": ["/slow?ms=1500"], "Observe": "00:00:00" }, """;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

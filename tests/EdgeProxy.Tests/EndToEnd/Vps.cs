@@ -46,7 +46,7 @@ public sealed class Vps : IAsyncDisposable
 
     /// <summary>Boots the machine and starts EdgeProxy, which starts blue.</summary>
     /// <param name="units">How the app runs.</param>
-    /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it.</param>
+    /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it. Without a <c>Switch</c> of theirs nothing is observed, so that a switch takes its own time only.</param>
     public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "") => StartAsync(units ?? new AppUnits(), async vps =>
     {
         await vps.InstallProxyAsync(settings);
@@ -99,10 +99,12 @@ public sealed class Vps : IAsyncDisposable
     };
 
     /// <summary><c>POST /switch</c>, waiting for its end.</summary>
-    public async Task<(int Status, JsonElement Switch)> SwitchAsync(string body = "{}", HttpClient? admin = null)
+    public Task<(int Status, JsonElement Switch)> SwitchAsync(string body = "{}", HttpClient? admin = null) => PostAsync("/switch", body, admin);
+
+    public async Task<(int Status, JsonElement Switch)> PostAsync(string path, string body = "{}", HttpClient? admin = null)
     {
         using var content = new StringContent(body);
-        using var response = await (admin ?? Admin).PostAsync("/switch", content, TestContext.Current.CancellationToken);
+        using var response = await (admin ?? Admin).PostAsync(path, content, TestContext.Current.CancellationToken);
         return ((int)response.StatusCode, await JsonAsync(response));
     }
 
@@ -232,6 +234,7 @@ public sealed class Vps : IAsyncDisposable
         {
           "AllowedHosts": "api.example.com;127.0.0.1",
           "EdgeProxy": {
+            {{(more.Contains("\"Switch\"", StringComparison.Ordinal) ? "" : """ "Switch": { "Observe": "00:00:00" }, """)}}
             {{more}}
             "Slots": {
               "Blue": { "Address": "http://127.0.0.1:{{_ports[SlotName.Blue]}}", "Unit": "{{UnitOf(SlotName.Blue)}}" },

@@ -46,6 +46,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         Options.Slots.Green = new() { Address = this[SlotName.Green].Address, Unit = Units.UnitOf(SlotName.Green) };
         Options.State.Directory = StatePath;
         Options.Switch.DrainTimeout = TimeSpan.FromSeconds(20);
+        Options.Switch.Observe = TimeSpan.Zero;
     }
 
     public EdgeProxyOptions Options { get; } = new();

@@ -22,7 +22,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
         Assert.Equal(SwitchOutcome.Completed, ended.Outcome);
         Assert.Null(ended.Reason);
         Assert.Equal(
-            [SwitchPhase.StartIdle, SwitchPhase.Probe, SwitchPhase.WarmUp, SwitchPhase.Flip, SwitchPhase.Drain, SwitchPhase.StopOld],
+            [SwitchPhase.StartIdle, SwitchPhase.Probe, SwitchPhase.WarmUp, SwitchPhase.Flip, SwitchPhase.Observe, SwitchPhase.Drain, SwitchPhase.StopOld],
             ended.Phases.Select(phase => phase.Phase));
         Assert.Equal(["start blue", "start green", "stop blue"], _plane.Units.Calls);
         Assert.Equal(SlotName.Green, _plane.Slots.Active.Name);

@@ -5,8 +5,8 @@ using EdgeProxy.State;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Moves all new requests: durable first, then one reference write.</summary>
-internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, HealthMonitor health, EventHub events, TimeProvider time)
+/// <summary>Moves all new requests: durable first, then one reference write. A rollback is the same in the other direction.</summary>
+internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, SlotTraffic traffic, HealthProbe probe, HealthMonitor health, EventHub events, TimeProvider time)
 {
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
@@ -17,22 +17,41 @@ internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, HealthMonit
             return PhaseResult.Failed(lastWord);
         }
 
-        // A failure leaves file and traffic as they were.
+        Move(run, run.Current.Label);
+        return new($"new requests go to {run.To.ToKey()}");
+    }
+
+    /// <summary>Moves them back to the old slot, which has been running all the time, if it answers.</summary>
+    public async Task<PhaseResult> BackAsync(SwitchRun run, CancellationToken stopping)
+    {
+        var answer = await probe.ProbeAsync(slots[run.To].Address, stopping);
+        health.Record(run.To, answer, run.Id);
+        if (!answer.IsGood)
+        {
+            return PhaseResult.Failed($"{run.To.ToKey()} cannot take the traffic back: {answer.Error}");
+        }
+
+        Move(run, file.Current?.LabelOf(run.To));
+        return new($"new requests go back to {run.To.ToKey()}");
+    }
+
+    /// <exception cref="StateException">File and traffic are as they were.</exception>
+    private void Move(SwitchRun run, string? label)
+    {
         file.Write(new ActiveSlot
         {
             Version = ActiveSlot.CurrentVersion,
             Slot = run.To,
             Since = time.GetUtcNow(),
             Switch = run.Id,
-            Label = run.Current.Label,
+            Label = label,
             IdleLabel = file.Current?.LabelOf(run.From),
         });
+        traffic.Begin(run.To);
         slots.Activate(run.To);
         foreach (var slot in SlotNameExtensions.All)
         {
             events.Publish("slot", new SlotEvent(slot, slot == run.To, health[slot].State), ApiJson.Default.SlotEvent, run.Id);
         }
-
-        return new($"new requests go to {run.To.ToKey()}");
     }
 }

@@ -7,7 +7,7 @@ internal static class UnitProperties
     public static IReadOnlySet<string> Wanted { get; } = new HashSet<string>
     {
         "LoadState", "ActiveState", "SubState", "InvocationID", "NeedDaemonReload",
-        "MainPID", "NRestarts", "Result", "ExecMainCode", "ExecMainStatus", "MemoryCurrent", "KillSignal",
+        "MainPID", "NRestarts", "Result", "ExecMainCode", "ExecMainStatus", "MemoryCurrent", "KillSignal", "WorkingDirectory",
     };
 
     public static UnitStatus ToStatus(string unit, IReadOnlyDictionary<string, object> properties)
@@ -29,6 +29,7 @@ internal static class UnitProperties
             Memory = properties.GetValueOrDefault("MemoryCurrent") is ulong bytes and not ulong.MaxValue ? (long)bytes : null,
             NeedsDaemonReload = properties.GetValueOrDefault("NeedDaemonReload") is true,
             KillSignal = (int?)Number("KillSignal"),
+            WorkingDirectory = Text("WorkingDirectory") is { Length: > 0 } directory ? directory : null,
         };
 
         string Text(string name) => properties.GetValueOrDefault(name) as string ?? "";

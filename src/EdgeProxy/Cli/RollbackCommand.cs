@@ -1,0 +1,28 @@
+using System.CommandLine;
+using EdgeProxy.Json;
+
+namespace EdgeProxy.Cli;
+
+/// <summary><c>rollback</c>: brings traffic back to the previous slot and says what happens as it happens.</summary>
+internal static class RollbackCommand
+{
+    public static Command Create()
+    {
+        var force = new Option<bool>("--force")
+        {
+            Description = "Start the previous slot again also where both slots run from one directory; end what still drains in it, and skip the memory check",
+        };
+        var command = new Command("rollback", "Bring traffic back to the previous slot: at once while it is observed or drains, else by a switch") { force };
+        new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
+        {
+            var order = new RollbackOrder(parsed.GetValue(force));
+            var report = new SwitchReport(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(EdgeProxyCommand.Json), TimeProvider.System);
+            return SwitchCommand.FollowAsync(
+                client, token => client.PostAsync("rollback?wait=false", order, ApiJson.Default.RollbackOrder, token), report, cancellationToken);
+        });
+        return command;
+    }
+}
+
+/// <summary>The body of <c>POST /rollback</c>.</summary>
+internal sealed record RollbackOrder(bool Force);

@@ -1,0 +1,175 @@
+using EdgeProxy.Proxying;
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Switching;
+using EdgeProxy.Switching.Phases;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Tests.Switching;
+
+/// <summary>A new version that shows only under traffic that it is bad: the old one takes the traffic back, and was never stopped.</summary>
+public sealed class ObserveTests : IAsyncDisposable
+{
+    private readonly ControlPlane _plane = new();
+
+    public ObserveTests()
+    {
+        _plane.Options.Switch.Observe = TimeSpan.FromMinutes(10); // a verdict ends it
+        _plane.Options.Switch.MinObservedRequests = 10;
+    }
+
+    [Fact]
+    public async Task A_version_that_fails_more_often_than_the_old_one_is_rolled_back()
+    {
+        await _plane.StartAsync();
+        Answer(SlotName.Blue, good: 90, bad: 10);
+        var running = await ObserveAsync();
+
+        Answer(SlotName.Green, good: 6, bad: 4);
+
+        var ended = await RolledBackAsync(running);
+        Assert.Contains("green answered 4 of 10 requests with a 5xx; blue had 10 of 100", ended.Reason, StringComparison.Ordinal);
+    }
+
+    /// <summary>0.3 is not more than 0.1 + 0.2 allow, and nine requests say nothing.</summary>
+    [Theory]
+    [InlineData(7, 3)]
+    [InlineData(0, 9)]
+    public async Task One_that_may_be_as_good_stays(int good, int bad)
+    {
+        _plane.Options.Switch.Observe = TimeSpan.FromMilliseconds(400);
+        await _plane.StartAsync();
+        Answer(SlotName.Blue, good: 9, bad: 1);
+        var running = await ObserveAsync();
+
+        Answer(SlotName.Green, good, bad);
+
+        var ended = await running;
+        Assert.Equal((SwitchOutcome.Completed, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
+        var observed = ended.Phases.Single(phase => phase.Phase == SwitchPhase.Observe);
+        Assert.Equal($"{good + bad} requests in 0.4 s, {bad} of them with a 5xx", observed.Detail);
+        Assert.InRange(observed.Duration, TimeSpan.FromMilliseconds(380), Eventually.Patience); // a timer may fire a little early
+    }
+
+    [Fact]
+    public async Task What_a_slot_did_in_an_earlier_version_does_not_count()
+    {
+        await _plane.StartAsync();
+        Answer(SlotName.Green, good: 0, bad: 100); // when it was active the last time
+        var running = await ObserveAsync();
+
+        Answer(SlotName.Green, good: 5, bad: 5);
+
+        Assert.Contains("green answered 5 of 10 requests", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_version_whose_probe_fails_three_times_in_a_row_is_rolled_back()
+    {
+        await _plane.StartAsync();
+        var running = await ObserveAsync();
+        var before = _plane.Green.Requests;
+
+        _plane.Green.Handler = SlotApp.Answers(500);
+
+        var ended = await RolledBackAsync(running);
+        Assert.Contains("3 probes in a row failed", ended.Reason, StringComparison.Ordinal);
+        Assert.InRange(_plane.Green.Requests - before, ObservePhase.BadInARow, ObservePhase.BadInARow + 1);
+        Assert.Equal(500, ended.LastProbe!.Status);
+    }
+
+    [Fact]
+    public async Task A_version_that_does_not_accept_a_visitor_is_rolled_back()
+    {
+        await _plane.StartAsync();
+        using var client = new HttpMessageInvoker(_plane.Get<SlotConnections>(), disposeHandler: false);
+        _plane.Options.Health.Timeout = TimeSpan.FromMinutes(1);
+        var running = await ObserveAsync();
+
+        await _plane.Green.CloseAsync(); // its unit seems to run on
+        using var request = new HttpRequestMessage(HttpMethod.Get, "http://green.slot/");
+        await Assert.ThrowsAsync<HttpRequestException>(() => client.SendAsync(request, TestContext.Current.CancellationToken));
+
+        Assert.Contains("green did not accept 1 connections of visitors", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(UnitState.Failed, "failed (exit code 3)")]
+    [InlineData(UnitState.AutoRestart, "is in auto-restart")]
+    public async Task A_version_whose_unit_ends_is_rolled_back(UnitState state, string words)
+    {
+        await _plane.StartAsync();
+        var running = await ObserveAsync();
+
+        _plane.Units[SlotName.Green].Ends(state, "exit-code", 3);
+
+        Assert.Contains(words, (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_the_old_slot_does_not_answer_either_traffic_stays()
+    {
+        await _plane.StartAsync();
+        var running = await ObserveAsync();
+        _plane.Blue.Handler = SlotApp.Answers(503);
+
+        _plane.Units[SlotName.Green].Ends(UnitState.AutoRestart, "exit-code", 3);
+
+        var ended = await running;
+        Assert.Equal((SwitchOutcome.CompletedWithWarnings, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
+        Assert.StartsWith("Traffic is on green. app-server-green.service ended", ended.Reason, StringComparison.Ordinal);
+        Assert.Contains("blue cannot take the traffic back", ended.Reason, StringComparison.Ordinal);
+        Assert.Equal(SlotName.Green, _plane.ReadActive()!.Slot);
+        Assert.Equal(["log of green"], ended.UnitLog);
+    }
+
+    [Fact]
+    public async Task Where_the_flip_back_cannot_be_kept_traffic_stays()
+    {
+        await _plane.StartAsync();
+        var running = await ObserveAsync();
+        File.Delete(_plane.StateFile(ActiveSlotFile.FileName));
+        Directory.CreateDirectory(_plane.StateFile(ActiveSlotFile.FileName)); // a rename onto a directory fails for root, too
+
+        _plane.Units[SlotName.Green].Ends(UnitState.AutoRestart, "exit-code", 3);
+
+        var ended = await running;
+        Assert.Equal((SwitchOutcome.CompletedWithWarnings, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
+        Assert.Contains("cannot write", ended.Reason, StringComparison.Ordinal);
+    }
+
+    public ValueTask DisposeAsync() => _plane.DisposeAsync();
+
+    private async Task<Task<Switch>> ObserveAsync()
+    {
+        var start = await _plane.Switches.BeginAsync(new(Label: "bad"), TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Observe && _plane.Green.Requests > _plane.Options.Health.Successes, "it is observed");
+        return Assert.IsType<SwitchStart.Started>(start).Completion;
+    }
+
+    private async Task<Switch> RolledBackAsync(Task<Switch> running)
+    {
+        var ended = await running;
+        Assert.Equal(SwitchOutcome.RolledBack, ended.Outcome);
+        Assert.Contains("Traffic is back on blue", ended.Reason, StringComparison.Ordinal);
+        Assert.Equal((SlotName.Blue, SlotName.Green), (ended.From, ended.To));
+        Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
+        Assert.Equal((SlotName.Blue, ended.Id, "bad"), (_plane.ReadActive()!.Slot, _plane.ReadActive()!.Switch, _plane.ReadActive()!.LabelOf(SlotName.Green)));
+        Assert.Equal(["start blue", "start green", "stop green"], _plane.Units.Calls);
+        Assert.Equal(["log of green"], ended.UnitLog);
+        Assert.Equal(
+            [SwitchPhase.Flip, SwitchPhase.Observe, SwitchPhase.Flip, SwitchPhase.Drain, SwitchPhase.StopOld],
+            ended.Phases.Select(phase => phase.Phase).Skip(3));
+        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        return ended;
+    }
+
+    private void Answer(SlotName slot, int good, int bad)
+    {
+        foreach (var isError in Enumerable.Repeat(true, bad).Concat(Enumerable.Repeat(false, good)))
+        {
+            _plane.Slots[slot].Record(isError);
+        }
+    }
+}
