@@ -1,0 +1,202 @@
+"""Measures EdgeProxy beside nginx, Caddy, HAProxy and bare YARP. Run it as bench/run, which installs what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import report
+from footprint import footprint
+from loads import LOADS, Load, misfit, saturate, steady
+from servers import BareYarp, Caddy, EdgeProxy, HAProxy, Nginx, Server, Site, backend, free_port
+from switches import switch_cost
+
+CONTESTANTS = [EdgeProxy, BareYarp, Nginx, Caddy, HAProxy]
+TINY = LOADS[0]
+
+
+def main() -> int:
+    arguments = parse()
+    with ExitStack() as stack:
+        run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeproxy-bench-")))
+        site = lay_out(run)
+        for port in (site.blue, site.green):
+            process = backend(run, site.files, port)
+            stack.callback(process.stop)
+            process.start()
+            process.wait_until(f"http://127.0.0.1:{port}/health")
+
+        kinds = [kind for kind in CONTESTANTS if kind.name in arguments.servers]
+        parts = [("Machine", report.machine() + "\n")]
+        if "loads" in arguments.parts:
+            parts += saturation(arguments, site, kinds, stack)
+        if "rate" in arguments.parts:
+            parts += fixed_rate(arguments, site, kinds, stack)
+        if "footprint" in arguments.parts:
+            parts += footprints(arguments, site, kinds)
+        if "switches" in arguments.parts:
+            parts += switches(arguments, site, kinds)
+
+    text = "\n".join(f"## {title}\n\n{body}" for title, body in parts)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(f"# What bench/run measured\n\n`bench/run {' '.join(sys.argv[1:])}`; how to read it: bench/README.md.\n\n{text}")
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two short rounds of everything, under 5 minutes")
+    parser.add_argument("--rounds", type=int, help="default 5; 2 with --quick")
+    parser.add_argument("--seconds", type=float, help="of one load on one server in one round; default 4, 1 with --quick")
+    parser.add_argument("--rate", type=int, default=2000, help="requests per second of the fixed rate; default 2000")
+    parser.add_argument("--only", default="", help="loads whose name contains this")
+    parser.add_argument("--servers", nargs="+", choices=[kind.name for kind in CONTESTANTS], default=[kind.name for kind in CONTESTANTS])
+    parser.add_argument("--parts", nargs="+", choices=["loads", "rate", "footprint", "switches"], default=["loads", "rate", "footprint", "switches"])
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
+    arguments.seconds = arguments.seconds or (1 if arguments.quick else 4)
+    return arguments
+
+
+def lay_out(run: Path) -> Site:
+    """The site's files, made from a fixed seed, and a certificate for this run."""
+    files = run / "files"
+    files.mkdir()
+    files.chmod(0o755)
+    run.chmod(0o755)
+    chance = random.Random(1)
+    (files / "1k.bin").write_bytes(chance.randbytes(1024))
+    (files / "1m.bin").write_bytes(chance.randbytes(1 << 20))
+    words = [f"{chance.getrandbits(24):06x}" for _ in range(400)]
+    rules = (f".{chance.choice(words)}-{i} {{ color: #{chance.choice(words)}; margin: {chance.randrange(40)}px auto; display: block; }}\n" for i in range(10_000))
+    (files / "100k.css").write_text(take(rules, 102_400))
+    items = (f'{{"id":{i},"name":"item {chance.choice(words)}","price":"{chance.randrange(1, 99999) / 100:.2f}","inStock":true}},' for i in range(1000))
+    (files / "items.json").write_text(f'{{"items":[{take(items, 19_400).rstrip(",")}]}}')
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", run / "key.pem", "-out", run / "cert.pem"],
+        check=True, capture_output=True)
+    (run / "both.pem").write_bytes((run / "cert.pem").read_bytes() + (run / "key.pem").read_bytes())
+    return Site(run, files, free_port(), free_port())
+
+
+def take(pieces, size: int) -> str:
+    """Whole pieces until there are SIZE characters."""
+    text = ""
+    for piece in pieces:
+        if len(text) + len(piece) > size:
+            break
+        text += piece
+    return text
+
+
+def start(kinds: list[type[Server]], site: Site, stack: ExitStack, **options) -> list[Server]:
+    servers = []
+    for kind in kinds:
+        server = kind(site, **options)
+        stack.callback(server.stop)
+        server.start()
+        servers.append(server)
+    return servers
+
+
+def interleave(servers: list[Server], loads: list[Load], rounds: int, measure) -> report.Rounds:
+    """Round by round, each load on each server in turn: a disturbance of the machine falls on all of them."""
+    results = report.Rounds()
+    fits = {}
+    for load in loads:
+        fits[load] = []
+        for server in servers:
+            why = misfit(server, load)
+            if why is None:
+                fits[load].append(server)
+            elif why != "serves no files":
+                print(f"{load.name}: {server.name} is left out: {why}", file=sys.stderr)
+    for number in range(rounds + 1):
+        for load in loads:
+            for server in fits[load]:
+                sample = measure(server, load, warm_up=number == 0)
+                if number > 0:
+                    results.add(load, server.name, sample)
+        print(f"round {number} of {rounds}" + (" (warm-up, not counted)" if number == 0 else ""), file=sys.stderr)
+    return results
+
+
+def saturation(arguments, site, kinds, stack) -> list[tuple[str, str]]:
+    loads = [load for load in LOADS if arguments.only in load.name]
+    names = [kind.name for kind in kinds]
+
+    def measure(server, load, warm_up):
+        return saturate(server, load, 1 if warm_up else arguments.seconds)
+
+    parts = []
+    for title, options, chosen in (("access log off", {}, loads), ("access log on", {"access_log": True}, [TINY])):
+        with ExitStack() as own:
+            logged = [kind for kind in kinds if not options or kind is not BareYarp]
+            results = interleave(start(logged, site, own, **options), chosen, arguments.rounds, measure)
+        parts.append((f"CPU per request, {title}", results.table([n for n in names if any(k.name == n for k in logged)], lambda s: s.cpu_per_request, "microseconds")))
+        parts.append((f"Requests per second at saturation, {title}", results.table([n for n in names if any(k.name == n for k in logged)], lambda s: s.rate, "per second")))
+    return parts
+
+
+def fixed_rate(arguments, site, kinds, stack) -> list[tuple[str, str]]:
+    def measure(server, load, warm_up):
+        return steady(server, load.path, arguments.rate, 1 if warm_up else max(2.0, arguments.seconds))
+
+    with ExitStack() as own:
+        results = interleave(start(kinds, alone(site), own), [TINY], arguments.rounds, measure)
+    return [(f"Latency at {arguments.rate:,} requests per second", report.latencies(results, [kind.name for kind in kinds]))]
+
+
+def footprints(arguments, site, kinds) -> list[tuple[str, str]]:
+    count = 1000
+    measured = {kind.name: footprint(kind, site, count, starts=3 if arguments.quick else 7) for kind in kinds}
+    return [("Start and memory", report.footprints(measured, count))]
+
+
+def switches(arguments, site, kinds) -> list[tuple[str, str]]:
+    measured = {}
+    for kind in kinds:
+        if kind is BareYarp:
+            continue
+        with ExitStack() as own:
+            if kind is EdgeProxy:
+                server = SwitchedEdgeProxy(alone(site, blue=free_port(), green=free_port()))
+            else:
+                server = kind(alone(site))
+            own.callback(server.stop)
+            server.start()
+            measured[kind.name] = switch_cost(
+                server, TINY.path, arguments.rate // 2, switches=8 if arguments.quick else 50, every=0.5 if arguments.quick else 1.0)
+    return [("Switches under load", report.switch_costs(measured))]
+
+
+class SwitchedEdgeProxy(EdgeProxy):
+    """The backends are its units: each switch starts one, proves it, drains the other and stops it."""
+
+    def prepare(self) -> None:
+        for port in (self.site.blue, self.site.green):
+            backend(self.run, self.site.files, port)
+        self.unit = f"/usr/sbin/nginx -p {self.run} -c {self.run}/backend-{{port}}.conf"
+        super().prepare()
+
+
+def alone(site: Site, **ports: int) -> Site:
+    """The same site with a directory of its own, for servers that are started once more."""
+    run = Path(tempfile.mkdtemp(prefix="part-", dir=site.run))
+    run.chmod(0o755)
+    for shared in ("cert.pem", "key.pem", "both.pem"):
+        (run / shared).write_bytes((site.run / shared).read_bytes())
+    return replace(site, run=run, **ports)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

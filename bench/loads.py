@@ -1,0 +1,128 @@
+"""The loads, and what makes them: wrk as fast as it goes, SteadyLoad at a fixed rate."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from servers import HERE, Server
+
+
+@dataclass(frozen=True)
+class Load:
+    name: str
+    path: str
+    connections: int = 32
+    method: str = "GET"
+    body: int = 0
+    headers: tuple[str, ...] = ()
+    tls: bool = False
+    static: bool = False
+
+    #: The smallest and the largest number of body bytes that a right answer may have.
+    size: tuple[int, int] = (1, 1 << 30)
+    encoded: bool = False
+
+
+COMPRESSED = ("Accept-Encoding: zstd, br, gzip",)
+GZIP = ("Accept-Encoding: gzip",)
+
+LOADS = [
+    Load("tiny GET, 32 connections", "/", size=(13, 13)),
+    Load("tiny GET, 256 connections", "/", connections=256, size=(13, 13)),
+    Load("19 KB JSON", "/items.json", size=(19_000, 20_000)),
+    Load("19 KB JSON, gzip", "/items.json", headers=GZIP, size=(300, 12_000), encoded=True),
+    Load("19 KB JSON, best encoding", "/items.json", headers=COMPRESSED, size=(300, 12_000), encoded=True),
+    Load("64 KB POST", "/upload", method="POST", body=65_536),
+    Load("1 MB upload", "/upload", connections=8, method="POST", body=1_048_576),
+    Load("1 MB download", "/1m.bin", connections=8, size=(1_048_576, 1_048_576)),
+    Load("static 1 KB", "/static/1k.bin", static=True, size=(1024, 1024)),
+    Load("static 100 KB", "/static/100k.css", static=True, size=(100_000, 110_000)),
+    Load("static 100 KB, gzip", "/static/100k.css", static=True, headers=GZIP, size=(300, 60_000), encoded=True),
+    Load("static 100 KB, best encoding", "/static/100k.css", static=True, headers=COMPRESSED, size=(300, 60_000), encoded=True),
+    Load("HTTPS tiny GET", "/", tls=True, size=(13, 13)),
+    Load("TLS handshake and tiny GET", "/", tls=True, headers=("Connection: close",), size=(13, 13)),
+]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One round of one load on one server."""
+
+    requests: int
+    seconds: float
+    cpu_seconds: float
+    failed: int
+    p50: float
+    p99: float
+    p999: float
+
+    @property
+    def cpu_per_request(self) -> float:
+        """Microseconds."""
+        return self.cpu_seconds / max(self.requests, 1) * 1e6
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+
+def misfit(server: Server, load: Load) -> str | None:
+    """Why a server's answer is not the one that the load asks for; null where it is. Checked before anything is measured."""
+    if load.static and not server.serves_files:
+        return "serves no files"
+    command = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-X", load.method,
+               "-w", "%{http_code} %{size_download} %{header_json}"]
+    for header in load.headers:
+        command += ["-H", header]
+    with tempfile.NamedTemporaryFile() as body:
+        if load.body:
+            body.write(b"x" * load.body)
+            body.flush()
+            command += ["--data-binary", f"@{body.name}"]
+        answer = subprocess.run([*command, server.url(load.path, load.tls)], capture_output=True, text=True)
+    if answer.returncode != 0:
+        return f"curl exit {answer.returncode}"
+    status, size, headers = answer.stdout.split(" ", 2)
+    if status != "200":
+        return f"status {status}"
+    if not load.size[0] <= int(size) <= load.size[1]:
+        return f"{size} bytes"
+    if load.encoded and "content-encoding" not in json.loads(headers):
+        return "not compressed"
+    return None
+
+
+def saturate(server: Server, load: Load, seconds: float) -> Sample:
+    """As many requests as it answers, and what they cost its processes."""
+    before = server.process.cpu_seconds()
+    run = subprocess.run(
+        ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(HERE / "wrk.lua"),
+         server.url(load.path, load.tls), "--", load.method, str(load.body), *load.headers],
+        check=True, capture_output=True, text=True)
+    cpu = server.process.cpu_seconds() - before
+    line = next(line for line in run.stdout.splitlines() if line.startswith("JSON "))
+    return Sample(cpu_seconds=cpu, **json.loads(line.removeprefix("JSON ")))
+
+
+def steady(server: Server, path: str, rate: int, seconds: float) -> Sample:
+    """A fixed rate below saturation: latencies in microseconds, from the moment at which each request was due."""
+    before = server.process.cpu_seconds()
+    return steady_result(steady_start(server, path, rate, seconds), server, before)
+
+
+def steady_start(server: Server, path: str, rate: int, seconds: float) -> subprocess.Popen:
+    return subprocess.Popen(
+        [str(HERE.parent / "artifacts/steady-load/steady-load"), server.url(path), str(rate), f"{seconds:g}"], stdout=subprocess.PIPE, text=True)
+
+
+def steady_result(client: subprocess.Popen, server: Server, cpu_before: float) -> Sample:
+    line, _ = client.communicate()
+    return Sample(cpu_seconds=server.process.cpu_seconds() - cpu_before, **json.loads(line))
+
+
+def median(values) -> float:
+    return statistics.median(values)
