@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using EdgeProxy.Proxying;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -15,6 +16,11 @@ internal static class PublicListener
     public static void Configure(KestrelServerOptions kestrel, IConfiguration configuration, UpstreamOptions upstream)
     {
         kestrel.AddServerHeader = false;
+        // RFC 9112 section 2.2 lets a server take a bare LF for the end of a line; whoever stands in front may not have.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
+        // Byte for byte from the client to the app and back: SlotConnections writes and reads them so, too.
+        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         SetLimits(kestrel.Limits, upstream);
         configuration.GetSection("Kestrel:Limits").Bind(kestrel.Limits);
 

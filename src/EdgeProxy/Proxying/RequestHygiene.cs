@@ -1,5 +1,8 @@
-using System.Text;
+using System.Buffers;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace EdgeProxy.Proxying;
 
@@ -11,6 +14,9 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
     private const int MaxRequestIdLength = 128;
     private const string RequestIdHeader = "X-Request-ID";
 
+    /// <summary>Where Kestrel keeps a Content-Length that stood beside a Transfer-Encoding.</summary>
+    private const string DroppedLength = "X-Content-Length";
+
     /// <summary>
     /// Headers that make an app believe something about the connection. gunicorn takes the scheme from several names and refuses a request
     /// whose names disagree (<c>secure_scheme_headers</c>); <c>Proxy</c> becomes HTTP_PROXY in CGI-like environments (httpoxy, CVE-2016-5385).
@@ -21,12 +27,19 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
     /// <summary>Headers that only a trusted proxy may set; the app's are made from them or from the connection.</summary>
     private static readonly string[] _forwarded = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"];
 
+    /// <summary>RFC 9110 section 5.6.2: what the name of a field is made of.</summary>
+    private static readonly SearchValues<char> _token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+    /// <summary>RFC 9110 section 5.5: what no value holds. A tab may stand in it.</summary>
+    private static readonly SearchValues<char> _control = SearchValues.Create(
+        [.. Enumerable.Range(0, 0x80).Select(code => (char)code).Where(character => char.IsControl(character) && character != '\t')]);
+
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
         if (FindFault(context) is var (status, detail))
         {
-            return GatewayErrors.WriteAsync(context, status, detail);
+            return RefuseAsync(context, status, detail);
         }
 
         foreach (var name in _spoofable)
@@ -42,6 +55,12 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             }
         }
 
+        // The only protocol that a connection is handed over to; YARP would tunnel SPDY, too.
+        if (request.Headers.Upgrade is { Count: > 0 } protocol && !"websocket".Equals(protocol.ToString(), StringComparison.OrdinalIgnoreCase))
+        {
+            request.Headers.Remove(HeaderNames.Upgrade);
+        }
+
         var id = request.Headers[RequestIdHeader].ToString();
         if (id.Length is 0 or > MaxRequestIdLength)
         {
@@ -52,9 +71,25 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
         return next(context);
     }
 
+    /// <summary>No further request is read from a connection whose client and proxy may not agree where this one ends (RFC 9112 section 6.3). Streams of HTTP/2 have ends of their own.</summary>
+    private static Task RefuseAsync(HttpContext context, int status, string detail)
+    {
+        if (!HttpProtocol.IsHttp2(context.Request.Protocol))
+        {
+            context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        }
+
+        return GatewayErrors.WriteAsync(context, status, detail);
+    }
+
     private static (int Status, string Detail)? FindFault(HttpContext context)
     {
         var request = context.Request;
+        if (FindFramingFault(request) is { } framing)
+        {
+            return (StatusCodes.Status400BadRequest, framing);
+        }
+
         var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
         if (HttpMethods.IsConnect(request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
         {
@@ -64,6 +99,11 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
         if (RequestTarget.PathAndQuery(target) is not { } pathAndQuery)
         {
             return (StatusCodes.Status400BadRequest, "The request target must be a path.");
+        }
+
+        if (RequestTarget.HasForeignCharacter(pathAndQuery))
+        {
+            return (StatusCodes.Status400BadRequest, "The request target holds a blank, a control character or a '#'.");
         }
 
         if (RequestTarget.HasDotSegment(pathAndQuery))
@@ -76,9 +116,20 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             return (StatusCodes.Status400BadRequest, "The Host header is missing.");
         }
 
+        return FindFieldFault(request.Headers);
+    }
+
+    /// <summary>Takes away what WSGI would take for another header, on the way.</summary>
+    private static (int Status, string Detail)? FindFieldFault(IHeaderDictionary headers)
+    {
         List<string>? underscored = null;
-        foreach (var (name, values) in request.Headers)
+        foreach (var (name, values) in headers)
         {
+            if (name.AsSpan().ContainsAnyExcept(_token) || HasControl(values))
+            {
+                return (StatusCodes.Status400BadRequest, "A header has a name that is none, or a control character in its value.");
+            }
+
             if (name.Contains('_'))
             {
                 // WSGI maps X_A and X-A to the same variable: the one would pass for the other.
@@ -90,20 +141,51 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             }
         }
 
-        underscored?.ForEach(name => request.Headers.Remove(name));
+        underscored?.ForEach(name => headers.Remove(name));
         return null;
     }
 
-    private static int FieldSize(string name, Microsoft.Extensions.Primitives.StringValues values)
+    private static bool HasControl(StringValues values)
     {
-        var longest = 0;
         foreach (var value in values)
         {
-            // Bytes only where characters alone could be too few.
-            var size = value is null ? 0 : value.Length > MaxFieldSize / 3 ? Encoding.UTF8.GetByteCount(value) : value.Length;
-            longest = Math.Max(longest, size);
+            if (value.AsSpan().ContainsAny(_control))
+            {
+                return true;
+            }
         }
 
-        return name.Length + 2 + longest;
+        return false;
+    }
+
+    /// <summary>What another parser could take for another end of the request than Kestrel does, which overlooks a length beside chunks, and all codings but the last.</summary>
+    /// <returns>Null: there is only one way to read it.</returns>
+    private static string? FindFramingFault(HttpRequest request)
+    {
+        if (request.Headers.TransferEncoding is not { Count: > 0 } codings)
+        {
+            return null;
+        }
+
+        if (codings.Count > 1 || !"chunked".Equals(codings[0], StringComparison.OrdinalIgnoreCase))
+        {
+            return "The only Transfer-Encoding that is understood is chunked, once.";
+        }
+
+        return HttpProtocol.IsHttp10(request.Protocol) ? "HTTP/1.0 has no Transfer-Encoding."
+            : request.Headers.ContainsKey(DroppedLength) ? "A request has a Transfer-Encoding or a Content-Length, not both."
+            : null;
+    }
+
+    /// <summary>As the app gets it: fields of one name in one line, two characters between them. A character is a byte here (Latin-1).</summary>
+    private static int FieldSize(string name, StringValues values)
+    {
+        var size = name.Length;
+        foreach (var value in values)
+        {
+            size += 2 + (value?.Length ?? 0);
+        }
+
+        return size;
     }
 }

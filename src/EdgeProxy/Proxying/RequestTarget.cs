@@ -3,7 +3,7 @@ namespace EdgeProxy.Proxying;
 /// <summary>Rules for the request target as it stood on the wire (RFC 9112 section 3.2).</summary>
 internal static class RequestTarget
 {
-    /// <summary>The path and query of an origin-form or absolute-form target, byte for byte; null for any other form.</summary>
+    /// <summary>The path and query of an origin-form or absolute-form target, byte for byte; null for any other form, and for one that names a user.</summary>
     public static string? PathAndQuery(string raw)
     {
         if (raw.StartsWith('/'))
@@ -18,10 +18,18 @@ internal static class RequestTarget
         }
 
         var path = raw.AsSpan(authority + 3).IndexOfAny('/', '?');
+        if (raw.AsSpan(authority + 3, path < 0 ? raw.Length - authority - 3 : path).Contains('@'))
+        {
+            return null; // RFC 9110 section 4.2.4: to be treated as an error
+        }
+
         return path < 0 ? "/"
             : raw[authority + 3 + path] == '/' ? raw[(authority + 3 + path)..]
             : "/" + raw[(authority + 3 + path)..];
     }
+
+    /// <summary>Whether it holds what no target may: a blank, a control character, anything beyond ASCII, or a fragment, which some servers cut off and others do not.</summary>
+    public static bool HasForeignCharacter(ReadOnlySpan<char> target) => target.ContainsAnyExceptInRange('!', '~') || target.Contains('#');
 
     /// <summary>Whether a segment of the path is <c>.</c> or <c>..</c>, also percent-encoded, also between encoded or turned slashes.</summary>
     /// <remarks>

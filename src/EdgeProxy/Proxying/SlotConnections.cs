@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using EdgeProxy.Slots;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -114,6 +115,7 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
         UseCookies = false,
         AutomaticDecompression = DecompressionMethods.None,
         ActivityHeadersPropagator = null,
+        RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1, // as Kestrel has read them
         PooledConnectionIdleTimeout = options.IdleConnectionTimeout,
         PooledConnectionLifetime = reuse ? Timeout.InfiniteTimeSpan : TimeSpan.Zero,
         // The time-out is ConnectAsync's own; this one would look like a time-out of the request instead of a failed connection.
@@ -165,12 +167,18 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
 internal sealed class UnansweredException(HttpRequestException second)
     : HttpRequestException(second.HttpRequestError, "The app ended two connections without an answer.", second.InnerException);
 
-/// <summary>Gives the app's clusters <see cref="SlotConnections"/>, and every other cluster YARP's own client.</summary>
-internal sealed class SlotHttpClientFactory(SlotConnections connections, ILogger<ForwarderHttpClientFactory> logger) : IForwarderHttpClientFactory
+/// <summary>Gives the app's clusters <see cref="SlotConnections"/>, and every other cluster YARP's own client, which passes headers on byte for byte as well.</summary>
+internal sealed class SlotHttpClientFactory(SlotConnections connections, ILogger<ForwarderHttpClientFactory> logger)
+    : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
 {
-    private readonly ForwarderHttpClientFactory _others = new(logger);
     private readonly HttpMessageInvoker _app = new(connections, disposeHandler: false);
 
-    public HttpMessageInvoker CreateClient(ForwarderHttpClientContext context) =>
-        AppCluster.Owns(context.ClusterId) ? _app : _others.CreateClient(context);
+    HttpMessageInvoker IForwarderHttpClientFactory.CreateClient(ForwarderHttpClientContext context) =>
+        AppCluster.Owns(context.ClusterId) ? _app : CreateClient(context);
+
+    protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
+    {
+        base.ConfigureHandler(context, handler);
+        handler.RequestHeaderEncodingSelector ??= static (_, _) => Encoding.Latin1;
+    }
 }

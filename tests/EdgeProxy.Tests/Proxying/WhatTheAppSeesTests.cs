@@ -54,38 +54,6 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
         Assert.StartsWith("GET /a%2Fb?c HTTP/1.1\r\n", await _seen.Task, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("/..")]
-    [InlineData("/a/../b")]
-    [InlineData("/./a")]
-    [InlineData("/a/%2e%2E/b")]
-    [InlineData("/a/.%2e")]
-    [InlineData("/static/..%2f..%2fetc/passwd")]
-    [InlineData("/a\\..\\b")]
-    [InlineData("/a/..%5cb")]
-    public async Task A_target_with_dot_segments_is_refused(string target)
-    {
-        await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1");
-
-        var answer = await SendAsync(proxy, $"GET {target} HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
-
-        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
-        Assert.False(_seen.Task.IsCompleted);
-    }
-
-    [Theory]
-    [InlineData("OPTIONS * HTTP/1.1\r\nHost: api.example.com\r\n\r\n", 400)]
-    [InlineData("CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\n\r\n", 501)]
-    [InlineData("GET / HTTP/1.1\r\n\r\n", 400)]
-    [InlineData("GET / HTTP/1.0\r\n\r\n", 400)]
-    public async Task What_is_no_request_for_the_app_is_refused(string request, int status)
-    {
-        await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1");
-
-        Assert.StartsWith($"HTTP/1.1 {status} ", await SendAsync(proxy, request), StringComparison.Ordinal);
-        Assert.False(_seen.Task.IsCompleted);
-    }
-
     [Fact]
     public async Task The_app_sees_the_host_the_scheme_and_the_client_as_they_are()
     {
