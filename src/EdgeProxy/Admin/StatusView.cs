@@ -55,6 +55,7 @@ internal sealed record SlotView
     /// <summary>What was deployed to it last; null: not known.</summary>
     public required string? Label { get; init; }
 
+    /// <summary>Until when it is kept running for an instant rollback; null: it is not.</summary>
     public DateTimeOffset? WarmUntil { get; init; }
 
     public required InFlightView InFlight { get; init; }

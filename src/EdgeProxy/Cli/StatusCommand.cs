@@ -64,7 +64,7 @@ internal static class StatusCommand
     private static string[] Row(string name, JsonElement slot, bool isActive) =>
     [
         name,
-        isActive ? "active" : "idle",
+        isActive ? "active" : Text(slot, "warmUntil") is { Length: > 0 } until ? $"warm until {until}" : "idle",
         Text(slot, "unit"),
         Text(slot, "unitState"),
         Text(slot, "health"),

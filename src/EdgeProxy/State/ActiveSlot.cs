@@ -23,6 +23,9 @@ public sealed record ActiveSlot
     /// <summary>The label of the other slot, from the time when it was active; null: none.</summary>
     public string? IdleLabel { get; init; }
 
+    /// <summary>Until when the other slot is kept running for an instant rollback; null, or a time that has passed: it is not.</summary>
+    public DateTimeOffset? WarmUntil { get; init; }
+
     /// <summary>What was deployed to the slot last, by its label; null: not known.</summary>
     public string? LabelOf(SlotName slot) => slot == Slot ? Label : IdleLabel;
 }

@@ -2,7 +2,7 @@ using EdgeProxy.Json;
 
 namespace EdgeProxy.State;
 
-/// <summary><c>active.json</c>, and what it says in memory. Written by the start and by the flip, one at a time.</summary>
+/// <summary><c>active.json</c>, and what it says in memory. Written by the start, by the running switch and by the end of a warm slot, one at a time.</summary>
 public sealed class ActiveSlotFile(StateDirectory directory)
 {
     public const string FileName = "active.json";

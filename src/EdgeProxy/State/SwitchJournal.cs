@@ -14,7 +14,7 @@ public sealed record JournalEntry
     /// <summary>As it was when its last phase began.</summary>
     public required Switch Switch { get; init; }
 
-    /// <summary>The candidate's unit was (or was about to be) started by this switch.</summary>
+    /// <summary>The candidate's unit was (or was about to be) started by this switch; false: it ran already, kept warm.</summary>
     public required bool StartsCandidate { get; init; }
 }
 
@@ -32,20 +32,20 @@ public sealed class SwitchJournal(StateDirectory directory)
             : read;
     }
 
-    /// <summary>Makes durable that a switch runs and what it is about to start.</summary>
+    /// <summary>Makes durable that a switch runs, and whether it is about to start its candidate.</summary>
     /// <exception cref="StateException">It could not.</exception>
-    public void Begin(Switch current) => Write(current, durable: true);
+    public void Begin(Switch current, bool startsCandidate) => Write(current, startsCandidate, durable: true);
 
     /// <summary>Notes the phase for the history. After a power failure an earlier one may be found: nothing is decided by it, and visitors need not wait for the disk.</summary>
     /// <exception cref="StateException">It could not.</exception>
-    public void Advance(Switch current) => Write(current, durable: false);
+    public void Advance(Switch current, bool startsCandidate) => Write(current, startsCandidate, durable: false);
 
     /// <exception cref="StateException">It could not be removed.</exception>
     public void Clear() => directory.Delete(FileName);
 
-    private void Write(Switch current, bool durable) => directory.WriteJson(
+    private void Write(Switch current, bool startsCandidate, bool durable) => directory.WriteJson(
         FileName,
-        new JournalEntry { Version = JournalEntry.CurrentVersion, Switch = current, StartsCandidate = true },
+        new JournalEntry { Version = JournalEntry.CurrentVersion, Switch = current, StartsCandidate = startsCandidate },
         EdgeProxyJson.Default.JournalEntry,
         durable);
 }

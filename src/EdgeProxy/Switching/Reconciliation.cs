@@ -1,7 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
-using EdgeProxy.Switching.Phases;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
@@ -15,12 +14,12 @@ internal sealed partial class Reconciliation(
     EdgeProxyOptions options,
     StateDirectory directory,
     ActiveSlotFile active,
-    SwitchJournal journal,
-    SwitchHistory history,
+    FormerSwitch left,
+    WarmSlot warm,
     SlotPair slots,
     IUnitManager units,
     HealthProbe probe,
-    StopOldPhase stopping,
+    UnitStop stop,
     TimeProvider time,
     ILogger<Reconciliation> logger) : BackgroundService, IHostedLifecycleService
 {
@@ -71,9 +70,12 @@ internal sealed partial class Reconciliation(
         try
         {
             // While the active unit does not come up, the idle one may be the last that works: it is left alone.
+            var idle = slots.Active.Name.Other();
             var problem = await TryAsync(slots.Active.Name, StartAsync, stoppingToken)
-                ?? await TryAsync(slots.Active.Name.Other(), StopAsync, stoppingToken);
-            ConcludeJournal(problem);
+                ?? await TryAsync(idle, SettleIdleAsync, stoppingToken);
+            left.Conclude(problem is not null ? $"at the next start the units could not be brought in line: {problem}"
+                : warm.Until(idle) is not null ? $"{units.UnitOf(idle)} is kept warm"
+                : $"{units.UnitOf(idle)} was stopped at the next start");
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -175,50 +177,48 @@ internal sealed partial class Reconciliation(
         return result == UnitJobResult.Done ? null : UnitWords.WhyNotStarted(result, await units.GetStatusAsync(slot, stoppingToken));
     }
 
-    private async Task<string?> StopAsync(SlotName slot, CancellationToken stoppingToken)
+    /// <summary>The idle slot is stopped, unless it is to be warm.</summary>
+    private async Task<string?> SettleIdleAsync(SlotName slot, CancellationToken stoppingToken)
     {
         var status = await units.GetStatusAsync(slot, stoppingToken);
-        if (status.State is UnitState.Inactive or UnitState.Failed)
+        var until = status.State is UnitState.Active or UnitState.Reloading ? WarmUntil(slot) : null;
+        SetWarm(until);
+        if (until is not null || status.State is UnitState.Inactive or UnitState.Failed)
         {
             return null;
         }
 
         // One that is being stopped already (by the switch that the former process left) is waited for: the next switch may start it.
         Log.Stopping(logger, status.Unit, slot);
-        return await stopping.StopAsync(slot, stoppingToken);
+        return await stop.StopAsync(slot, stoppingToken);
     }
 
-    /// <summary>Puts the end of a switch into the history that its own process did not see.</summary>
-    /// <param name="unitProblem">Why the units are not as they should be; null: they are.</param>
-    private void ConcludeJournal(string? unitProblem)
+    /// <summary>Its time goes on after a restart of the proxy, but not beyond what the settings say now. A switch that was left after its flip would have kept it.</summary>
+    private DateTimeOffset? WarmUntil(SlotName slot)
     {
-        var (entry, problem) = journal.Read();
-        if (problem is not null)
-        {
-            Log.JournalUnreadable(logger, problem);
-        }
+        var latest = time.GetUtcNow() + options.Switch.KeepWarm;
+        return options.Switch.KeepWarm == TimeSpan.Zero || left.HasClaimed(slot) ? null
+            : left.HasLeft(slot) ? latest
+            : warm.Until(slot) is { } until && until > latest ? latest
+            : warm.Until(slot);
+    }
 
-        if (entry is { Switch: { } left } && history.Find(left.Id) is null)
+    private void SetWarm(DateTimeOffset? until)
+    {
+        try
         {
-            var moved = active.Current?.Slot == left.To;
-            var movedBack = !moved && active.Current?.Switch == left.Id; // the flip back was this switch's, too
-            var unitsNow = unitProblem is null
-                ? $"{units.UnitOf(slots.Active.Name.Other())} was stopped at the next start"
-                : $"at the next start the units could not be brought in line: {unitProblem.TrimEnd('.')}";
-            var ended = left with
+            if (until is not { } end)
             {
-                Outcome = moved ? SwitchOutcome.CompletedWithWarnings : movedBack ? SwitchOutcome.RolledBack : SwitchOutcome.Aborted,
-                Duration = time.GetUtcNow() - left.StartedAt,
-                Reason = $"EdgeProxy ended in {left.Phase}{(moved ? "" : movedBack ? ", after traffic had moved back" : ", before traffic moved")}. Traffic is on {slots.Active.Name.ToKey()}; "
-                    + $"{unitsNow}. {(moved || movedBack ? "Requests in flight at that moment may have been cut." : "Switch again.")}",
-            };
-            history.Add(ended);
-            Log.Concluded(logger, ended.Id, ended.Outcome.Value, ended.Reason);
+                warm.Forget();
+            }
+            else if (end != warm.Kept?.Until)
+            {
+                warm.Keep(end);
+            }
         }
-
-        if (entry is not null || problem is not null)
+        catch (StateException e)
         {
-            journal.Clear();
+            Log.WarmthNotKept(logger, e.Message);
         }
     }
 
@@ -248,11 +248,8 @@ internal sealed partial class Reconciliation(
         [LoggerMessage(357, LogLevel.Warning, "The units cannot be asked yet: {Problem}")]
         public static partial void ManagerAway(ILogger logger, string problem);
 
-        [LoggerMessage(358, LogLevel.Warning, "Switch {SwitchId} of the former process ended {Outcome}: {Reason}")]
-        public static partial void Concluded(ILogger logger, string switchId, SwitchOutcome outcome, string reason);
-
-        [LoggerMessage(359, LogLevel.Error, "A former process left a switch behind, but which is not known: {Problem}")]
-        public static partial void JournalUnreadable(ILogger logger, string problem);
+        [LoggerMessage(358, LogLevel.Error, "Whether the idle slot is kept warm is not known to the next process: {Problem}")]
+        public static partial void WarmthNotKept(ILogger logger, string problem);
 
         [LoggerMessage(360, LogLevel.Error, "The units could not be brought in line at start")]
         public static partial void Threw(ILogger logger, Exception exception);

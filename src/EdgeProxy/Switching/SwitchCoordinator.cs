@@ -17,15 +17,15 @@ internal sealed partial class SwitchCoordinator(
     SlotPair slots,
     IUnitManager units,
     ActiveSlotFile active,
+    WarmSlot warm,
     SwitchPhases phases,
+    SwitchEnding ending,
     SwitchJournal journal,
     SwitchHistory history,
     EventHub events,
     TimeProvider time,
     ILogger<SwitchCoordinator> logger) : IHostedLifecycleService, IDisposable
 {
-    private const int LinesOfLog = 50;
-
     private readonly Lock _starting = new();
     private readonly CancellationTokenSource _stopping = new();
     private SwitchRun? _running; // set under _starting, reset by the run that ends
@@ -53,31 +53,33 @@ internal sealed partial class SwitchCoordinator(
             // Nobody but a running switch moves the active slot: it stays what it is here.
             var from = slots.Active.Name;
             var to = request.To ?? from.Other();
-            if (_stopping.IsCancellationRequested || to == from)
-            {
-                return new SwitchStart.Refused(to == from ? $"{to.ToKey()} is active already" : "EdgeProxy is stopping; ask its next process");
-            }
-
-            var first = new Switch { Id = NewId(), From = from, To = to, Label = request.Label, StartedAt = time.GetUtcNow() };
-            var run = new SwitchRun(first, request.Force, journal, events, time, logger);
-            _running = run;
-            _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
-            return new SwitchStart.Started(first, _completion);
+            return to == from
+                ? new SwitchStart.Refused($"{to.ToKey()} is active already")
+                : Start(request with { To = to }, MeansWhatRuns(request) ? WarmUse.Reuse : WarmUse.Restart);
         }
     }
 
-    /// <summary>Brings traffic back to the previous slot: by calling back the running switch where its old slot still runs, else by an ordinary switch.</summary>
+    /// <summary>
+    /// Brings traffic back to the previous slot: by calling back the running switch where its old slot still runs, else by a switch, which takes
+    /// a warm slot as it is.
+    /// </summary>
     /// <param name="force">Also where the previous version cannot be told to be there still; and as <see cref="SwitchRequest.Force"/>.</param>
     /// <param name="cancellationToken">Ends the wait, not the rollback.</param>
     public async ValueTask<SwitchStart> BeginRollbackAsync(bool force, CancellationToken cancellationToken)
     {
         await reconciliation.Finished.WaitAsync(cancellationToken);
         var previous = slots.Active.Name.Other();
+        var request = new SwitchRequest(previous, active.Current?.LabelOf(previous), force);
         lock (_starting)
         {
             if (Join(previous) is { } joined)
             {
                 return joined;
+            }
+
+            if (warm.Until(previous) is not null)
+            {
+                return Start(request, force ? WarmUse.Reuse : WarmUse.ReuseOnly);
             }
         }
 
@@ -85,8 +87,28 @@ internal sealed partial class SwitchCoordinator(
             ? new SwitchStart.Refused(
                 $"{previous.ToKey()} is stopped, and both slots run from {tree}: started again it would run what is there now. "
                 + "Check the earlier version out there, then roll back with force")
-            : await BeginAsync(new SwitchRequest(previous, active.Current?.LabelOf(previous), force), cancellationToken);
+            : await BeginAsync(request, cancellationToken);
     }
+
+    /// <remarks>Needs <see cref="_starting"/>.</remarks>
+    private SwitchStart Start(SwitchRequest request, WarmUse warmUse)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return new SwitchStart.Refused("EdgeProxy is stopping; ask its next process");
+        }
+
+        var to = request.To!.Value;
+        var first = new Switch { Id = NewId(), From = to.Other(), To = to, Label = request.Label, StartedAt = time.GetUtcNow() };
+        var run = new SwitchRun(first, request.Force, warmUse, journal, events, time, logger);
+        _running = run;
+        _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
+        return new SwitchStart.Started(first, _completion);
+    }
+
+    /// <summary>Who names a slot, and no other version than the one that it has, wants that one back. A deploy names no slot, or a new label.</summary>
+    private bool MeansWhatRuns(SwitchRequest request) =>
+        request.To is { } slot && (request.Label is null || request.Label == active.Current?.LabelOf(slot));
 
     /// <summary>What a request gets while a switch runs: that switch, called back where the request is for the slot that it leaves. Null: none runs.</summary>
     /// <remarks>Needs <see cref="_starting"/>. Only who names the old slot means it: the next deploy of a script that names none does not undo this one.</remarks>
@@ -121,7 +143,7 @@ internal sealed partial class SwitchCoordinator(
             && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
         if (!moved)
         {
-            return await AbortAsync(run, stopping);
+            return await ending.AbortAsync(run, stopping);
         }
 
         // From here on the new slot serves. Until the old one is stopped it can take the traffic back, in one step.
@@ -132,17 +154,18 @@ internal sealed partial class SwitchCoordinator(
             await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
         }
 
-        IReadOnlyList<string>? log = null;
-        if (run.Recall.Close() || !stays)
+        // What goes wrong from here on is a warning.
+        if (!run.Recall.Close() && stays)
         {
-            log = await ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
-            await GoBackAsync(run, stopping);
-            await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+            await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.KeepWarmAsync, stopping);
+            return await ending.CompleteAsync(run, log: null, stopping);
         }
 
-        // What goes wrong here is a warning.
+        var log = await ending.ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
+        await GoBackAsync(run, stopping);
+        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
         await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
-        return await CompleteAsync(run, log, stopping);
+        return await ending.CompleteAsync(run, log, stopping);
     }
 
     /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not answer, traffic stays.</summary>
@@ -155,59 +178,6 @@ internal sealed partial class SwitchCoordinator(
         }
     }
 
-    private async Task<Switch> AbortAsync(SwitchRun run, CancellationToken stopping)
-    {
-        await run.DisposeAsync();
-        var because = $"{run.Current.Phase}: {run.Problems[^1].TrimEnd('.')}. Traffic stays on {run.From.ToKey()}.";
-        if (!run.CandidateIsOurs)
-        {
-            return run.End(SwitchOutcome.Aborted, $"{because} Nothing was started.", []);
-        }
-
-        var log = await ReadLogAsync(run.To, stopping); // before the stop adds its own lines
-        var problem = await TryStopCandidateAsync(run, stopping);
-        return run.End(SwitchOutcome.Aborted, $"{because} {problem ?? $"{units.UnitOf(run.To)} was stopped again."} Mend it, then switch again.", log);
-    }
-
-    private async Task<string?> TryStopCandidateAsync(SwitchRun run, CancellationToken stopping)
-    {
-        try
-        {
-            return await phases.StopOld.StopAsync(run.To, stopping);
-        }
-        catch (UnitException e)
-        {
-            return $"{units.UnitOf(run.To)} could not be stopped: {e.Message}";
-        }
-    }
-
-    /// <param name="run">The run, whose traffic has moved.</param>
-    /// <param name="log">Of the unit to blame; null: the old one's, where something went wrong.</param>
-    /// <param name="stopping">The proxy stops.</param>
-    private async Task<Switch> CompleteAsync(SwitchRun run, IReadOnlyList<string>? log, CancellationToken stopping)
-    {
-        var because = string.Join(". ", run.Problems.Select(problem => problem.TrimEnd('.')));
-        return run switch
-        {
-            { IsGoingBack: true } => run.End(
-                SwitchOutcome.RolledBack, $"{because}. Traffic is back on {run.To.ToKey()}, which was not restarted. Mend {run.From.ToKey()}, then switch again.", log ?? []),
-            { Problems.Count: 0 } => run.End(SwitchOutcome.Completed, null, []),
-            _ => run.End(SwitchOutcome.CompletedWithWarnings, $"Traffic is on {run.To.ToKey()}. {because}.", log ?? await ReadLogAsync(run.From, stopping)),
-        };
-    }
-
-    private async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, CancellationToken stopping)
-    {
-        try
-        {
-            return await units.ReadLogAsync(slot, LinesOfLog, stopping);
-        }
-        catch (UnitException e)
-        {
-            return [$"the log of {units.UnitOf(slot)} could not be read: {e.Message}"];
-        }
-    }
-
     /// <summary>Runs a switch and keeps its end; never throws.</summary>
     private async Task<Switch> OwnAsync(SwitchRun run)
     {
@@ -215,6 +185,7 @@ internal sealed partial class SwitchCoordinator(
         run.Publish();
         try
         {
+            using var turn = await warm.TakeTurnAsync(_stopping.Token);
             var ended = await RunAsync(run, _stopping.Token);
             history.Add(ended);
             ClearJournal(run);
@@ -244,18 +215,13 @@ internal sealed partial class SwitchCoordinator(
 
     private void ClearJournal(SwitchRun run)
     {
-        if (!run.CandidateIsOurs)
-        {
-            return;
-        }
-
         try
         {
-            journal.Clear();
+            run.ClearJournal();
         }
         catch (StateException e)
         {
-            Log.JournalStays(logger, run.Id, e.Message); // harmless: the history has the id, so the next start drops it
+            Log.JournalStays(logger, run.Id, e.Message);
         }
     }
 

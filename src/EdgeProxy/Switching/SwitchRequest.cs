@@ -8,6 +8,19 @@ namespace EdgeProxy.Switching;
 /// <param name="Force">Ends what still drains in the target and skips the memory check. Nothing skips the probe.</param>
 public sealed record SwitchRequest(SlotName? To = null, string? Label = null, bool Force = false);
 
+/// <summary>What a switch does with a target that is warm.</summary>
+internal enum WarmUse
+{
+    /// <summary>A deploy: the unit is restarted, so that it runs the new code.</summary>
+    Restart,
+
+    /// <summary>The version that runs there is meant: it is proved and flipped to. One that is not warm any more is started.</summary>
+    Reuse,
+
+    /// <summary>As <see cref="Reuse"/>, but started anew it could be another version: then the switch is aborted.</summary>
+    ReuseOnly,
+}
+
 /// <summary>What became of the request.</summary>
 public abstract record SwitchStart
 {

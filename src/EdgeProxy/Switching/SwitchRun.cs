@@ -9,11 +9,12 @@ namespace EdgeProxy.Switching;
 
 /// <summary>The record of a switch while it runs: every change is kept, journalled, logged and published here.</summary>
 /// <remarks>Changed by the run alone; <see cref="Current"/> may be read by anyone.</remarks>
-internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal journal, EventHub events, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class SwitchRun(Switch first, bool force, WarmUse warmUse, SwitchJournal journal, EventHub events, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private readonly long _started = time.GetTimestamp();
     private readonly List<string> _problems = [];
     private Switch _current = first;
+    private bool _isJournalled;
 
     /// <summary>As it is now.</summary>
     public Switch Current
@@ -41,6 +42,12 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
 
     public bool Force => force;
 
+    /// <summary>What is done with a candidate that is warm.</summary>
+    public WarmUse WarmUse => warmUse;
+
+    /// <summary>The candidate was warm and runs on as it is.</summary>
+    public bool IsReuse { get; private set; }
+
     public TimeSpan Elapsed => time.GetElapsedTime(_started);
 
     /// <summary>What went wrong so far.</summary>
@@ -59,8 +66,28 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
     /// <exception cref="StateException">It could not: nothing may be started.</exception>
     public void ClaimCandidate()
     {
-        journal.Begin(Current);
-        CandidateIsOurs = true;
+        journal.Begin(Current, startsCandidate: true);
+        (CandidateIsOurs, _isJournalled) = (true, true);
+    }
+
+    /// <summary>Takes a warm candidate as it is: it is not ours to stop.</summary>
+    /// <param name="label">What runs there.</param>
+    /// <exception cref="StateException">It could not be made durable that the switch runs.</exception>
+    public void Reuse(string? label)
+    {
+        Volatile.Write(ref _current, _current with { Label = label });
+        journal.Begin(Current, startsCandidate: false);
+        (IsReuse, _isJournalled) = (true, true);
+    }
+
+    /// <summary>Nothing of the switch is left to the next process.</summary>
+    /// <exception cref="StateException">The journal could not be removed; the history has the switch, so the next start drops it.</exception>
+    public void ClearJournal()
+    {
+        if (_isJournalled)
+        {
+            journal.Clear();
+        }
     }
 
     /// <summary>Runs a phase: its time, its detail and what went wrong are kept.</summary>
@@ -128,7 +155,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
     {
         var run = new PhaseRun { Phase = phase, StartedAt = time.GetUtcNow() };
         Volatile.Write(ref _current, _current with { Phase = phase, Phases = [.. _current.Phases, run] });
-        if (CandidateIsOurs)
+        if (_isJournalled)
         {
             Advance();
         }
@@ -150,7 +177,7 @@ internal sealed partial class SwitchRun(Switch first, bool force, SwitchJournal 
     {
         try
         {
-            journal.Advance(Current);
+            journal.Advance(Current, CandidateIsOurs);
         }
         catch (StateException e)
         {

@@ -27,14 +27,18 @@ internal static class SwitchingFeature
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<HealthMonitor>(provider, options.Health));
         services.AddSingleton(provider => CreatePhases(provider, options));
-        services.AddSingleton(provider => provider.GetRequiredService<SwitchPhases>().StopOld);
+        services.AddSingleton<UnitStop>();
+        services.AddSingleton<WarmSlot>();
+        services.AddSingleton<FormerSwitch>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options));
+        services.AddSingleton<SwitchEnding>();
         services.AddSingleton<SwitchCoordinator>();
         services.AddSingleton<IOutageAdvisor, OutageAdvisor>();
 
         // In this order: Reconciliation chooses the active slot before anything else starts.
         services.AddHostedService(provider => provider.GetRequiredService<Reconciliation>());
         services.AddHostedService(provider => provider.GetRequiredService<SwitchCoordinator>());
+        services.AddHostedService<WarmStop>();
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         return services;
     }
@@ -48,14 +52,16 @@ internal static class SwitchingFeature
         var events = provider.GetRequiredService<Diagnostics.EventHub>();
         var time = provider.GetRequiredService<TimeProvider>();
         var connections = provider.GetRequiredService<SlotConnections>();
+        var active = provider.GetRequiredService<ActiveSlotFile>();
+        var warm = provider.GetRequiredService<WarmSlot>();
         var traffic = new SlotTraffic(slots);
         return new(
-            new StartIdlePhase(options.Health, slots, units, AvailableMemory.Read, time),
+            new StartIdlePhase(options.Health, slots, units, warm, active, AvailableMemory.Read, time),
             new ProbePhase(options.Health, slots, units, probe, monitor, time),
             new WarmUpPhase(options.Switch, slots, probe),
-            new FlipPhase(slots, provider.GetRequiredService<ActiveSlotFile>(), traffic, probe, monitor, events, time),
+            new FlipPhase(slots, active, traffic, probe, monitor, events, time),
             new ObservePhase(options.Switch, slots, units, probe, monitor, traffic, connections.Failures, time),
             new DrainPhase(options.Switch, slots, connections.CloseIdle, time),
-            new StopOldPhase(units, monitor, time));
+            new StopOldPhase(options.Switch, provider.GetRequiredService<UnitStop>(), warm, units, time));
     }
 }

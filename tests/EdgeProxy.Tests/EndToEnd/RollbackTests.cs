@@ -47,8 +47,8 @@ public sealed class RollbackTests
         using var visitor = new HttpClient { BaseAddress = vps.Public };
         using var follower = await SwitchFollower.FollowAsync(vps);
         var running = vps.SwitchAsync("""{"label":"bad"}""");
-        await follower.BeginsAsync(SwitchPhase.WarmUp);
-        var inFlight = visitor.GetAsync("/slow?ms=6000", TestContext.Current.CancellationToken);
+        await follower.BeginsAsync(SwitchPhase.StartIdle); // long before the flip, and in flight long after it
+        var inFlight = visitor.GetAsync("/slow?ms=8000", TestContext.Current.CancellationToken);
         await follower.BeginsAsync(SwitchPhase.Drain);
         await Eventually.TrueAsync(() => load.Shots.Any(shot => shot.Slot == SlotName.Green), "green serves visitors");
         using var second = vps.NewAdmin();
@@ -67,6 +67,45 @@ public sealed class RollbackTests
         var back = LastFlip(ended) - asked;
         Assert.InRange(back, TimeSpan.Zero, TimeSpan.FromSeconds(1));
         Figures.Report(string.Create(CultureInfo.InvariantCulture, $"rolled back by hand under load: traffic was back after {back.TotalMilliseconds:F0} ms, {shots.Count} requests, 0 failed"));
+    }
+
+    /// <summary>There and back, over a restart of the proxy, all under load.</summary>
+    [Fact]
+    public async Task To_a_warm_slot_it_takes_no_restart_and_loses_nothing()
+    {
+        Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
+        await using var vps = await Vps.StartAsync(settings: """ "Switch": { "Observe": "00:00:00", "KeepWarm": "01:00:00" }, """);
+        var blue = await MainPidAsync(vps, SlotName.Blue);
+        var load = MixedLoad.Start(vps.Public);
+        Assert.Equal(200, (await vps.SwitchAsync("""{"label":"bad"}""")).Status);
+        var green = await MainPidAsync(vps, SlotName.Green);
+
+        var (toBlue, back) = await StepAsync(vps, "/rollback", "{}");
+        await vps.SystemctlAsync("restart", Vps.Proxy);
+        await Eventually.TrueAsync(async () => (await vps.GetAsync("/status")).GetProperty("active").GetString() == "blue", "its next process serves");
+        var (toGreen, forth) = await StepAsync(vps, "/switch", """{"to":"green"}""");
+
+        var shots = await load.StopAsync();
+        Assert.DoesNotContain(shots, shot => shot.Failure is not null);
+        Assert.Equal((blue, green), (await MainPidAsync(vps, SlotName.Blue), await MainPidAsync(vps, SlotName.Green)));
+        Assert.Equal(SlotName.Green, await vps.ActiveSlotAsync());
+        Assert.NotNull((await vps.GetAsync("/status")).GetProperty("slots").GetProperty("blue").GetProperty("warmUntil").GetString());
+        Figures.Report(string.Create(
+            CultureInfo.InvariantCulture,
+            $"to a warm slot under load: traffic was back after {back.TotalMilliseconds:F0} ms (the whole rollback, drain included, {toBlue.Duration().TotalMilliseconds:F0} ms), "
+            + $"after a restart of EdgeProxy forth again after {forth.TotalMilliseconds:F0} ms ({toGreen.Duration().TotalMilliseconds:F0} ms), {shots.Count} requests, 0 failed"));
+    }
+
+    /// <summary>Moves traffic to a warm slot.</summary>
+    /// <returns>The switch, and how long after it was asked for traffic had moved.</returns>
+    private static async Task<(System.Text.Json.JsonElement Ended, TimeSpan Moved)> StepAsync(Vps vps, string path, string body)
+    {
+        var asked = TimeProvider.System.GetUtcNow();
+        var (status, ended) = await vps.PostAsync(path, body);
+        Assert.True(status == 200 && ended.Outcome() == nameof(SwitchOutcome.Completed), ended.ToString());
+        var moved = LastFlip(ended) - asked;
+        Assert.InRange(moved, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        return (ended, moved);
     }
 
     /// <summary>The lab's units run from one tree, as the recipe's.</summary>

@@ -32,6 +32,12 @@ internal sealed class ObservePhase(
             return new("off (Switch:Observe is 0)");
         }
 
+        if (run.IsReuse)
+        {
+            // Whoever goes back does so because of the version that he leaves: that one must not get the traffic again by itself.
+            return new($"{run.To.ToKey()} has served before and is not observed");
+        }
+
         var refusedBefore = connectFailures(run.To);
         await using var watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
         using var over = new CancellationTokenSource(options.Observe, time);

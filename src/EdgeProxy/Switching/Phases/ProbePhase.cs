@@ -14,7 +14,8 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
         var watch = run.Watch!;
-        var left = options.StartBudget - run.Elapsed;
+        // One that is warm has nothing to boot: whoever goes back to it is not to wait for what will not come.
+        var left = run.IsReuse ? options.Timeout : options.StartBudget - run.Elapsed;
         using var budget = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, watch.Ended, stopping);
         try
@@ -58,6 +59,8 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
     }
 
     private string WhyNotHealthy(SwitchRun run) =>
-        $"{run.To.ToKey()} was not healthy within {options.StartBudget.TotalSeconds:0.#} s ({StartIdlePhase.BudgetWords(options)}): "
+        (run.IsReuse
+            ? $"{run.To.ToKey()}, which is warm, did not prove healthy within {options.Timeout.TotalSeconds:0.#} s (Health:Timeout): "
+            : $"{run.To.ToKey()} was not healthy within {options.StartBudget.TotalSeconds:0.#} s ({StartIdlePhase.BudgetWords(options)}): ")
         + (run.Current.LastProbe is { } last ? last.Error ?? $"it answered, but never {options.Successes} times in a row" : "no probe came to an end");
 }

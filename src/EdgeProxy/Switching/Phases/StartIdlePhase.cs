@@ -1,24 +1,36 @@
 using System.Net.Sockets;
 using EdgeProxy.Slots;
+using EdgeProxy.State;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Looks whether the candidate can be started at all, claims it in the journal, and starts its unit.</summary>
+/// <summary>Looks whether the candidate can be started at all, claims it in the journal, and starts its unit; one that is warm may be taken as it is.</summary>
 /// <remarks><c>availableMemory</c>: bytes that the machine can still give out; null: not known, and not checked.</remarks>
-internal sealed class StartIdlePhase(HealthOptions options, SlotPair slots, IUnitManager units, Func<long?> availableMemory, TimeProvider time)
+internal sealed class StartIdlePhase(
+    HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotFile active, Func<long?> availableMemory, TimeProvider time)
 {
     private static readonly TimeSpan StrangerTimeout = TimeSpan.FromMilliseconds(500);
 
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
         var status = await units.GetStatusAsync(run.To, stopping);
+        if (run.WarmUse != WarmUse.Restart)
+        {
+            var isWarm = warm.Until(run.To) is not null && status.State is UnitState.Active or UnitState.Reloading;
+            if (isWarm || run.WarmUse == WarmUse.ReuseOnly)
+            {
+                return isWarm ? await ReuseAsync(run, status, stopping) : PhaseResult.Failed(WhyNotWarm(run.To, status));
+            }
+        }
+
         if (await FindObstacleAsync(run, status, stopping) is { } obstacle)
         {
             return PhaseResult.Failed(obstacle);
         }
 
         run.ClaimCandidate();
+        warm.Forget();
         using var budget = new CancellationTokenSource(options.StartBudget, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, stopping);
         try
@@ -38,6 +50,17 @@ internal sealed class StartIdlePhase(HealthOptions options, SlotPair slots, IUni
             return PhaseResult.Failed($"the start of {status.Unit} did not end within {options.StartBudget.TotalSeconds:0.#} s ({BudgetWords(options)})");
         }
     }
+
+    /// <summary>It has no code to load and nothing to be freed for it: only its health is to be proved.</summary>
+    private async Task<PhaseResult> ReuseAsync(SwitchRun run, UnitStatus status, CancellationToken stopping)
+    {
+        run.Reuse(active.Current?.LabelOf(run.To));
+        run.Watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
+        return new($"{status.Unit} is warm and was not restarted");
+    }
+
+    private static string WhyNotWarm(SlotName slot, UnitStatus status) =>
+        $"{slot.ToKey()} is not warm any more: {UnitWords.WhyNotRunning(status) ?? "its time is over"}. Started again it would run what is in its directory now; roll back with force to do that";
 
     internal static string BudgetWords(HealthOptions options) => $"Health:Attempts {options.Attempts} x Health:Interval {options.Interval.TotalSeconds:0.###} s";
 

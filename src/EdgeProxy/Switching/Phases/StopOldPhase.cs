@@ -1,43 +1,33 @@
-using EdgeProxy.Slots;
+using System.Globalization;
+using EdgeProxy.State;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Stops the old slot's unit and looks how it went.</summary>
-internal sealed class StopOldPhase(IUnitManager units, HealthMonitor health, TimeProvider time)
+/// <summary>Stops the old slot's unit, or leaves it running for a while, for an instant rollback.</summary>
+internal sealed class StopOldPhase(SwitchOptions options, UnitStop stop, WarmSlot warm, IUnitManager units, TimeProvider time)
 {
-    /// <summary>A stop job that takes longer never ends: systemd's own bound (TimeoutStopSec) is 90 s by default.</summary>
-    internal static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping) =>
-        await StopAsync(run.From, stopping) is { } problem ? PhaseResult.Failed(problem) : new($"{units.UnitOf(run.From)} was stopped");
+        await stop.StopAsync(run.From, stopping) is { } problem ? PhaseResult.Failed(problem) : new($"{units.UnitOf(run.From)} was stopped");
 
-    /// <summary>Stops a slot's unit, also out of auto-restart, and waits for it.</summary>
-    /// <returns>What went wrong; null: nothing.</returns>
-    /// <exception cref="UnitException">It could not be told.</exception>
-    public async Task<string?> StopAsync(SlotName slot, CancellationToken stopping)
+    /// <summary>With <see cref="SwitchOptions.KeepWarm"/> the unit is kept, and <see cref="WarmStop"/> stops it when that time is over. One that has ended is not worth keeping.</summary>
+    public async Task<PhaseResult> KeepWarmAsync(SwitchRun run, CancellationToken stopping)
     {
-        using var patience = new CancellationTokenSource(Patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stopping);
+        if (options.KeepWarm == TimeSpan.Zero || await units.GetStatusAsync(run.From, stopping) is not { State: UnitState.Active or UnitState.Reloading })
+        {
+            return await RunAsync(run, stopping);
+        }
+
+        var until = time.GetUtcNow() + options.KeepWarm;
+        var words = string.Create(CultureInfo.InvariantCulture, $"{units.UnitOf(run.From)} is kept warm until {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC (Switch:KeepWarm)");
         try
         {
-            var before = await units.GetStatusAsync(slot, either.Token);
-            var result = await units.StopAsync(slot, either.Token); // also out of a restart that is due
-            var status = await units.GetStatusAsync(slot, either.Token);
-            if (status.IsRunning)
-            {
-                return $"{status.Unit} still runs (its stop job ended with {result}); `systemctl stop {status.Unit}` stops it";
-            }
-
-            health.Set(slot, HealthState.Stopped);
-            // One that had ended before tells of its own end, not of this stop.
-            return before.MainPid != 0 && UnitWords.WasKilled(status)
-                ? $"{status.Unit} did not stop by itself and was killed ({UnitWords.Ending(status)}): is its TimeoutStopSec shorter than its longest request?"
-                : null;
+            warm.Keep(until);
+            return new(words);
         }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        catch (StateException e)
         {
-            return $"{units.UnitOf(slot)} has not stopped after {Patience.TotalMinutes:0} min; `systemctl status {units.UnitOf(slot)}` shows why";
+            return PhaseResult.Failed($"{words}, but not beyond a restart of EdgeProxy: {e.Message}");
         }
     }
 }

@@ -10,6 +10,11 @@ internal sealed class WarmUpPhase(SwitchOptions options, SlotPair slots, HealthP
 
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
+        if (run.IsReuse)
+        {
+            return new($"{run.To.ToKey()} is warm");
+        }
+
         var watch = run.Watch!;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(watch.Ended, stopping);
         try
