@@ -7,6 +7,7 @@ using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
 namespace EdgeProxy;
@@ -93,6 +94,7 @@ public static class EdgeProxyServer
     {
         builder.AddHosting(options.Upstream, options.Shutdown);
         builder.Services.AddDiagnostics(options.AccessLog);
+        builder.Services.AddTls(options.Tls);
         builder.Services.AddSingleton(new SlotPair(options.Slots, options.InitialSlot));
         builder.Services.AddSingleton(new LeaseClassifier(options.Switch.StreamPaths ?? []));
         builder.Services.AddProxying(
@@ -116,6 +118,7 @@ public static class EdgeProxyServer
         app.UseAccessLog();
         app.UseRequestHygiene();
         app.UseHostFiltering();
+        app.UseTls();
         app.UseRouting();
         app.MapProxying();
     }

@@ -10,7 +10,8 @@ internal static class NotBuiltYet
         "Switch:Rescue",
         "StaticFiles",
         "Compression",
-        "Tls",
+        "Tls:Acme",
+        "Tls:Internal",
     ];
 
     private static readonly string[] _accessLogFormats = ["Caddy", "Common"];

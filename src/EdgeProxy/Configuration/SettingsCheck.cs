@@ -19,6 +19,7 @@ internal static class SettingsCheck
         StaticFilesRules.Check(root, options.StaticFiles);
         CompressionRules.Check(root.In(nameof(options.Compression)), options.Compression);
         TlsRules.Check(root.In(nameof(options.Tls)), options.Tls);
+        TlsRules.CheckEndpoints(configuration, problems, options.Tls);
         AdminRules.Check(root, options);
         StandardSectionRules.Check(configuration, problems);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using EdgeProxy.Proxying;
+using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace EdgeProxy.Hosting;
@@ -15,6 +16,7 @@ internal static class PublicListener
     /// <param name="configuration">The whole settings: <c>Kestrel</c> in them.</param>
     public static void Configure(KestrelServerOptions kestrel, IConfiguration configuration, UpstreamOptions upstream)
     {
+        var https = kestrel.ApplicationServices.GetRequiredService<HttpsEndpoints>();
         kestrel.AddServerHeader = false;
         // RFC 9112 section 2.2 lets a server take a bare LF for the end of a line; whoever stands in front may not have.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
@@ -27,18 +29,45 @@ internal static class PublicListener
         var sockets = HandedOver();
         if (sockets.Count == 0)
         {
-            if (!configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
-            {
-                kestrel.ListenAnyIP(80);
-            }
-
+            ListenAsSet(kestrel, configuration.GetSection("Kestrel"), https);
             return;
         }
 
         kestrel.Configure(); // takes the place of the loader of Kestrel:Endpoints: its ports are systemd's to bind
-        foreach (var (descriptor, _) in sockets.Where(socket => socket.Name == "http"))
+        foreach (var (descriptor, name) in sockets)
         {
-            kestrel.ListenHandle((ulong)descriptor);
+            switch (name)
+            {
+                case "http":
+                    kestrel.ListenHandle((ulong)descriptor);
+                    break;
+                case "https":
+                    kestrel.ListenHandle((ulong)descriptor, https.Use);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Whether an endpoint of <c>Kestrel:Endpoints</c> speaks TLS with a certificate of <c>EdgeProxy:Tls</c>, not with one that the section itself names.</summary>
+    public static bool IsOurs(IConfigurationSection endpoint, IConfigurationSection kestrel) =>
+        endpoint["Url"]?.StartsWith("https://", StringComparison.OrdinalIgnoreCase) == true
+        && !endpoint.GetSection("Certificate").Exists() && !endpoint.GetSection("Sni").Exists() && !kestrel.GetSection("Certificates:Default").Exists();
+
+    private static void ListenAsSet(KestrelServerOptions kestrel, IConfigurationSection settings, HttpsEndpoints https)
+    {
+        var endpoints = settings.GetSection("Endpoints").GetChildren().ToList();
+        foreach (var endpoint in endpoints.Where(endpoint => IsOurs(endpoint, settings)))
+        {
+            kestrel.ConfigurationLoader!.Endpoint(endpoint.Key, configured => https.Use(configured.ListenOptions)); // the host has made the loader
+        }
+
+        if (endpoints.Count == 0)
+        {
+            kestrel.ListenAnyIP(80);
+            if (https.IsWanted)
+            {
+                kestrel.ListenAnyIP(443, https.Use);
+            }
         }
     }
 

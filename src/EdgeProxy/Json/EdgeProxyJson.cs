@@ -6,6 +6,7 @@ using EdgeProxy.Demo;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Tls;
 using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Json;
@@ -38,5 +39,6 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(ProbeView))]
 [JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(CertificateStatus))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

@@ -70,9 +70,9 @@ public sealed class ExternalAccountOptions
 /// <summary>A certificate with its key, as PEM files. Names come from the certificate.</summary>
 public sealed class CertificateFileOptions
 {
-    /// <summary>The full chain. Required.</summary>
+    /// <summary>The full chain. Required. Or a directory: every <c>NAME.crt</c> with a <c>NAME.key</c> beside it below that, as Caddy stores them.</summary>
     public string? Certificate { get; set; }
 
-    /// <summary>The private key. Required.</summary>
+    /// <summary>The private key. Required where <see cref="Certificate"/> is a file.</summary>
     public string? Key { get; set; }
 }

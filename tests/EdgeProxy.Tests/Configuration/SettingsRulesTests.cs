@@ -74,6 +74,11 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Tls:Acme:Challenges", """["Http01", "Http01"]""", "EdgeProxy:Tls:Acme:Challenges:1", "twice")]
     [InlineData("EdgeProxy:Tls:Acme:ExternalAccount", """{ "KeyId": "k" }""", "EdgeProxy:Tls:Acme:ExternalAccount:HmacKey", "is missing")]
     [InlineData("EdgeProxy:Tls:Certificates", """[{ "Certificate": "fullchain.pem" }]""", "EdgeProxy:Tls:Certificates:0:Key", "is missing")]
+    [InlineData("EdgeProxy:Tls:Acme", """{ "Domains": ["shop.example.com."], "AcceptTermsOfService": true }""", "EdgeProxy:Tls:Acme:Domains:0", "must be a full domain name")]
+    [InlineData("EdgeProxy:Tls:Acme", """{ "Domains": ["../shop.example.com"], "AcceptTermsOfService": true }""", "EdgeProxy:Tls:Acme:Domains:0", "must be a full domain name")]
+    [InlineData("EdgeProxy:Tls:Acme", """{ "Domains": ["127.0.0.1"], "AcceptTermsOfService": true }""", "EdgeProxy:Tls:Acme:Domains:0", "must be a full domain name")]
+    [InlineData("EdgeProxy:Tls:Certificates", """[{ "Certificate": "/etc", "Key": "key.pem" }]""", "EdgeProxy:Tls:Certificates:0:Key", "is not for a directory")]
+    [InlineData("Kestrel:Endpoints:Https:Url", "\"https://*:443\"", "Kestrel:Endpoints:Https:Url", "nothing names a certificate")]
     [InlineData("EdgeProxy:Tls:Hsts", "\"yes\"", "EdgeProxy:Tls:Hsts", "must be a Strict-Transport-Security value")]
     // Admin and state.
     [InlineData("EdgeProxy:Admin:Socket", "\"admin.sock\"", "EdgeProxy:Admin:Socket", "must be an absolute path")]
@@ -120,7 +125,7 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Switch:Rescue", "true", "has no effect")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "/srv" }]""", "has no effect")]
     [InlineData("EdgeProxy:Compression", """{ "MinimumSize": 100 }""", "has no effect")]
-    [InlineData("EdgeProxy:Tls", """{ "Internal": true }""", "has no effect")]
+    [InlineData("EdgeProxy:Tls:Internal", "true", "has no effect")]
     [InlineData("EdgeProxy:AccessLog:Format", "\"Caddy\"", "has no effect")]
     public void A_doubtful_setting_only_warns(string key, string json, string message)
     {
@@ -133,8 +138,24 @@ public sealed class SettingsRulesTests
         Assert.Contains(message, problem.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Certificates_that_cannot_be_read_or_that_nothing_serves_only_warn()
+    {
+        using var file = SettingsFile.With(
+            ("EdgeProxy:Tls:Certificates", """[{ "Certificate": "/nowhere/fullchain.pem", "Key": "/nowhere/key.pem" }, { "Certificate": "/etc" }]"""),
+            ("Kestrel:Endpoints:Http:Url", "\"http://*:80\""));
+        var settings = file.Load();
+
+        Assert.NotNull(settings.Options);
+        Assert.Equal(["EdgeProxy:Tls:Certificates:0:Certificate", "EdgeProxy:Tls"], settings.Problems.Select(problem => problem.Key));
+        Assert.Contains("cannot be read", settings.Problems[0].Message, StringComparison.Ordinal);
+        Assert.Contains("no endpoint", settings.Problems[1].Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("EdgeProxy:StaticFiles", "[]")]
+    [InlineData("EdgeProxy:Tls:Certificates", """[{ "Certificate": "/etc" }]""")]
+    [InlineData("Kestrel", """{ "Endpoints": { "Https": { "Url": "https://*:443", "Certificate": { "Path": "/c.pem" } } } }""")]
     [InlineData("EdgeProxy:Tls:Hsts", "null")]
     [InlineData("EdgeProxy:Tls:Acme:ExternalAccount", "null")]
     [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "null")]

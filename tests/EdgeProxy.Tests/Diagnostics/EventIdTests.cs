@@ -32,6 +32,7 @@ public sealed class EventIdTests
     [InlineData("EdgeProxy.Units.Systemd", 6)]
     [InlineData("EdgeProxy.Diagnostics", 7)]
     [InlineData("EdgeProxy.Admin", 8)]
+    [InlineData("EdgeProxy.Tls", 11)]
     public void The_hundred_of_an_id_is_its_features(string feature, int hundred)
     {
         var ids = _messages.Where(message => message.DeclaredBy.Namespace == feature).Select(message => message.Id).ToList();

@@ -22,7 +22,7 @@ internal sealed class DataPlane : IAsyncDisposable
         _app = app;
         Advisor = advisor;
         Slots = app.Services.GetRequiredService<SlotPair>();
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First().Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First(address => address.StartsWith("http:", StringComparison.Ordinal)).Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
         Client = NewClient();
     }
 
@@ -34,6 +34,9 @@ internal sealed class DataPlane : IAsyncDisposable
 
     /// <summary>One client with keep-alive connections, as a browser has.</summary>
     public HttpClient Client { get; }
+
+    /// <summary>Where it speaks TLS: an endpoint of <c>Kestrel:Endpoints</c> with <c>https://127.0.0.1:0</c>.</summary>
+    public int HttpsPort => new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(address => address.StartsWith("https:", StringComparison.Ordinal))).Port;
 
     public SlotConnections Connections => _app.Services.GetRequiredService<SlotConnections>();
 
@@ -69,6 +72,9 @@ internal sealed class DataPlane : IAsyncDisposable
         await app.StartAsync();
         return new DataPlane(app, advisor);
     }
+
+    public T Get<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
 
     public HttpClient NewClient() => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = Address };
 

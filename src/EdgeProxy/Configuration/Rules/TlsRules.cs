@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using EdgeProxy.Hosting;
 using EdgeProxy.Tls;
 
 namespace EdgeProxy.Configuration.Rules;
@@ -11,10 +12,7 @@ internal static class TlsRules
         CheckAcme(at.In(nameof(tls.Acme)), tls.Acme);
         for (var i = 0; i < (tls.Certificates?.Length ?? 0); i++)
         {
-            var certificate = tls.Certificates![i];
-            var entry = at.In(nameof(tls.Certificates), i);
-            entry.Required(nameof(certificate.Certificate), certificate.Certificate, "the PEM file with the certificate and its chain");
-            entry.Required(nameof(certificate.Key), certificate.Key, "the PEM file with the private key");
+            CheckFiles(at.In(nameof(tls.Certificates), i), tls.Certificates![i]);
         }
 
         if (!string.IsNullOrEmpty(tls.Hsts) && !tls.Hsts.Contains("max-age=", StringComparison.OrdinalIgnoreCase))
@@ -23,11 +21,52 @@ internal static class TlsRules
         }
     }
 
+    /// <summary>Certificates and the endpoints that serve them need each other.</summary>
+    public static void CheckEndpoints(IConfiguration configuration, ProblemList problems, TlsOptions tls)
+    {
+        var kestrel = configuration.GetSection("Kestrel");
+        var endpoints = kestrel.GetSection("Endpoints").GetChildren().ToList();
+        var https = endpoints.Where(endpoint => PublicListener.IsOurs(endpoint, kestrel)).ToList();
+        var hasSource = tls.Acme.Domains is { Length: > 0 } || tls.Certificates is { Length: > 0 };
+        foreach (var endpoint in https.Where(_ => !hasSource))
+        {
+            problems.Error(endpoint.GetSection("Url").Path, "speaks TLS, but nothing names a certificate for it; set EdgeProxy:Tls:Acme:Domains or EdgeProxy:Tls:Certificates");
+        }
+
+        if (hasSource && endpoints.Count > 0 && https.Count == 0)
+        {
+            problems.Warn("EdgeProxy:Tls", "has certificates that no endpoint of Kestrel:Endpoints serves; add \"Https\": { \"Url\": \"https://*:443\" } there, unless systemd hands over the sockets");
+        }
+    }
+
+    private static void CheckFiles(SettingsScope at, CertificateFileOptions files)
+    {
+        var path = files.Certificate;
+        if (!at.Required(nameof(files.Certificate), path, "the PEM file with the certificate and its chain"))
+        {
+            return;
+        }
+
+        // Only warnings for what is on disk: the files may come later, and the proxy serves without them.
+        if (Directory.Exists(path))
+        {
+            if (!string.IsNullOrEmpty(files.Key))
+            {
+                at.Error(nameof(files.Key), "is not for a directory: each NAME.crt there has its NAME.key beside it; leave it out");
+            }
+        }
+        else if (at.Required(nameof(files.Key), files.Key, "the PEM file with the private key")
+            && new CertificateFile(path!, files.Key!).Look(TimeProvider.System.GetUtcNow()) is { Problem: { } problem })
+        {
+            at.Warn(nameof(files.Certificate), problem);
+        }
+    }
+
     private static void CheckAcme(SettingsScope at, AcmeOptions acme)
     {
         at.Each(nameof(acme.Domains), acme.Domains, (scope, key, domain) =>
         {
-            if (Uri.CheckHostName(domain) != UriHostNameType.Dns || !domain.Contains('.', StringComparison.Ordinal))
+            if (!DomainName.TryNormalize(domain, out _))
             {
                 scope.Error(key, "must be a full domain name, such as shop.example.com; wildcards need a DNS challenge, which is not offered");
             }

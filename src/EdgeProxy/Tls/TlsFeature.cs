@@ -1,0 +1,31 @@
+namespace EdgeProxy.Tls;
+
+/// <summary>TLS on the public side: certificates, endpoints, and the way of visitors to them.</summary>
+internal static class TlsFeature
+{
+    /// <summary>Needs <see cref="Diagnostics.EventHub"/> and <see cref="TimeProvider"/>.</summary>
+    public static IServiceCollection AddTls(this IServiceCollection services, TlsOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton<CertificateTable>();
+        services.AddSingleton<CertificateBoard>();
+        services.AddSingleton<HttpsEndpoints>();
+        services.AddHostedService<CertificateFiles>(); // before the server listens: hosted services start in order, it comes last
+        return services;
+    }
+
+    /// <summary>Behind host filtering and request hygiene.</summary>
+    public static void UseTls(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<TlsOptions>();
+        if (options.RedirectHttp)
+        {
+            app.UseMiddleware<HttpsRedirect>();
+        }
+
+        if (!string.IsNullOrEmpty(options.Hsts))
+        {
+            app.UseMiddleware<StrictTransport>(options.Hsts);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.Net;
+using System.Net.Sockets;
+using EdgeProxy.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace EdgeProxy.Tests.Tls;
+
+public sealed class HttpsRedirectTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("/", "/")]
+    [InlineData("/a%2Fb;c?q=%FF&r", "/a%2Fb;c?q=%FF&r")]
+    [InlineData("//evil.example/x", "//evil.example/x")]
+    [InlineData("http://shop.example.com/a?b", "/a?b")]
+    public async Task A_visitor_without_tls_is_sent_to_the_same_address_with_it(string target, string path)
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com"]);
+
+        var answer = await AskAsync(site, $"POST {target} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 308 ", answer, StringComparison.Ordinal);
+        Assert.Contains($"Location: https://shop.example.com:{site.Port}{path}\r\n", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>Nobody is sent to a place that has no certificate, least of all one that the request chose.</summary>
+    [Theory]
+    [InlineData("other.example.com")]
+    [InlineData("127.0.0.1")]
+    [InlineData("shop.example.com.evil.example")]
+    [InlineData("evil.example#.example.net")]
+    [InlineData("user@a.example.net")]
+    [InlineData("a%2f.example.net")]
+    [InlineData(".example.net")]
+    [InlineData("-.example.net")]
+    public async Task A_host_without_certificate_is_not_redirected(string host)
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com", "*.example.net"]);
+
+        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+
+        Assert.True(answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal), answer);
+        Assert.DoesNotContain("Location:", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("shop.example.com:8080")]
+    [InlineData("SHOP.example.com")]
+    public async Task The_hosts_port_and_case_do_not_matter(string host)
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com"]);
+
+        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+
+        Assert.Contains($"Location: https://{host.Split(':')[0]}:{site.Port}/\r\n", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>It would go round in circles: the proxy in front speaks TLS with the visitor and plain HTTP with us.</summary>
+    [Theory]
+    [InlineData("127.0.0.0/8", "https", 200)]
+    [InlineData("127.0.0.0/8", "http", 308)]
+    [InlineData("10.0.0.0/8", "https", 308)]
+    public async Task Who_came_over_tls_to_a_trusted_proxy_is_not_redirected(string trusted, string proto, int expected)
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com"], configure: options => options.TrustedProxies = [trusted]);
+
+        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
+
+        Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_can_be_left_out()
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com"], configure: options => options.Tls.RedirectHttp = false);
+
+        Assert.StartsWith("HTTP/1.1 200 ", await AskAsync(site, "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_an_endpoint_that_speaks_tls_nobody_is_redirected()
+    {
+        await using var app = await Backend.NamedAsync("the app");
+        using var directory = new TemporaryDirectory();
+        var (chain, key) = new TestAuthority().Issue(["shop.example.com"]);
+        await File.WriteAllTextAsync(directory["both.pem"], chain + key, Cancellation);
+        await using var proxy = await DataPlane.StartAsync(
+            app.Address, "http://127.0.0.1:1", options => options.Tls.Certificates = [new() { Certificate = directory["both.pem"], Key = directory["both.pem"] }]);
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = "shop.example.com" } };
+        using var response = await proxy.Client.SendAsync(request, Cancellation);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(null, null, null)]
+    [InlineData("max-age=31536000", null, "max-age=31536000")]
+    [InlineData("max-age=31536000", "max-age=60", "max-age=60")]
+    public async Task Strict_transport_security_is_said_once_where_it_is_set(string? setting, string? apps, string? expected)
+    {
+        await using var site = await TlsSite.StartAsync(
+            ["shop.example.com"],
+            configure: options => (options.Tls.Hsts, options.Tls.RedirectHttp) = (setting, false),
+            app: context =>
+            {
+                if (apps is not null)
+                {
+                    context.Response.Headers.StrictTransportSecurity = apps;
+                }
+
+                return context.Response.WriteAsync("ok");
+            });
+        using var browser = site.Browser("shop.example.com");
+
+        using var secure = await browser.GetAsync("/", Cancellation);
+        using var plain = await site.Proxy.Client.GetAsync("/", Cancellation);
+
+        Assert.Equal(expected is null ? [] : [expected], Hsts(secure));
+        Assert.Equal(apps is null ? [] : [apps], Hsts(plain)); // never ours without TLS
+
+        static IEnumerable<string> Hsts(HttpResponseMessage response) => response.Headers.TryGetValues("Strict-Transport-Security", out var values) ? values : [];
+    }
+
+    private static async Task<string> AskAsync(TlsSite site, string request)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, site.Proxy.Address.Port, Cancellation);
+        await using var stream = client.GetStream();
+        await RawServer.WriteAsync(stream, request, Cancellation);
+        return await RawServer.ReadHeadAsync(stream, Cancellation);
+    }
+}
