@@ -6,6 +6,7 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.StaticFiles;
 using EdgeProxy.Switching;
 using EdgeProxy.Tls;
 using EdgeProxy.Units;
@@ -95,6 +96,7 @@ public static class EdgeProxyServer
         builder.AddHosting(options.Upstream, options.Shutdown);
         builder.Services.AddDiagnostics(options.AccessLog);
         builder.Services.AddTls(options.Tls);
+        builder.Services.AddStaticFiles(options.StaticFiles, ByteSize.Parse(options.Compression.CacheSize));
         builder.Services.AddSingleton(new SlotPair(options.Slots, options.InitialSlot));
         builder.Services.AddSingleton(new LeaseClassifier(options.Switch.StreamPaths ?? []));
         builder.Services.AddProxying(
@@ -119,6 +121,7 @@ public static class EdgeProxyServer
         app.UseRequestHygiene();
         app.UseHostFiltering();
         app.UseTls();
+        app.UseStaticPaths();
         app.UseRouting();
         app.MapProxying();
     }

@@ -10,6 +10,9 @@ public static class ByteSize
 
     private static readonly (string Unit, long Bytes)[] _units = [("KB", 1L << 10), ("MB", 1L << 20), ("GB", 1L << 30), ("B", 1)];
 
+    /// <exception cref="FormatException">It is not <see cref="Allowed"/>.</exception>
+    public static long Parse(string text) => TryParse(text, out var bytes) ? bytes : throw new FormatException($"\"{text}\" is not {Allowed}");
+
     public static bool TryParse(string? text, out long bytes)
     {
         bytes = 0;

@@ -35,7 +35,7 @@ public sealed class EdgeProxyOptions
 
     public UpstreamOptions Upstream { get; set; } = new();
 
-    /// <summary>Paths served from disk, in order; null or empty: none.</summary>
+    /// <summary>Paths served from disk; of several that match, the longest. Null or empty: none.</summary>
     public StaticFilesOptions[]? StaticFiles { get; set; }
 
     public CompressionOptions Compression { get; set; } = new();

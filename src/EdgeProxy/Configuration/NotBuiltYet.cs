@@ -8,7 +8,6 @@ internal static class NotBuiltYet
     private static readonly string[] _keys =
     [
         "Switch:Rescue",
-        "StaticFiles",
         "Compression",
         "Tls:Acme",
         "Tls:Internal",

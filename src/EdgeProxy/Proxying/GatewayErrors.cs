@@ -72,12 +72,15 @@ internal static class GatewayErrors
 
     /// <summary>Writes an error answer in place of whatever was set so far.</summary>
     /// <param name="retryAfter">For <c>Retry-After</c>; null: none.</param>
-    public static async Task WriteAsync(HttpContext context, int status, string detail, TimeSpan? retryAfter = null)
+    /// <param name="allow">For <c>Allow</c>; null: none.</param>
+    public static async Task WriteAsync(HttpContext context, int status, string detail, TimeSpan? retryAfter = null, string? allow = null)
     {
         var response = context.Response;
         response.Clear();
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.Allow = allow;
         response.Headers["X-Request-ID"] = context.TraceIdentifier;
         if (retryAfter is { } wait)
         {

@@ -61,6 +61,7 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "srv" }]""", "EdgeProxy:StaticFiles:0:Root", "must be an absolute path")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/srv", "Fallbacks": ["old"] }]""", "EdgeProxy:StaticFiles:0:Fallbacks:0", "must be an absolute path")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/a" }, { "Path": "/s/", "Root": "/b" }]""", "EdgeProxy:StaticFiles:1:Path", "is there twice")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s?v=1", "Root": "/srv" }]""", "EdgeProxy:StaticFiles:0:Path", "without a query")]
     [InlineData("EdgeProxy:Compression:Encodings", """["zstd", "deflate"]""", "EdgeProxy:Compression:Encodings:1", "must be one of zstd, br, gzip")]
     [InlineData("EdgeProxy:Compression:MimeTypes", """["text"]""", "EdgeProxy:Compression:MimeTypes:0", "must be a content type")]
     [InlineData("EdgeProxy:Compression:ExcludePaths", """["login"]""", "EdgeProxy:Compression:ExcludePaths:0", "must be a path")]
@@ -123,7 +124,6 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Admin:SocketMode", "\"0666\"", "lets every user of this machine switch")]
     [InlineData("Serilog", "{ \"a\": 1 }", "is not read")]
     [InlineData("EdgeProxy:Switch:Rescue", "true", "has no effect")]
-    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "/srv" }]""", "has no effect")]
     [InlineData("EdgeProxy:Compression", """{ "MinimumSize": 100 }""", "has no effect")]
     [InlineData("EdgeProxy:Tls:Internal", "true", "has no effect")]
     [InlineData("EdgeProxy:AccessLog:Format", "\"Caddy\"", "has no effect")]
@@ -156,6 +156,7 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:StaticFiles", "[]")]
     [InlineData("EdgeProxy:Tls:Certificates", """[{ "Certificate": "/etc" }]""")]
     [InlineData("Kestrel", """{ "Endpoints": { "Https": { "Url": "https://*:443", "Certificate": { "Path": "/c.pem" } } } }""")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static", "Root": "/", "Fallbacks": ["/etc"], "UserContent": true }]""")]
     [InlineData("EdgeProxy:Tls:Hsts", "null")]
     [InlineData("EdgeProxy:Tls:Acme:ExternalAccount", "null")]
     [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "null")]
@@ -182,6 +183,20 @@ public sealed class SettingsRulesTests
     {
         using var file = SettingsFile.Of("{}");
         Assert.Equal(["EdgeProxy:Slots:Blue", "EdgeProxy:Slots:Green"], file.Load().Problems.Select(problem => problem.Key));
+    }
+
+    [Theory]
+    [InlineData("Path", """[{ "Path": "/", "Root": "/etc" }]""", "takes every request")]
+    [InlineData("Root", """[{ "Path": "/static", "Root": "/no/such/directory" }]""", "is no directory")]
+    [InlineData("Root", """[{ "Path": "/static", "Root": "/etc/passwd" }]""", "is no directory")]
+    [InlineData("Fallbacks:0", """[{ "Path": "/static", "Root": "/etc", "Fallbacks": ["/no/such/directory"] }]""", "is no directory")]
+    public void Static_files_that_will_not_be_found_are_a_warning(string key, string json, string message)
+    {
+        using var file = SettingsFile.With("EdgeProxy:StaticFiles", json);
+        var problem = Assert.Single(file.Load().Problems);
+
+        Assert.Equal((SettingsSeverity.Warning, $"EdgeProxy:StaticFiles:0:{key}"), (problem.Severity, problem.Key));
+        Assert.Contains(message, problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]

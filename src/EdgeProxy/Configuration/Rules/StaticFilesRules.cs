@@ -13,7 +13,7 @@ internal static class StaticFilesRules
             var at = root.In(nameof(EdgeProxyOptions.StaticFiles), i);
             if (at.Required(nameof(entry.Path), entry.Path, "the path prefix, such as /static"))
             {
-                at.RequestPath(nameof(entry.Path), entry.Path);
+                CheckPath(at, nameof(entry.Path), entry.Path!);
                 if (entries.Take(i).Any(earlier => earlier.Path?.TrimEnd('/') == entry.Path!.TrimEnd('/')))
                 {
                     at.Error(nameof(entry.Path), "is there twice; list further directories in Fallbacks");
@@ -22,18 +22,39 @@ internal static class StaticFilesRules
 
             if (at.Required(nameof(entry.Root), entry.Root, "the directory, such as /srv/app/staticfiles"))
             {
-                AbsolutePath(at, nameof(entry.Root), entry.Root!);
+                CheckRoot(at, nameof(entry.Root), entry.Root!);
             }
 
-            at.Each(nameof(entry.Fallbacks), entry.Fallbacks, AbsolutePath);
+            at.Each(nameof(entry.Fallbacks), entry.Fallbacks, CheckRoot);
         }
     }
 
-    private static void AbsolutePath(SettingsScope at, string key, string path)
+    private static void CheckPath(SettingsScope at, string key, string path)
+    {
+        at.RequestPath(key, path);
+        if (path.Contains('?', StringComparison.Ordinal))
+        {
+            at.Error(key, "must be a path without a query");
+        }
+
+        if (path == "/")
+        {
+            at.Warn(key, "takes every request: the app gets none");
+        }
+    }
+
+    /// <summary>A directory that cannot be read is no reason not to start: it may be there after the first deploy, and the app is served meanwhile.</summary>
+    private static void CheckRoot(SettingsScope at, string key, string path)
     {
         if (!Path.IsPathRooted(path))
         {
             at.Error(key, "must be an absolute path: it starts with /");
+        }
+        else if (new RootDirectory(path).Look() is not FileOutcome.Found and var outcome)
+        {
+            at.Warn(key, outcome == FileOutcome.Denied
+                ? $"cannot be entered by {Environment.UserName}: its files are answered with 403; let the proxy's user search the directory and all above it (chmod o+x)"
+                : "is no directory: until it is one, its files are answered with 404");
         }
     }
 }

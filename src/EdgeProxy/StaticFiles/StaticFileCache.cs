@@ -1,0 +1,164 @@
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Win32.SafeHandles;
+
+namespace EdgeProxy.StaticFiles;
+
+/// <summary>What a look for a file came to.</summary>
+/// <param name="File">Only with <see cref="FileOutcome.Found"/>.</param>
+internal readonly record struct FoundFile(FileOutcome Outcome, StaticFile? File)
+{
+    public static implicit operator FoundFile(FileOutcome failure) => new(failure, null);
+
+    public static implicit operator FoundFile(StaticFile file) => new(FileOutcome.Found, file);
+}
+
+/// <summary>Finds files, and keeps the small ones in memory as long as the disk has them unchanged.</summary>
+/// <remarks>
+/// What is kept is looked at again after <see cref="Patience"/>, root and links and all, by one request while the others are still served; so
+/// a changed, removed or newly readable file is noticed within a second. Names without a file are not kept: nobody can fill the memory with them.
+/// The limit is <see cref="MemoryCache"/>'s, which drops what was not used for longest.
+/// </remarks>
+internal sealed class StaticFileCache(long capacity, TimeProvider time) : IDisposable
+{
+    /// <summary>How long a file is taken to be as it was. Half of the second that is promised: somebody is sent to look, and others are served meanwhile.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Larger files are read from disk for each response; there the reading is small beside the sending.</summary>
+    public const int LargestKept = 256 * 1024;
+
+    /// <summary>How often a file that changes while it is read is read again.</summary>
+    private const int Tries = 3;
+
+    private readonly MemoryCache _files = new(new MemoryCacheOptions { SizeLimit = capacity });
+    private readonly SingleFlight<string, FoundFile> _lookups = new();
+
+    /// <summary>Number of files that are known.</summary>
+    public int Count => _files.Count;
+
+    /// <param name="mount">Owns the path.</param>
+    /// <param name="path">Of the request.</param>
+    public ValueTask<FoundFile> FindAsync(StaticMount mount, string path)
+    {
+        if (_files.TryGetValue(path, out StaticFile? known) && known!.IsFresh(Patience))
+        {
+            return new(known);
+        }
+
+        if (mount.NameOf(path) is not { } name)
+        {
+            return new(FileOutcome.NotFound);
+        }
+
+        // One key for all ways to write it: /static//a.css would be one more copy.
+        var key = path.Length == mount.Path.Length + 1 + name.Length ? path : $"{mount.Path}/{name}";
+        return ReferenceEquals(key, path) ? new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known))) : FindAsync(mount, key);
+    }
+
+    /// <summary>Opens a file that is not kept.</summary>
+    /// <returns><see cref="FileOutcome.NotFound"/> also where it is another version by now, which a new look finds.</returns>
+    public static FileOutcome Open(FileSource source, out SafeFileHandle? content)
+    {
+        content = null;
+        var outcome = source.Root.Locate(source.Name, out var located);
+        using (located)
+        {
+            outcome = located is null ? outcome : located.Identity == source.Identity ? located.Open(out content) : FileOutcome.NotFound;
+        }
+
+        return outcome;
+    }
+
+    /// <summary>It is no more what it was: the next request looks at the disk.</summary>
+    public void Forget(StaticFile file) => _files.Remove(file.Path);
+
+    public void Dispose() => _files.Dispose();
+
+    private async Task<FoundFile> LookAsync(StaticMount mount, string key, string name, StaticFile? known)
+    {
+        var found = await SearchAsync(mount, key, name, known);
+        if (found.File is null)
+        {
+            _files.Remove(key);
+        }
+        else if (!ReferenceEquals(found.File, known))
+        {
+            Keep(found.File);
+        }
+
+        return found;
+    }
+
+    private async ValueTask<FoundFile> SearchAsync(StaticMount mount, string key, string name, StaticFile? known)
+    {
+        var result = FileOutcome.NotFound;
+        for (var i = 0; i < mount.Roots.Count; i++)
+        {
+            var outcome = mount.Roots[i].Locate(name, out var located);
+            if (located is null)
+            {
+                // A later root may have it; that this one could not be read is said only if none has.
+                result = outcome > result ? outcome : result;
+                continue;
+            }
+
+            using (located)
+            {
+                var source = new FileSource(mount.Roots[i], name, located.Identity);
+                return source == known?.Plain.Source ? known : await ReadAsync(key, mount, source, located);
+            }
+        }
+
+        return result;
+    }
+
+    private async ValueTask<FoundFile> ReadAsync(string key, StaticMount mount, FileSource source, LocatedFile located)
+    {
+        var outcome = located.Open(out var content);
+        if (content is null)
+        {
+            return outcome;
+        }
+
+        using (content)
+        {
+            for (var i = 0; i < Tries; i++)
+            {
+                source = source with { Identity = NativeFiles.StatOf(content).Identity };
+                var bytes = source.Identity.Size <= LargestKept ? await ReadAsync(content, (int)source.Identity.Size) : null;
+                if (NativeFiles.StatOf(content).Identity.HasContentOf(source.Identity))
+                {
+                    return new StaticFile(key, mount, Representation.Of(source, bytes), time);
+                }
+            }
+
+            return FileOutcome.NotNow;
+        }
+    }
+
+    private static async ValueTask<byte[]> ReadAsync(SafeFileHandle content, int size)
+    {
+        var bytes = GC.AllocateUninitializedArray<byte>(size);
+        var read = 0;
+        while (read < size)
+        {
+            var count = await RandomAccess.ReadAsync(content, bytes.AsMemory(read), read);
+            if (count == 0)
+            {
+                return bytes[..read]; // cut meanwhile; what it was is known from its identity
+            }
+
+            read += count;
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Not what may change unseen: it would be served for ever.</summary>
+    private void Keep(StaticFile file)
+    {
+        if (!file.Plain.Source.Identity.MayChangeUnseen(time.GetUtcNow()))
+        {
+            _files.Set(file.Path, file, new MemoryCacheEntryOptions { Size = file.Size });
+        }
+    }
+}
