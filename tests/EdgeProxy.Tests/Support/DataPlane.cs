@@ -44,9 +44,6 @@ internal sealed class DataPlane : IAsyncDisposable
 
     public PublicConnections PublicConnections => _app.Services.GetRequiredService<PublicConnections>();
 
-    public T Get<T>()
-        where T : notnull => _app.Services.GetRequiredService<T>();
-
     public AccessLog AccessLog => _app.Services.GetRequiredService<AccessLog>();
 
     public static Task<DataPlane> StartAsync(string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings) =>
