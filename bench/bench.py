@@ -54,7 +54,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two short rounds of everything, under 5 minutes")
     parser.add_argument("--rounds", type=int, help="default 5; 2 with --quick")
-    parser.add_argument("--seconds", type=float, help="of one load on one server in one round; default 4, 1 with --quick")
+    parser.add_argument("--seconds", type=int, help="of one load on one server in one round; default 4, 1 with --quick")
     parser.add_argument("--rate", type=int, default=2000, help="requests per second of the fixed rate; default 2000")
     parser.add_argument("--only", default="", help="loads whose name contains this")
     parser.add_argument("--servers", nargs="+", choices=[kind.name for kind in CONTESTANTS], default=[kind.name for kind in CONTESTANTS])

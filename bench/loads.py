@@ -100,7 +100,7 @@ def saturate(server: Server, load: Load, seconds: float) -> Sample:
     """As many requests as it answers, and what they cost its processes."""
     before = server.process.cpu_seconds()
     run = subprocess.run(
-        ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(HERE / "wrk.lua"),
+        ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(HERE / "wrk.lua"),
          server.url(load.path, load.tls), "--", load.method, str(load.body), *load.headers],
         check=True, capture_output=True, text=True)
     cpu = server.process.cpu_seconds() - before
