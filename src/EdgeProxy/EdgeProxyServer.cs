@@ -116,6 +116,7 @@ public static class EdgeProxyServer
 
     private static void UsePublicPipeline(WebApplication app)
     {
+        app.UseNoAuthorization();
         app.UseLastAnswers();
         app.UseAccessLog();
         app.UseRequestHygiene();
@@ -134,6 +135,8 @@ public static class EdgeProxyServer
         {
             ["Logging:LogLevel:Default"] = "Information",
             ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+            // While it may log, hosting makes an Activity and a scope for each request; the access log has the line.
+            ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = "None",
             ["Logging:LogLevel:Yarp"] = "Warning",
             // A failed try, with a stack trace each: the hold and the access log say it once.
             ["Logging:LogLevel:Yarp.ReverseProxy.Forwarder.HttpForwarder"] = "None",

@@ -37,6 +37,12 @@ internal static class HostingFeature
                 : ["*"]);
     }
 
+    /// <summary>
+    /// Keeps WebApplication from putting authorization in front of the pipeline, which it does because YARP registers its services. Nobody
+    /// can sign in here: a route of the settings that asks for a policy is refused by its endpoint.
+    /// </summary>
+    public static void UseNoAuthorization(this WebApplication app) => ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
+
     /// <summary>During the stop every answer says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2 GOAWAY).</summary>
     public static void UseLastAnswers(this WebApplication app)
     {

@@ -15,19 +15,12 @@ internal static class AppCluster
     public const string Id = "app";
     public const string StreamsId = "app-streams";
 
-    private const string HostSuffix = ".slot";
-
     /// <summary>Ids are compared as YARP does, without letter case: a route of the settings may name the cluster <c>App</c>.</summary>
     public static bool Owns(string? clusterId) =>
         Id.Equals(clusterId, StringComparison.OrdinalIgnoreCase) || StreamsId.Equals(clusterId, StringComparison.OrdinalIgnoreCase);
 
-    public static string HostOf(SlotName slot) => slot.ToKey() + HostSuffix;
-
-    /// <summary>The slot of a virtual host.</summary>
-    public static SlotName SlotOf(string host) =>
-        host.EndsWith(HostSuffix, StringComparison.Ordinal) && SlotNameExtensions.TryParse(host[..^HostSuffix.Length], out var slot)
-            ? slot
-            : throw new ArgumentException($"\"{host}\" is not a slot's host", nameof(host));
+    /// <summary>Where a slot seems to be, to YARP and to <see cref="SocketsHttpHandler"/>: <c>http://blue.slot</c>.</summary>
+    public static string OriginOf(SlotName slot) => slot == SlotName.Blue ? "http://blue.slot" : "http://green.slot";
 
     public static IReadOnlyList<RouteConfig> Routes { get; } =
     [
@@ -47,7 +40,15 @@ internal static class AppCluster
                 VersionPolicy = HttpVersionPolicy.RequestVersionExact,
                 ActivityTimeout = activityTimeout,
             },
-            Destinations = SlotNameExtensions.All.ToDictionary(slot => slot.ToKey(), slot => new DestinationConfig { Address = $"http://{HostOf(slot)}/" }),
+            Destinations = SlotNameExtensions.All.ToDictionary(slot => slot.ToKey(), slot => new DestinationConfig { Address = OriginOf(slot) + "/" }),
         };
     }
+}
+
+/// <summary>A target in a slot. It says itself which slot: the host's name is not read again for each request.</summary>
+internal sealed class SlotUri(SlotName slot, string pathAndQuery) : Uri(AppCluster.OriginOf(slot) + pathAndQuery, in _asWritten)
+{
+    private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public SlotName Slot { get; } = slot;
 }

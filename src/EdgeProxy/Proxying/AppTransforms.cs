@@ -8,8 +8,6 @@ namespace EdgeProxy.Proxying;
 /// <summary>What the app sees of a request, and what the proxy learns from its answer. For the app's own route; other routes have YARP's transforms.</summary>
 internal static class AppTransforms
 {
-    private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
-
     public static void Add(TransformBuilderContext builder, TrustedProxies trustedProxies)
     {
         if (!AppCluster.Owns(builder.Route.ClusterId))
@@ -22,13 +20,14 @@ internal static class AppTransforms
         builder.AddRequestTransform(context =>
         {
             KeepTarget(context);
+            KeepHost(context);
             SetForwarded(context, trustedProxies);
             return ValueTask.CompletedTask;
         });
         builder.AddResponseTransform(static context =>
         {
             if (context.ProxyResponse is { } answer && context.HttpContext.Features.Get<ForwardedRequest>()?.Life is { } life
-                && LeaseClassifier.IsStream(answer.Content.Headers.ContentType?.MediaType))
+                && answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type) && LeaseClassifier.IsStream(type.ToString()))
             {
                 EventStreamContent.EndBetweenEvents(answer, life);
             }
@@ -40,9 +39,18 @@ internal static class AppTransforms
     /// <summary>Path and query as the client wrote them: YARP would decode and encode them anew (<c>%2F</c> becomes <c>%252F</c>).</summary>
     private static void KeepTarget(RequestTransformContext context)
     {
+        var slot = context.HttpContext.Features.GetRequiredFeature<ForwardedRequest>().Life!.Lease.Slot.Name;
         var raw = context.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget;
         // Never null here: RequestHygiene refused other forms.
-        context.ProxyRequest.RequestUri = new Uri(context.DestinationPrefix.TrimEnd('/') + RequestTarget.PathAndQuery(raw), _asWritten);
+        context.ProxyRequest.RequestUri = new SlotUri(slot, RequestTarget.PathAndQuery(raw)!);
+    }
+
+    /// <summary>The same Host that YARP copied, once more, as a value that is known to be good: HttpClient would make a Uri of the other to look at it.</summary>
+    private static void KeepHost(RequestTransformContext context)
+    {
+        var headers = context.ProxyRequest.Headers;
+        headers.Remove("Host");
+        headers.Host = context.HttpContext.Request.Host.Value;
     }
 
     /// <summary><c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> from the connection; for a trusted peer, appended to or taken from what it says.</summary>

@@ -1,5 +1,6 @@
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Proxying;
@@ -36,9 +37,29 @@ internal static class ProxyingFeature
         SlotSelection? selection = null;
         pipeline.Use((HttpContext context, RequestDelegate next) =>
             (selection ??= context.RequestServices.GetRequiredService<SlotSelection>()).InvokeAsync(context, next));
-        // For the clusters of the settings; the app's has one destination left here.
-        pipeline.UseSessionAffinity();
-        pipeline.UseLoadBalancing();
-        pipeline.UsePassiveHealthChecks();
+        // The app has one destination left here.
+        pipeline.UseWhen(static context => !AppCluster.Owns(context.GetReverseProxyFeature().Cluster.Config.ClusterId), others =>
+        {
+            var steps = new ReverseProxySteps(others);
+            steps.UseSessionAffinity();
+            steps.UseLoadBalancing();
+            steps.UsePassiveHealthChecks();
+        });
     });
+
+    /// <summary>A branch of YARP's pipeline, as its own steps want to see it.</summary>
+    private sealed class ReverseProxySteps(IApplicationBuilder branch) : IReverseProxyApplicationBuilder
+    {
+        public IServiceProvider ApplicationServices { get => branch.ApplicationServices; set => branch.ApplicationServices = value; }
+
+        public IFeatureCollection ServerFeatures => branch.ServerFeatures;
+
+        public IDictionary<string, object?> Properties => branch.Properties;
+
+        public IApplicationBuilder Use(Func<RequestDelegate, RequestDelegate> middleware) => branch.Use(middleware);
+
+        public IApplicationBuilder New() => branch.New();
+
+        public RequestDelegate Build() => branch.Build();
+    }
 }

@@ -141,7 +141,12 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             }
         }
 
-        underscored?.ForEach(name => headers.Remove(name));
+        // Not ForEach: its closure would be made for every request.
+        for (var i = 0; i < underscored?.Count; i++)
+        {
+            headers.Remove(underscored[i]);
+        }
+
         return null;
     }
 

@@ -39,49 +39,33 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var slot = AppCluster.SlotOf(request.RequestUri!.IdnHost);
+        var slot = ((SlotUri)request.RequestUri!).Slot;
+        var repeatable = request.Content is null && IsSafe(request.Method);
+        var reuse = repeatable || _reuseForBodies;
+        var started = time.GetTimestamp();
         while (true)
         {
             var pool = PoolOf(slot);
             try
             {
-                return await SendAsync(pool, request, cancellationToken);
+                return await (reuse ? pool.Reused : pool.Fresh).SendAsync(request, cancellationToken);
             }
             catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pools[(int)slot]))
             {
                 // CloseIdle came between choosing the pool and using it: nothing was sent.
             }
-        }
-    }
+            catch (HttpRequestException error) when (
+                repeatable && EndedBeforeAnswer(error) && time.GetElapsedTime(started) < RepeatWindow && !cancellationToken.IsCancellationRequested)
+            {
+                if (!reuse)
+                {
+                    throw new UnansweredException(error);
+                }
 
-    private async Task<HttpResponseMessage> SendAsync(SlotPool pool, HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        if (request.Content is not null || !IsSafe(request.Method))
-        {
-            return await (_reuseForBodies ? pool.Reused : pool.Fresh).SendAsync(request, cancellationToken);
+                Interlocked.Increment(ref _repeats);
+                reuse = false;
+            }
         }
-
-        var started = time.GetTimestamp();
-        try
-        {
-            return await pool.Reused.SendAsync(request, cancellationToken);
-        }
-        catch (HttpRequestException error) when (MayRepeat(error))
-        {
-            Interlocked.Increment(ref _repeats);
-        }
-
-        try
-        {
-            return await pool.Fresh.SendAsync(request, cancellationToken);
-        }
-        catch (HttpRequestException error) when (MayRepeat(error))
-        {
-            throw new UnansweredException(error);
-        }
-
-        bool MayRepeat(HttpRequestException error) =>
-            EndedBeforeAnswer(error) && time.GetElapsedTime(started) < RepeatWindow && !cancellationToken.IsCancellationRequested;
     }
 
     private static bool IsSafe(HttpMethod method) => method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options;
