@@ -29,16 +29,17 @@ public static class EdgeProxyServer
 
     /// <summary>Serves until SIGTERM, SIGINT or <paramref name="cancellationToken"/>.</summary>
     /// <returns>The exit code: 0; 2 where an address cannot be had; 4 where another process uses the state directory.</returns>
-    public static async Task<int> RunAsync(IConfiguration configuration, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
+    internal static async Task<int> RunAsync(RunningSettings settings, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
     {
         var hasStarted = false;
         try
         {
             // Before anything is put together: a second instance touches nothing and says one line.
             using var state = StateDirectory.Open(options.State.Directory);
-            await using var app = Build(configuration, options, builder =>
+            await using var app = Build(settings.Loaded.Configuration, options, builder =>
             {
                 builder.Services.AddSingleton(state);
+                builder.Services.AddReload(settings);
                 builder.Logging.QuietUntil(() => hasStarted);
             });
             await StartAsync(app, cancellationToken);
@@ -118,7 +119,7 @@ public static class EdgeProxyServer
     {
         app.UseNoAuthorization();
         app.UseLastAnswers();
-        app.UseAccessLog();
+        app.UseRequestObserver();
         app.UseRequestHygiene();
         app.UseHostFiltering();
         app.UseTls();

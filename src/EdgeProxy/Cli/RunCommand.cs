@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EdgeProxy.Configuration;
+using EdgeProxy.Hosting;
 
 namespace EdgeProxy.Cli;
 
@@ -17,7 +18,8 @@ internal static class RunCommand
         command.Add(config);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var settings = SettingsLoader.Load(parsed.GetValue(config));
+            var file = parsed.GetValue(config);
+            var settings = SettingsLoader.Load(file);
             var error = parsed.InvocationConfiguration.Error;
             SettingsOption.Write(settings, error, parsed.GetValue(EdgeProxyCommand.Json));
             if (settings.Options is null)
@@ -26,7 +28,8 @@ internal static class RunCommand
                 return ExitCode.Usage;
             }
 
-            return await EdgeProxyServer.RunAsync(settings.Configuration, settings.Options, error, cancellationToken);
+            var running = new RunningSettings(settings, () => SettingsLoader.Load(file));
+            return await EdgeProxyServer.RunAsync(running, settings.Options, error, cancellationToken);
         });
         return command;
     }

@@ -13,19 +13,11 @@ internal static class NotBuiltYet
         "Tls:Internal",
     ];
 
-    private static readonly string[] _accessLogFormats = ["Caddy", "Common"];
-
     public static void Warn(IConfigurationSection section, ProblemList problems)
     {
         foreach (var key in _keys.Where(key => IsSet(section.GetSection(key))))
         {
             problems.Warn(section.GetSection(key).Path, "has no effect: this version does not have the feature");
-        }
-
-        var format = section.GetSection("AccessLog:Format");
-        if (_accessLogFormats.Contains(format.Value, StringComparer.OrdinalIgnoreCase))
-        {
-            problems.Warn(format.Path, "has no effect: this version writes Json or None");
         }
     }
 

@@ -1,3 +1,5 @@
+using EdgeProxy.Diagnostics.AccessLogging;
+
 namespace EdgeProxy.Diagnostics;
 
 /// <summary>Events and the access log.</summary>
@@ -6,22 +8,21 @@ internal static class DiagnosticsFeature
     public static IServiceCollection AddDiagnostics(this IServiceCollection services, AccessLogOptions accessLog)
     {
         services.AddSingleton<EventHub>();
+        services.AddSingleton(provider => new RequestObserver(provider.GetService<AccessLog>(), provider.GetRequiredService<TimeProvider>()));
         if (accessLog.Format != AccessLogFormat.None)
         {
-            services.AddSingleton(accessLog);
-            services.AddSingleton<AccessLog>();
+            services.AddSingleton(provider => new AccessLog(
+                LineFormat.Of(accessLog), new LineOutput(accessLog.Path), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<AccessLog>>()));
             services.AddHostedService(provider => provider.GetRequiredService<AccessLog>());
         }
 
         return services;
     }
 
-    /// <summary>Outermost in the public pipeline; absent where the log is off.</summary>
-    public static void UseAccessLog(this IApplicationBuilder app)
+    /// <summary>Outermost in the public pipeline.</summary>
+    public static void UseRequestObserver(this IApplicationBuilder app)
     {
-        if (app.ApplicationServices.GetService<AccessLog>() is { } log)
-        {
-            app.Use(log.InvokeAsync);
-        }
+        var observer = app.ApplicationServices.GetRequiredService<RequestObserver>();
+        app.Use(observer.InvokeAsync);
     }
 }

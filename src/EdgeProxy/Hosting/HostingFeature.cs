@@ -1,3 +1,4 @@
+using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Proxying;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -42,6 +43,10 @@ internal static class HostingFeature
     /// can sign in here: a route of the settings that asks for a policy is refused by its endpoint.
     /// </summary>
     public static void UseNoAuthorization(this WebApplication app) => ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
+
+    /// <summary>For a process of its own; what lives in another's leaves signals to that.</summary>
+    public static void AddReload(this IServiceCollection services, RunningSettings settings) => services.AddHostedService(provider =>
+        new Reload(settings, provider.GetService<AccessLog>(), provider.GetRequiredService<ILogger<Reload>>()));
 
     /// <summary>During the stop every answer says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2 GOAWAY).</summary>
     public static void UseLastAnswers(this WebApplication app)

@@ -26,10 +26,13 @@ internal static class AppTransforms
         });
         builder.AddResponseTransform(static context =>
         {
-            if (context.ProxyResponse is { } answer && context.HttpContext.Features.Get<ForwardedRequest>()?.Life is { } life
-                && answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type) && LeaseClassifier.IsStream(type.ToString()))
+            if (context.ProxyResponse is { } answer && context.HttpContext.Features.Get<ForwardedRequest>() is { Life: { } life } request)
             {
-                EventStreamContent.EndBetweenEvents(answer, life);
+                request.Answer();
+                if (answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type) && LeaseClassifier.IsStream(type.ToString()))
+                {
+                    EventStreamContent.EndBetweenEvents(answer, life);
+                }
             }
 
             return ValueTask.CompletedTask;

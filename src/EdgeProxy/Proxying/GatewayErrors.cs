@@ -12,7 +12,7 @@ namespace EdgeProxy.Proxying;
 internal static class GatewayErrors
 {
     /// <summary>The status of a request whose client left, for the log; nobody receives it. nginx's number.</summary>
-    private const int ClientClosedRequest = 499;
+    public const int ClientClosedRequest = 499;
     private static readonly TimeSpan _retrySoon = TimeSpan.FromSeconds(2);
 
     public static void ClientLeft(HttpContext context)

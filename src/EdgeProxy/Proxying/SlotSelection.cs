@@ -27,7 +27,7 @@ internal sealed partial class SlotSelection(
 
     private async Task SendToAppAsync(HttpContext context, RequestDelegate next)
     {
-        var request = new ForwardedRequest();
+        var request = new ForwardedRequest(time);
         context.Features.Set(request);
         var @class = classifier.Classify(context);
         if (@class != LeaseClass.Http)
@@ -44,6 +44,7 @@ internal sealed partial class SlotSelection(
             request.Held = time.GetElapsedTime(heldSince);
             if (context.RequestAborted.IsCancellationRequested)
             {
+                request.ClientLeft = true;
                 GatewayErrors.ClientLeft(context);
                 return;
             }
@@ -65,8 +66,7 @@ internal sealed partial class SlotSelection(
         using var lease = slots.Acquire(@class);
         var clientLeft = context.RequestAborted;
         using var life = new RequestLife(lease, time, clientLeft, process.ApplicationStopping);
-        request.Life = life;
-        request.Tries++;
+        request.Try(life);
         var route = context.GetReverseProxyFeature();
         route.AvailableDestinations = DestinationOf(route, lease.Slot.Name);
 
@@ -83,6 +83,7 @@ internal sealed partial class SlotSelection(
 
         if (clientLeft.IsCancellationRequested)
         {
+            request.ClientLeft = true;
             GatewayErrors.ClientLeft(context);
             return null;
         }

@@ -126,7 +126,6 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Switch:Rescue", "true", "has no effect")]
     [InlineData("EdgeProxy:Compression", """{ "MinimumSize": 100 }""", "has no effect")]
     [InlineData("EdgeProxy:Tls:Internal", "true", "has no effect")]
-    [InlineData("EdgeProxy:AccessLog:Format", "\"Caddy\"", "has no effect")]
     public void A_doubtful_setting_only_warns(string key, string json, string message)
     {
         using var file = SettingsFile.With(key, json);

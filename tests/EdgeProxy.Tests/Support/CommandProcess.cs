@@ -41,13 +41,23 @@ internal sealed class CommandProcess : IDisposable
         throw new InvalidOperationException($"the output ended without '{text}'");
     }
 
+    public int Id => _process.Id;
+
     public void Kill() => _process.Kill();
+
+    public Task HangUpAsync() => SignalAsync("HUP");
 
     public async Task<int> TerminateAsync()
     {
-        using var kill = OsProcess.Start("kill", ["-TERM", $"{_process.Id}"]);
+        await SignalAsync("TERM");
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Eventually.Patience, TestContext.Current.CancellationToken);
         return _process.ExitCode;
+    }
+
+    private async Task SignalAsync(string name)
+    {
+        using var kill = OsProcess.Start("kill", [$"-{name}", $"{_process.Id}"]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
     public void Dispose()

@@ -1,5 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;

@@ -27,10 +27,14 @@ internal static class AdminRules
         }
 
         root.In(nameof(options.State)).Required(nameof(options.State.Directory), options.State.Directory, "the directory that remembers the active slot");
+        var log = root.In(nameof(options.AccessLog));
         if (options.AccessLog.Path is "")
         {
-            root.In(nameof(options.AccessLog)).Error(nameof(options.AccessLog.Path), "must be a file, or null for standard output");
+            log.Error(nameof(options.AccessLog.Path), "must be a file, or null for standard output");
         }
+
+        log.Each(nameof(options.AccessLog.QueryValues), options.AccessLog.QueryValues, (at, key, name) =>
+            at.Required(key, name, "the name of a query parameter, such as page"));
     }
 
     private static void CheckSocket(SettingsScope at, AdminOptions admin)

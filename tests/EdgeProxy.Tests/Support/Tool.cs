@@ -1,0 +1,65 @@
+using System.Diagnostics;
+
+namespace EdgeProxy.Tests.Support;
+
+/// <summary>A program of another project that reads what EdgeProxy writes. <c>tests/run</c> installs them.</summary>
+internal static class Tool
+{
+    /// <summary>Skips the test where the program is not installed.</summary>
+    public static void Demand(string name) => Assert.SkipWhen(!File.Exists(PathOf(name)), $"{name} is not installed");
+
+    /// <summary>Runs it to its end.</summary>
+    /// <param name="input">For its standard input.</param>
+    public static async Task<CommandLine> RunAsync(string name, IEnumerable<string> arguments, string input = "")
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        using var process = Process.Start(new ProcessStartInfo(PathOf(name), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync(cancellation);
+        var error = process.StandardError.ReadToEndAsync(cancellation);
+        await process.StandardInput.WriteAsync(input.AsMemory(), cancellation);
+        process.StandardInput.Close();
+        await process.WaitForExitAsync(cancellation).WaitAsync(Eventually.Patience, cancellation);
+        return new CommandLine(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Starts it; disposing kills it.</summary>
+    public static RunningTool Start(string name, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(PathOf(name), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (key, value) in environment)
+        {
+            start.Environment[key] = value;
+        }
+
+        return new RunningTool(Process.Start(start)!);
+    }
+
+    private static string PathOf(string name) =>
+        new[] { "/usr/bin", "/usr/sbin", "/bin" }.Select(directory => Path.Combine(directory, name)).FirstOrDefault(File.Exists) ?? name;
+}
+
+/// <summary>A program that runs beside a test.</summary>
+internal sealed class RunningTool : IDisposable
+{
+    private readonly Process _process;
+
+    public RunningTool(Process process)
+    {
+        _process = process;
+        _process.OutputDataReceived += (_, _) => { }; // a full pipe would stop it
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            _process.WaitForExit();
+        }
+
+        _process.Dispose();
+    }
+}
