@@ -145,7 +145,7 @@ class Server:
         raise NotImplementedError
 
     def url(self, path: str, tls: bool = False) -> str:
-        return f"https://127.0.0.1:{self.https}{path}" if tls else f"http://127.0.0.1:{self.http}{path}"
+        return f"https://localhost:{self.https}{path}" if tls else f"http://127.0.0.1:{self.http}{path}"
 
     def start(self) -> float:
         """Starts it; seconds until its first proxied answer."""
