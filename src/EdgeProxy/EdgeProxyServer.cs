@@ -104,6 +104,7 @@ public static class EdgeProxyServer
             builder.Configuration,
             options.Upstream,
             new TrustedProxies(options.TrustedProxies ?? []),
+            options.Health.Path,
             new DirectoryInfo(Path.Combine(options.State.Directory, "affinity-keys")));
     }
 

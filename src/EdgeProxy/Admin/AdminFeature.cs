@@ -15,6 +15,7 @@ internal static class AdminFeature
         services.AddSingleton<StatusReader>();
         services.AddSingleton<EventStream>();
         services.AddSingleton<AdminEndpoints>();
+        services.AddSingleton<TrafficEndpoints>();
         services.AddSingleton<AdminServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         return services;

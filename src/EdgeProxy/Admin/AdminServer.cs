@@ -9,7 +9,7 @@ namespace EdgeProxy.Admin;
 
 /// <summary>The admin API's own server: its own Kestrel, pipeline and limits. Nothing of it exists in the public server, so nothing of it can be reached there.</summary>
 /// <remarks>Owned by the main host: it starts and stops it. A socket or port that cannot be had fails the start (<see cref="AdminListenException"/>).</remarks>
-internal sealed partial class AdminServer(AdminOptions options, AdminAccess access, AdminEndpoints endpoints, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
+internal sealed partial class AdminServer(AdminOptions options, AdminAccess access, AdminEndpoints endpoints, TrafficEndpoints traffic, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
     /// <summary>Connections to the port; those to the socket are not counted, so that nobody locks out the command line.</summary>
     internal const int MaxConnections = 64;
@@ -82,6 +82,7 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
         app.Use(access.InvokeAsync);
         app.UseRouting();
         endpoints.Map(app);
+        traffic.Map(app);
         return app;
     }
 

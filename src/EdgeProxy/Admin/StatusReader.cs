@@ -17,6 +17,7 @@ internal sealed class StatusReader(
     HealthMonitor health,
     SlotConnections connections,
     OutageGate gate,
+    AppGate app,
     TimeProvider time)
 {
     /// <summary>A status without units beats none: it is asked for when something is wrong.</summary>
@@ -36,7 +37,9 @@ internal sealed class StatusReader(
             Slots = SlotNameExtensions.All.Zip(views).ToDictionary(pair => pair.First, pair => pair.Second),
             Switch = switches.Running is { } running ? caller.View(running) : null,
             LastSwitch = switches.Last is { } last ? caller.View(last) : null,
-            Held = gate.Held,
+            Pause = app.Pause is { } pause ? new PauseView(pause.Since, pause.MaxWait) : null,
+            Maintenance = app.Maintenance is { } maintenance ? new MaintenanceView(maintenance.Since, maintenance.Message) : null,
+            Held = gate.Held + app.Held,
         };
     }
 

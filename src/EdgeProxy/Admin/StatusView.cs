@@ -24,11 +24,13 @@ internal sealed record StatusView
 
     public required Switch? LastSwitch { get; init; }
 
-    public JsonElement? Pause { get; init; }
+    /// <summary>Null: the app is not paused.</summary>
+    public required PauseView? Pause { get; init; }
 
-    public JsonElement? Maintenance { get; init; }
+    /// <summary>Null: visitors are served.</summary>
+    public required MaintenanceView? Maintenance { get; init; }
 
-    /// <summary>Requests that wait for the active slot now.</summary>
+    /// <summary>Requests that wait for the active slot, or for the end of a pause, now.</summary>
     public required int Held { get; init; }
 
     public IReadOnlyList<JsonElement> Certificates { get; init; } = [];
@@ -70,6 +72,16 @@ internal sealed record SlotView
     public required long Errors { get; init; }
 }
 
+/// <summary>The pause that is on.</summary>
+/// <param name="Since">When it was asked for.</param>
+/// <param name="MaxWait">How long a request waits.</param>
+internal sealed record PauseView(DateTimeOffset Since, TimeSpan MaxWait);
+
+/// <summary>The maintenance that is on.</summary>
+/// <param name="Since">When it was turned on.</param>
+/// <param name="Message">For visitors; empty: the proxy's own words.</param>
+internal sealed record MaintenanceView(DateTimeOffset Since, string Message);
+
 /// <summary>Requests in flight by class.</summary>
 internal sealed record InFlightView(int Http, int Stream, int WebSocket);
 
@@ -91,6 +103,18 @@ internal sealed record SwitchBody(string? To = null, string? Label = null, bool 
 /// <summary>The body of <c>POST /rollback</c>.</summary>
 /// <param name="Force">Also where both slots run from one tree; and as that of a switch.</param>
 internal sealed record RollbackBody(bool Force = false) : OrderBody;
+
+/// <summary>The body of <c>POST /pause</c>.</summary>
+/// <param name="MaxWait">How long a request waits, and how long those in the app may take to end. 100 ms to 1 h; null: 30 s.</param>
+internal sealed record PauseBody(TimeSpan? MaxWait = null) : OrderBody;
+
+/// <summary>The body of <c>POST /resume</c>: nothing.</summary>
+internal sealed record ResumeBody : OrderBody;
+
+/// <summary>The body of <c>POST /maintenance</c>.</summary>
+/// <param name="On">Required.</param>
+/// <param name="Message">For visitors, plain text, at most 1000 characters; null or empty: the proxy's own words.</param>
+internal sealed record MaintenanceBody(bool? On = null, string? Message = null) : OrderBody;
 
 /// <summary>The body of a call that changes something.</summary>
 internal abstract record OrderBody

@@ -38,6 +38,16 @@ internal static class StatusCommand
     internal static void Write(JsonElement status, TextWriter output)
     {
         output.WriteLine($"edgeproxy {Text(status, "version")}, pid {Text(status, "pid")}, up {Text(status, "uptime")}; traffic is on {Text(status, "active")}");
+        if (Get(status, "pause") is { ValueKind: JsonValueKind.Object } pause)
+        {
+            output.WriteLine($"PAUSED since {Text(pause, "since")}: {Text(status, "held")} requests wait, each for at most {Text(pause, "maxWait")}; 'edgeproxy resume' lets them go");
+        }
+
+        if (Get(status, "maintenance") is { ValueKind: JsonValueKind.Object } maintenance)
+        {
+            output.WriteLine($"MAINTENANCE since {Text(maintenance, "since")}: visitors are turned away; 'edgeproxy maintenance off' lets them in");
+        }
+
         var rows = new List<string[]> { Heading };
         if (Get(status, "slots") is { ValueKind: JsonValueKind.Object } slots)
         {

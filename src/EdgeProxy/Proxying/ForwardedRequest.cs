@@ -17,7 +17,13 @@ internal sealed class ForwardedRequest(TimeProvider time)
     public int Tries { get; private set; }
 
     /// <summary>How long it was held in all.</summary>
-    public TimeSpan Held { get; set; }
+    public TimeSpan Held => InOutage + InPause;
+
+    /// <summary>How long it was held because a slot refused connections.</summary>
+    public TimeSpan InOutage { get; set; }
+
+    /// <summary>How long it was held because the app was paused.</summary>
+    public TimeSpan InPause { get; set; }
 
     /// <summary>How long the app took until its answer began, in the last try; null: there was none.</summary>
     public TimeSpan? Answered { get; private set; }

@@ -14,6 +14,7 @@ internal static class GatewayErrors
     /// <summary>The status of a request whose client left, for the log; nobody receives it. nginx's number.</summary>
     public const int ClientClosedRequest = 499;
     private static readonly TimeSpan _retrySoon = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _retryAfterMaintenance = TimeSpan.FromSeconds(60);
 
     public static void ClientLeft(HttpContext context)
     {
@@ -40,6 +41,23 @@ internal static class GatewayErrors
         };
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, detail, _retrySoon);
     }
+
+    /// <summary>The app is paused, and the request has waited for as long as it may.</summary>
+    public static Task PausedAsync(HttpContext context, HoldEnd end, UpstreamOptions options) => WriteAsync(
+        context,
+        StatusCodes.Status503ServiceUnavailable,
+        end == HoldEnd.Full
+            ? $"The app is paused for a moment, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests)."
+            : "The app is paused for a moment. Please try again.",
+        _retrySoon);
+
+    /// <summary>The app is under maintenance.</summary>
+    public static Task MaintenanceAsync(HttpContext context, Maintenance maintenance) => WriteAsync(
+        context,
+        StatusCodes.Status503ServiceUnavailable,
+        maintenance.Message.Length > 0 ? maintenance.Message : "This site is being worked on and will be back soon.",
+        _retryAfterMaintenance,
+        heading: "Down for maintenance");
 
     /// <summary>The forwarder failed. What has started can only be cut; YARP has done that.</summary>
     public static Task FailedAsync(HttpContext context, Lease lease, IForwarderErrorFeature failure, UpstreamOptions options)
@@ -71,9 +89,13 @@ internal static class GatewayErrors
     }
 
     /// <summary>Writes an error answer in place of whatever was set so far.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="status">The status code.</param>
+    /// <param name="detail">What happened, for a person, as plain text.</param>
     /// <param name="retryAfter">For <c>Retry-After</c>; null: none.</param>
     /// <param name="allow">For <c>Allow</c>; null: none.</param>
-    public static async Task WriteAsync(HttpContext context, int status, string detail, TimeSpan? retryAfter = null, string? allow = null)
+    /// <param name="heading">Of the page, where the words of the status would say nothing to a visitor.</param>
+    public static async Task WriteAsync(HttpContext context, int status, string detail, TimeSpan? retryAfter = null, string? allow = null, string? heading = null)
     {
         var response = context.Response;
         response.Clear();
@@ -89,7 +111,7 @@ internal static class GatewayErrors
 
         var title = status == ClientClosedRequest ? "Client Closed Request" : Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status);
         var isPage = context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
-        var body = isPage ? Page(status, title, detail, context.TraceIdentifier) : Problem(status, title, detail, context.TraceIdentifier);
+        var body = isPage ? Page(status, heading ?? title, detail, context.TraceIdentifier) : Problem(status, title, detail, context.TraceIdentifier);
         response.ContentType = isPage ? "text/html; charset=utf-8" : "application/problem+json";
         response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(context.Request.Method))

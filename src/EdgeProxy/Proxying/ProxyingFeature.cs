@@ -8,14 +8,16 @@ namespace EdgeProxy.Proxying;
 /// <summary>The data plane: YARP with the app's cluster, the selection of the slot, and the standard <c>ReverseProxy</c> section beside them.</summary>
 internal static class ProxyingFeature
 {
+    /// <param name="healthPath">The app's health path and query: maintenance lets it pass.</param>
     /// <param name="affinityKeys">Where the keys of YARP's session affinity cookies are kept. Made when a cluster of the settings uses them, not before.</param>
     public static IServiceCollection AddProxying(
-        this IServiceCollection services, IConfiguration configuration, UpstreamOptions upstream, TrustedProxies trustedProxies, DirectoryInfo affinityKeys)
+        this IServiceCollection services, IConfiguration configuration, UpstreamOptions upstream, TrustedProxies trustedProxies, string healthPath, DirectoryInfo affinityKeys)
     {
         services.AddSingleton(upstream);
         services.AddSingleton(trustedProxies);
         services.AddSingleton<SlotConnections>();
         services.AddSingleton<OutageGate>();
+        services.AddSingleton(provider => new AppGate(healthPath, upstream, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SlotSelection>();
         services.AddReverseProxy()
             .LoadFromMemory(AppCluster.Routes, AppCluster.Clusters(upstream))

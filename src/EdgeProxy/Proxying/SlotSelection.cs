@@ -5,13 +5,13 @@ using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Proxying;
 
-/// <summary>Sends each request of the app to the slot that is active when the request is taken, and holds it while that slot refuses connections.</summary>
+/// <summary>Sends each request of the app to the slot that is active when the request is taken, and holds it while that slot refuses connections or the app is paused.</summary>
 /// <remarks>
 /// A step of YARP's pipeline, before the forwarder. A connection that is refused means that nothing of the request was sent and its body
 /// is unread, so it can be tried again for any method. A request that waits holds no lease: a flip frees it, and no drain waits for it.
 /// </remarks>
 internal sealed partial class SlotSelection(
-    SlotPair slots, OutageGate gate, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, IHostApplicationLifetime process,
+    SlotPair slots, OutageGate gate, AppGate app, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, IHostApplicationLifetime process,
     ILogger<SlotSelection> logger)
 {
     private readonly TimeSpan _holdTimeout = options.HoldTimeout;
@@ -27,6 +27,12 @@ internal sealed partial class SlotSelection(
 
     private async Task SendToAppAsync(HttpContext context, RequestDelegate next)
     {
+        if (app.Maintenance is { } maintenance && app.TurnsAway(context.Request.Path))
+        {
+            await GatewayErrors.MaintenanceAsync(context, maintenance);
+            return;
+        }
+
         var request = new ForwardedRequest(time);
         context.Features.Set(request);
         var @class = classifier.Classify(context);
@@ -38,10 +44,21 @@ internal sealed partial class SlotSelection(
         var heldSince = 0L;
         while (await TryAsync(context, request, @class, next) is { } failed)
         {
+            if (failed.Pause is { } pause)
+            {
+                if (!await OutlastAsync(pause, context, request))
+                {
+                    return;
+                }
+
+                heldSince = 0; // a failure after that is another one
+                continue;
+            }
+
             var now = time.GetTimestamp();
             heldSince = heldSince == 0 ? now : heldSince;
             var (end, reason) = await HoldAsync(failed, _holdTimeout - time.GetElapsedTime(heldSince, now), context.RequestAborted);
-            request.Held = time.GetElapsedTime(heldSince);
+            request.InOutage = time.GetElapsedTime(heldSince);
             if (context.RequestAborted.IsCancellationRequested)
             {
                 request.ClientLeft = true;
@@ -64,6 +81,11 @@ internal sealed partial class SlotSelection(
     private async Task<FailedTry?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
     {
         using var lease = slots.Acquire(@class);
+        if (app.Pause is { } pause)
+        {
+            return new FailedTry(lease.Slot, Refused: false, "paused", pause);
+        }
+
         var clientLeft = context.RequestAborted;
         using var life = new RequestLife(lease, time, clientLeft, process.ApplicationStopping);
         request.Try(life);
@@ -102,6 +124,37 @@ internal sealed partial class SlotSelection(
         return null;
     }
 
+    /// <summary>Waits, without a lease, until the pause is over.</summary>
+    /// <returns>False: the request has been answered, or its client has left.</returns>
+    private async Task<bool> OutlastAsync(Pause pause, HttpContext context, ForwardedRequest request)
+    {
+        var since = time.GetTimestamp();
+        var clientLeft = context.RequestAborted;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, process.ApplicationStopping);
+        var end = HoldEnd.TimedOut;
+        try
+        {
+            end = await app.WaitAsync(pause, pause.MaxWait - request.InPause, over.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody waits any more, or nobody can end the pause in this process any more.
+        }
+
+        request.InPause += time.GetElapsedTime(since);
+        request.ClientLeft = clientLeft.IsCancellationRequested;
+        if (request.ClientLeft)
+        {
+            GatewayErrors.ClientLeft(context);
+        }
+        else if (end != HoldEnd.TryAgain)
+        {
+            await GatewayErrors.PausedAsync(context, end, options);
+        }
+
+        return end == HoldEnd.TryAgain && !request.ClientLeft;
+    }
+
     private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(FailedTry failed, TimeSpan patience, CancellationToken clientLeft)
     {
         try
@@ -129,7 +182,8 @@ internal sealed partial class SlotSelection(
     /// <param name="Slot">The slot that was tried.</param>
     /// <param name="Refused">It refused the connection; otherwise it ended two of them without an answer.</param>
     /// <param name="Reason">In the operating system's words.</param>
-    private sealed record FailedTry(Slot Slot, bool Refused, string Reason);
+    /// <param name="Pause">The app is paused, and nothing was tried; null: it is not.</param>
+    private sealed record FailedTry(Slot Slot, bool Refused, string Reason, Pause? Pause = null);
 
     private static partial class Log
     {

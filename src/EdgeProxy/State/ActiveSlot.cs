@@ -3,13 +3,8 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.State;
 
 /// <summary>Who is active. This alone decides it, for a flip, for a flip back and at the next start.</summary>
-public sealed record ActiveSlot
+public sealed record ActiveSlot : VersionedRecord
 {
-    /// <summary>The format that this version writes and reads.</summary>
-    public const int CurrentVersion = 1;
-
-    public required int Version { get; init; }
-
     public required SlotName Slot { get; init; }
 
     public required DateTimeOffset Since { get; init; }

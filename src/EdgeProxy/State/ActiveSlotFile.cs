@@ -15,12 +15,7 @@ public sealed class ActiveSlotFile(StateDirectory directory)
     /// <summary>Reads the file. Never throws.</summary>
     public StateRead<ActiveSlot> Read()
     {
-        var read = directory.ReadJson(FileName, EdgeProxyJson.Default.ActiveSlot);
-        if (read.Value is { Version: not ActiveSlot.CurrentVersion } foreign)
-        {
-            return new(null, $"{directory.PathOf(FileName)} has format {foreign.Version}, this version of EdgeProxy knows {ActiveSlot.CurrentVersion}");
-        }
-
+        var read = directory.ReadVersioned(FileName, EdgeProxyJson.Default.ActiveSlot);
         if (read.Value is { } value)
         {
             Volatile.Write(ref _current, value);

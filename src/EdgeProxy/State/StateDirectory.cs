@@ -86,6 +86,16 @@ public sealed class StateDirectory : IDisposable
         }
     }
 
+    /// <summary>Reads a file of one object. Never throws: one of another format than this version knows is a <see cref="StateRead{T}.Problem"/>, too.</summary>
+    public StateRead<T> ReadVersioned<T>(string name, JsonTypeInfo<T> type)
+        where T : VersionedRecord
+    {
+        var read = ReadJson(name, type);
+        return read.Value is { Version: not VersionedRecord.CurrentVersion } foreign
+            ? new(null, $"{PathOf(name)} has format {foreign.Version}, this version of EdgeProxy knows {VersionedRecord.CurrentVersion}")
+            : read;
+    }
+
     /// <summary>Reads a file. Never throws.</summary>
     public StateRead<byte[]> Read(string name)
     {

@@ -4,13 +4,8 @@ using EdgeProxy.Switching;
 namespace EdgeProxy.State;
 
 /// <summary>The switch that runs, as <c>switch.json</c> keeps it for the next process.</summary>
-public sealed record JournalEntry
+public sealed record JournalEntry : VersionedRecord
 {
-    /// <summary>The format that this version writes and reads.</summary>
-    public const int CurrentVersion = 1;
-
-    public required int Version { get; init; }
-
     /// <summary>As it was when its last phase began.</summary>
     public required Switch Switch { get; init; }
 
@@ -24,13 +19,7 @@ public sealed class SwitchJournal(StateDirectory directory)
     public const string FileName = "switch.json";
 
     /// <summary>The switch that a former process left unfinished. Never throws.</summary>
-    public StateRead<JournalEntry> Read()
-    {
-        var read = directory.ReadJson(FileName, EdgeProxyJson.Default.JournalEntry);
-        return read.Value is { Version: not JournalEntry.CurrentVersion } foreign
-            ? new(null, $"{directory.PathOf(FileName)} has format {foreign.Version}, this version of EdgeProxy knows {JournalEntry.CurrentVersion}")
-            : read;
-    }
+    public StateRead<JournalEntry> Read() => directory.ReadVersioned(FileName, EdgeProxyJson.Default.JournalEntry);
 
     /// <summary>Makes durable that a switch runs, and whether it is about to start its candidate.</summary>
     /// <exception cref="StateException">It could not.</exception>

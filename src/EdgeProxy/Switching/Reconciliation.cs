@@ -16,6 +16,8 @@ internal sealed partial class Reconciliation(
     ActiveSlotFile active,
     FormerSwitch left,
     WarmSlot warm,
+    PauseControl pause,
+    MaintenanceControl maintenance,
     SlotPair slots,
     IUnitManager units,
     HealthProbe probe,
@@ -57,7 +59,12 @@ internal sealed partial class Reconciliation(
     }
 
     /// <summary>The host calls this before any service starts, so before a listener opens.</summary>
-    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => ChooseActiveSlotAsync(cancellationToken);
+    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
+    {
+        pause.Restore();
+        maintenance.Restore();
+        return ChooseActiveSlotAsync(cancellationToken);
+    }
 
     Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -12,7 +12,7 @@ internal static class SwitchingFeature
 {
     /// <summary>
     /// Needs <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, <see cref="TimeProvider"/> and
-    /// <see cref="SlotConnections"/>. The state directory is locked when the host starts (<see cref="StateDirectoryInUseException"/>).
+    /// <see cref="SlotConnections"/> and <see cref="AppGate"/>. The state directory is locked when the host starts (<see cref="StateDirectoryInUseException"/>).
     /// </summary>
     public static IServiceCollection AddSwitching(this IServiceCollection services, EdgeProxyOptions options)
     {
@@ -30,6 +30,8 @@ internal static class SwitchingFeature
         services.AddSingleton<UnitStop>();
         services.AddSingleton<WarmSlot>();
         services.AddSingleton<FormerSwitch>();
+        services.AddSingleton<PauseControl>();
+        services.AddSingleton<MaintenanceControl>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options));
         services.AddSingleton<SwitchEnding>();
         services.AddSingleton<SwitchCoordinator>();

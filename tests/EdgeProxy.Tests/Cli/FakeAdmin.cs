@@ -25,6 +25,11 @@ internal sealed class FakeAdmin : IAsyncDisposable
         _app = app;
         app.MapPost("/switch", context => BeginAsync(context, _begun));
         app.MapPost("/rollback", context => BeginAsync(context, IsCalledBack ? _begun with { Phases = Ended!.Phases } : _begun));
+        foreach (var order in (string[])["/pause", "/resume", "/maintenance"])
+        {
+            app.MapPost(order, context => BeginAsync(context, _begun));
+        }
+
         app.MapGet("/events", SendEventsAsync);
         app.MapGet("/switches/{id}", context => WriteAsync(context, 200, Ended!));
         app.MapGet("/status", context => context.Response.WriteAsync(Status));

@@ -88,6 +88,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             .AddSingleton(Options.Upstream)
             .AddSingleton(new SlotPair(Options.Slots, Options.InitialSlot))
             .AddSingleton<SlotConnections>()
+            .AddSingleton(provider => new AppGate(Options.Health.Path, Options.Upstream, provider.GetRequiredService<TimeProvider>()))
             .AddSwitching(Options);
         ConfigureServices?.Invoke(builder.Services);
         var host = builder.Build();

@@ -43,6 +43,8 @@ internal sealed class DataPlane : IAsyncDisposable
 
     public OutageGate Gate => _app.Services.GetRequiredService<OutageGate>();
 
+    public AppGate App => _app.Services.GetRequiredService<AppGate>();
+
     public PublicConnections PublicConnections => _app.Services.GetRequiredService<PublicConnections>();
 
     public AccessLog AccessLog => _app.Services.GetRequiredService<AccessLog>();

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using System.Net;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>Tells what became of a pause, its end, or maintenance: a line for people, the status with <c>--json</c>.</summary>
+internal static class TrafficReport
+{
+    public static int Done(ParseResult parsed, AdminClient client, AdminAnswer answer, string words)
+    {
+        if (answer.Status != HttpStatusCode.OK)
+        {
+            throw client.Refusal(answer);
+        }
+
+        parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(EdgeProxyCommand.Json) ? answer.Body : words);
+        return ExitCode.Done;
+    }
+
+    /// <summary>The proxy has done its part, and it did not work out.</summary>
+    public static int Failed(ParseResult parsed, AdminClient client, AdminAnswer answer)
+    {
+        parsed.InvocationConfiguration.Error.WriteLine($"edgeproxy: {client.Refusal(answer).Message}");
+        return ExitCode.Failed;
+    }
+}

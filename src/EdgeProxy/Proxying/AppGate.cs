@@ -1,0 +1,83 @@
+namespace EdgeProxy.Proxying;
+
+/// <summary>Whether the app's requests pass, wait (a pause), or are turned away (maintenance). While it is open a request pays for reading two references.</summary>
+/// <remarks>
+/// The control plane opens and closes it. A request looks for a pause once its lease is counted: whoever has closed the gate and then finds no lease
+/// knows that no further request reaches the app (the same two steps as in <see cref="Slots.SlotPair.Acquire"/>).
+/// </remarks>
+internal sealed class AppGate(string healthPath, UpstreamOptions options, TimeProvider time)
+{
+    private readonly string _healthPath = PathString.FromUriComponent(healthPath.Split('?')[0]).Value ?? "/";
+    private Pause? _pause;
+    private Maintenance? _maintenance;
+    private int _held;
+
+    /// <summary>The pause that is on; null: none.</summary>
+    public Pause? Pause => Volatile.Read(ref _pause);
+
+    /// <summary>The maintenance that is on; null: none.</summary>
+    public Maintenance? Maintenance => Volatile.Read(ref _maintenance);
+
+    /// <summary>Requests that wait for the end of the pause now.</summary>
+    public int Held => Volatile.Read(ref _held);
+
+    /// <summary>From now on requests wait, also those that wait already, for as long as the new pause says.</summary>
+    public void Close(Pause pause) => Interlocked.Exchange(ref _pause, pause)?.End();
+
+    /// <summary>Lets go whoever waits.</summary>
+    public void Open() => Interlocked.Exchange(ref _pause, null)?.End();
+
+    /// <summary>Turns requests away from now on; null: not any more.</summary>
+    public void Set(Maintenance? maintenance) => Interlocked.Exchange(ref _maintenance, maintenance);
+
+    /// <summary>Whether maintenance concerns a path: whoever watches the app from outside is to see it while it is worked on.</summary>
+    public bool TurnsAway(PathString path) => !string.Equals(path.Value, _healthPath, StringComparison.Ordinal);
+
+    /// <summary>Waits for the end of a pause.</summary>
+    /// <param name="pause">The pause that was met.</param>
+    /// <param name="patience">How long at most.</param>
+    /// <param name="over">The client has left, or the proxy stops.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="over"/>.</exception>
+    public async ValueTask<HoldEnd> WaitAsync(Pause pause, TimeSpan patience, CancellationToken over)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _held) > options.MaxHeldRequests)
+            {
+                return HoldEnd.Full;
+            }
+
+            await pause.Ended.WaitAsync(patience > TimeSpan.Zero ? patience : TimeSpan.Zero, time, over);
+            return HoldEnd.TryAgain;
+        }
+        catch (TimeoutException)
+        {
+            return HoldEnd.TimedOut;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _held);
+        }
+    }
+}
+
+/// <summary>A stretch of time in which the app gets no request.</summary>
+/// <param name="since">When it began.</param>
+/// <param name="maxWait">How long a request waits for its end; then it is answered with 503.</param>
+internal sealed class Pause(DateTimeOffset since, TimeSpan maxWait)
+{
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public DateTimeOffset Since => since;
+
+    public TimeSpan MaxWait => maxWait;
+
+    public Task Ended => _ended.Task;
+
+    public void End() => _ended.TrySetResult();
+}
+
+/// <summary>A stretch of time in which visitors are told to come back later.</summary>
+/// <param name="Since">When it began.</param>
+/// <param name="Message">For them, as plain text; empty: a sentence of the proxy's own.</param>
+internal sealed record Maintenance(DateTimeOffset Since, string Message);
