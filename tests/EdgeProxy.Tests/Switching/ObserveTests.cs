@@ -88,7 +88,7 @@ public sealed class ObserveTests : IAsyncDisposable
         var running = await ObserveAsync();
 
         await _plane.Green.CloseAsync(); // its unit seems to run on
-        using var request = new HttpRequestMessage(HttpMethod.Get, "http://green.slot/");
+        using var request = new HttpRequestMessage(HttpMethod.Get, new SlotUri(SlotName.Green, "/"));
         await Assert.ThrowsAsync<HttpRequestException>(() => client.SendAsync(request, TestContext.Current.CancellationToken));
 
         Assert.Contains("green did not accept 1 connections of visitors", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
