@@ -24,7 +24,7 @@ internal static class PublicListener
         kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         SetLimits(kestrel.Limits, upstream);
-        configuration.GetSection("Kestrel:Limits").Bind(kestrel.Limits);
+        BindLimits(kestrel.Limits, configuration.GetSection("Kestrel:Limits"));
 
         var sockets = HandedOver();
         if (sockets.Count == 0)
@@ -82,6 +82,18 @@ internal static class PublicListener
 
         var names = (Environment.GetEnvironmentVariable("LISTEN_FDNAMES") ?? "").Split(':');
         return [.. Enumerable.Range(0, count).Select(i => (FirstDescriptor + i, i < names.Length ? names[i] : ""))];
+    }
+
+    /// <summary>Kestrel itself reads none of them. Data rates are values without setters, which the binder passes over.</summary>
+    private static void BindLimits(KestrelServerLimits limits, IConfigurationSection section)
+    {
+        section.Bind(limits);
+        limits.MinRequestBodyDataRate = RateOf(section.GetSection(nameof(limits.MinRequestBodyDataRate)), limits.MinRequestBodyDataRate!);
+        limits.MinResponseDataRate = RateOf(section.GetSection(nameof(limits.MinResponseDataRate)), limits.MinResponseDataRate!);
+
+        static MinDataRate RateOf(IConfigurationSection section, MinDataRate otherwise) => new(
+            section.GetValue(nameof(MinDataRate.BytesPerSecond), otherwise.BytesPerSecond),
+            section.GetValue(nameof(MinDataRate.GracePeriod), otherwise.GracePeriod));
     }
 
     /// <summary>Within gunicorn's limits, so that it never rejects what was accepted here; otherwise as tolerant as Caddy.</summary>

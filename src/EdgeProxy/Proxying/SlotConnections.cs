@@ -48,7 +48,7 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
             var pool = PoolOf(slot);
             try
             {
-                return await (reuse ? pool.Reused : pool.Fresh).SendAsync(request, cancellationToken);
+                return Checked(await (reuse ? pool.Reused : pool.Fresh).SendAsync(request, cancellationToken), slot, pool);
             }
             catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pools[(int)slot]))
             {
@@ -66,6 +66,22 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
                 reuse = false;
             }
         }
+    }
+
+    /// <exception cref="HttpRequestException"><see cref="HttpRequestError.InvalidResponse"/>.</exception>
+    private HttpResponseMessage Checked(HttpResponseMessage answer, SlotName slot, SlotPool pool)
+    {
+        if (AnswerHygiene.FindFault(answer) is { } fault)
+        {
+            // First the pool: a connection that comes back to it now is closed, so that no other request meets what may be left on this one.
+            Interlocked.CompareExchange(ref _pools[(int)slot], null, pool);
+            pool.Dispose();
+            answer.Dispose();
+            throw new HttpRequestException(HttpRequestError.InvalidResponse, fault);
+        }
+
+        AnswerHygiene.DropLengthOfNothing(answer);
+        return answer;
     }
 
     private static bool IsSafe(HttpMethod method) => method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options;

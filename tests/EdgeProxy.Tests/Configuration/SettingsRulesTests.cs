@@ -98,6 +98,8 @@ public sealed class SettingsRulesTests
     [InlineData("AllowedHosts", "[\"example.com\"]", "AllowedHosts", "must be one text with semicolons")]
     [InlineData("Kestrel:Endpoints:Http", "{}", "Kestrel:Endpoints:Http:Url", "is missing")]
     [InlineData("Kestrel:Endpoints:Http:Url", "\"*:80\"", "Kestrel:Endpoints:Http:Url", "must be an address to listen on")]
+    [InlineData("Kestrel:Limits:MinRequestBodyDataRate:BytesPerSecond", "0", "Kestrel:Limits:MinRequestBodyDataRate:BytesPerSecond", "must be more than 0")]
+    [InlineData("Kestrel:Limits:MinResponseDataRate:GracePeriod", "\"00:00:01\"", "Kestrel:Limits:MinResponseDataRate:GracePeriod", "must be more than 00:00:01")]
     [InlineData("ReverseProxy:Clusters:App:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:App", "is the id of EdgeProxy's own cluster")]
     [InlineData("ReverseProxy:Clusters:app-streams:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:app-streams", "is the id of EdgeProxy's own cluster")]
     [InlineData("ReverseProxy:Routes:app", """{ "ClusterId": "app", "Match": { "Path": "/" } }""", "ReverseProxy:Routes:app", "is the id of EdgeProxy's own route")]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Configuration.Rules;
@@ -13,6 +14,8 @@ internal static class StandardSectionRules
         CheckAllowedHosts(configuration.GetSection("AllowedHosts"), problems);
         CheckEndpoints(configuration.GetSection("Kestrel:Endpoints"), problems);
         SettingsSchema.Check(configuration.GetSection("Kestrel:Limits"), SettingsShape.Default.KestrelServerLimits, problems);
+        CheckDataRate(configuration.GetSection("Kestrel:Limits:MinRequestBodyDataRate"), problems);
+        CheckDataRate(configuration.GetSection("Kestrel:Limits:MinResponseDataRate"), problems);
         ReverseProxyRules.Check(configuration.GetSection("ReverseProxy"), problems);
     }
 
@@ -59,6 +62,21 @@ internal static class StandardSectionRules
             {
                 problems.Error(url.Path, url.Value is null ? "is missing: where to listen, such as http://*:80" : "must be an address to listen on, such as http://*:80 or http://127.0.0.1:8080");
             }
+        }
+    }
+
+    /// <summary>What Kestrel would throw at the start. Values of another type are reported with the rest of <c>Kestrel:Limits</c>.</summary>
+    private static void CheckDataRate(IConfigurationSection section, ProblemList problems)
+    {
+        var (rate, grace) = (section.GetSection("BytesPerSecond"), section.GetSection("GracePeriod"));
+        if (double.TryParse(rate.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var bytes) && bytes <= 0)
+        {
+            problems.Error(rate.Path, "must be more than 0");
+        }
+
+        if (TimeSpan.TryParse(grace.Value, CultureInfo.InvariantCulture, out var period) && period <= TimeSpan.FromSeconds(1))
+        {
+            problems.Error(grace.Path, "must be more than 00:00:01: Kestrel looks once in a second");
         }
     }
 

@@ -57,6 +57,9 @@ internal sealed class RawClient : IDisposable
         }
     }
 
+    /// <summary>RST instead of FIN: what is under way is lost.</summary>
+    public void ResetWhenClosed() => _socket.LingerState = new LingerOption(enable: true, seconds: 0);
+
     /// <summary>The next final answer; null: the connection ended before one.</summary>
     /// <param name="method">Of its request: an answer to HEAD has no body.</param>
     public async Task<RawAnswer?> ReadAnswerAsync(string method = "GET")
