@@ -1,5 +1,6 @@
 using EdgeProxy.Admin;
 using EdgeProxy.Cli;
+using EdgeProxy.Compression;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Hosting;
@@ -97,6 +98,7 @@ public static class EdgeProxyServer
         builder.AddHosting(options.Upstream, options.Shutdown);
         builder.Services.AddDiagnostics(options.AccessLog);
         builder.Services.AddTls(options.Tls);
+        builder.Services.AddCompression(options.Compression);
         builder.Services.AddStaticFiles(options.StaticFiles, ByteSize.Parse(options.Compression.CacheSize));
         builder.Services.AddSingleton(new SlotPair(options.Slots, options.InitialSlot));
         builder.Services.AddSingleton(new LeaseClassifier(options.Switch.StreamPaths ?? []));

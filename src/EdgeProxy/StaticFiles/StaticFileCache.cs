@@ -1,3 +1,4 @@
+using EdgeProxy.Compression;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Win32.SafeHandles;
 
@@ -18,13 +19,16 @@ internal readonly record struct FoundFile(FileOutcome Outcome, StaticFile? File)
 /// a changed, removed or newly readable file is noticed within a second. Names without a file are not kept: nobody can fill the memory with them.
 /// The limit is <see cref="MemoryCache"/>'s, which drops what was not used for longest.
 /// </remarks>
-internal sealed class StaticFileCache(long capacity, TimeProvider time) : IDisposable
+internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, TimeProvider time) : IDisposable
 {
     /// <summary>How long a file is taken to be as it was. Half of the second that is promised: somebody is sent to look, and others are served meanwhile.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Larger files are read from disk for each response; there the reading is small beside the sending.</summary>
     public const int LargestKept = 256 * 1024;
+
+    /// <summary>Larger files are sent as they are, unless they were compressed beforehand.</summary>
+    private const int LargestCompressed = 8 << 20;
 
     /// <summary>How often a file that changes while it is read is read again.</summary>
     private const int Tries = 3;
@@ -68,6 +72,34 @@ internal sealed class StaticFileCache(long capacity, TimeProvider time) : IDispo
         return outcome;
     }
 
+    /// <summary>Reads a whole file.</summary>
+    /// <returns>Null: it is gone, another version by now, or being written.</returns>
+    public static async ValueTask<byte[]?> ReadAsync(FileSource source)
+    {
+        if (Open(source, out var content) != FileOutcome.Found)
+        {
+            return null;
+        }
+
+        using (content)
+        {
+            var bytes = await ReadAsync(content!, (int)source.Identity.Size);
+            return NativeFiles.StatOf(content!).Identity.HasContentOf(source.Identity) ? bytes : null;
+        }
+    }
+
+    /// <summary>Whether this very object is what the next request for its path finds.</summary>
+    public bool Holds(StaticFile file) => _files.TryGetValue(file.Path, out StaticFile? kept) && ReferenceEquals(kept, file);
+
+    /// <summary>Counts a file anew that has got another form; one that is not kept stays so.</summary>
+    public void Weigh(StaticFile file)
+    {
+        if (Holds(file))
+        {
+            Keep(file);
+        }
+    }
+
     /// <summary>It is no more what it was: the next request looks at the disk.</summary>
     public void Forget(StaticFile file) => _files.Remove(file.Path);
 
@@ -104,14 +136,44 @@ internal sealed class StaticFileCache(long capacity, TimeProvider time) : IDispo
             using (located)
             {
                 var source = new FileSource(mount.Roots[i], name, located.Identity);
-                return source == known?.Plain.Source ? known : await ReadAsync(key, mount, source, located);
+                var sidecars = FindSidecars(mount, source, key);
+                return known is not null && known.IsOf(source, sidecars) ? known : await ReadAsync(key, mount, source, sidecars, located);
             }
         }
 
         return result;
     }
 
-    private async ValueTask<FoundFile> ReadAsync(string key, StaticMount mount, FileSource source, LocatedFile located)
+    /// <summary>Files beside this one that hold it compressed and are not older. Not of strangers, who would put theirs beside other people's.</summary>
+    /// <remarks>Times are compared in whole seconds, which is what many tools copy. One that is just being written is left alone for a moment.</remarks>
+    private List<FileSource> FindSidecars(StaticMount mount, FileSource file, string path)
+    {
+        var found = new List<FileSource>();
+        if (mount.IsUserContent || !policy.Covers(path))
+        {
+            return found;
+        }
+
+        foreach (var coding in policy.Offered)
+        {
+            var name = file.Name + coding.Extension();
+            if (file.Root.Locate(name, out var located) == FileOutcome.Found)
+            {
+                using (located)
+                {
+                    if (located!.Identity.LastModified.ToUnixTimeSeconds() >= file.Identity.LastModified.ToUnixTimeSeconds()
+                        && !located.Identity.MayChangeUnseen(time.GetUtcNow()))
+                    {
+                        found.Add(new FileSource(file.Root, name, located.Identity));
+                    }
+                }
+            }
+        }
+
+        return found;
+    }
+
+    private async ValueTask<FoundFile> ReadAsync(string key, StaticMount mount, FileSource source, IReadOnlyList<FileSource> sidecars, LocatedFile located)
     {
         var outcome = located.Open(out var content);
         if (content is null)
@@ -127,13 +189,20 @@ internal sealed class StaticFileCache(long capacity, TimeProvider time) : IDispo
                 var bytes = source.Identity.Size <= LargestKept ? await ReadAsync(content, (int)source.Identity.Size) : null;
                 if (NativeFiles.StatOf(content).Identity.HasContentOf(source.Identity))
                 {
-                    return new StaticFile(key, mount, Representation.Of(source, bytes), time);
+                    return new StaticFile(key, mount, Representation.Of(source, bytes), sidecars, Shrinks(key, source), time);
                 }
             }
 
             return FileOutcome.NotNow;
         }
     }
+
+    /// <summary>Not what would find no room in the memory, and so be compressed again for each request.</summary>
+    private bool Shrinks(string path, FileSource file) =>
+        file.Identity.Size >= policy.MinimumSize
+        && file.Identity.Size <= Math.Min(LargestCompressed, capacity / 2)
+        && policy.Shrinks(ContentTypes.Of(file.Name))
+        && policy.Covers(path);
 
     private static async ValueTask<byte[]> ReadAsync(SafeFileHandle content, int size)
     {

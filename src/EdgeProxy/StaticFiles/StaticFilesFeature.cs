@@ -1,3 +1,5 @@
+using EdgeProxy.Compression;
+
 namespace EdgeProxy.StaticFiles;
 
 /// <summary>Paths that are served from disk.</summary>
@@ -8,7 +10,10 @@ internal static class StaticFilesFeature
     public static IServiceCollection AddStaticFiles(this IServiceCollection services, IReadOnlyList<StaticFilesOptions>? paths, long cacheSize)
     {
         services.AddSingleton<IReadOnlyList<StaticMount>>([.. (paths ?? []).Select(path => new StaticMount(path))]);
-        services.AddSingleton(provider => new StaticFileCache(cacheSize, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new StaticFileCache(cacheSize, provider.GetRequiredService<CompressionPolicy>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<CodedForms>();
+        services.AddSingleton<BestForms>();
+        services.AddHostedService(provider => provider.GetRequiredService<BestForms>());
         return services;
     }
 

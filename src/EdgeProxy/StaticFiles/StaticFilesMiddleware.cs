@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace EdgeProxy.StaticFiles;
 
 /// <summary>Answers whatever lies under a static path, from disk or memory, never from the app. It takes no lease: no switch waits for a download.</summary>
-internal sealed class StaticFilesMiddleware(RequestDelegate next, IReadOnlyList<StaticMount> mounts, StaticFileCache files)
+internal sealed class StaticFilesMiddleware(RequestDelegate next, IReadOnlyList<StaticMount> mounts, StaticFileCache files, CodedForms forms)
 {
     /// <summary>How often a file that is replaced between two looks is looked for again.</summary>
     private const int Tries = 3;
@@ -45,7 +45,7 @@ internal sealed class StaticFilesMiddleware(RequestDelegate next, IReadOnlyList<
                 return;
             }
 
-            var content = file.Plain;
+            var content = await forms.ChooseAsync(context.Request.Headers, file);
             SafeFileHandle? open = null;
             outcome = content.Bytes is null ? StaticFileCache.Open(content.Source, out open) : FileOutcome.Found;
             using (open)

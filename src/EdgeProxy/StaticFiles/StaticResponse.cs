@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Globalization;
-using Microsoft.AspNetCore.Http.Features;
+using EdgeProxy.Compression;
 using Microsoft.Win32.SafeHandles;
 
 namespace EdgeProxy.StaticFiles;
@@ -35,9 +35,9 @@ internal static class StaticResponse
         response.Headers.ETag = content.EntityTag;
         response.Headers.LastModified = file.LastModifiedText;
         var range = ByteRange.All(content.Length);
-        if (content.ContentCoding is { } coding)
+        if (content.Coding is { } coding)
         {
-            response.Headers.ContentEncoding = coding;
+            response.Headers.ContentEncoding = coding.Name();
         }
         else
         {

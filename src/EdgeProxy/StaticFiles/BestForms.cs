@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using EdgeProxy.Compression;
+
+namespace EdgeProxy.StaticFiles;
+
+/// <summary>Makes the best form of files that were sent in a quick one: one at a time, on a thread that gives way to all others.</summary>
+/// <remarks>
+/// Owned by the host; ends with it, in the middle of a file if need be. Orders beyond <see cref="Backlog"/> are dropped: the quick form stays. So it
+/// does where a file cannot be compressed better or at all, which is logged.
+/// </remarks>
+internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms> logger) : BackgroundService
+{
+    private const int Backlog = 1024;
+
+    /// <summary>Brotli's best takes about two seconds a megabyte. Larger files keep their quick form.</summary>
+    private const int LargestSource = 4 << 20;
+
+    private const int ThisThread = 0; // PRIO_PROCESS and who = 0: on Linux a thread's own (setpriority(2), "C library/kernel differences")
+    private const int LeastUrgent = 19;
+
+    private readonly BlockingCollection<(StaticFile File, ContentCoding Coding)> _orders = new(Backlog);
+
+    /// <summary>Asks for the best form, some time.</summary>
+    public void Order(StaticFile file, ContentCoding coding)
+    {
+        if (file.Plain.Length <= LargestSource)
+        {
+            _orders.TryAdd((file, coding));
+        }
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _orders.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.Factory.StartNew(() => Run(stoppingToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private void Run(CancellationToken stoppingToken)
+    {
+        _ = SetPriority(ThisThread, ThisThread, LeastUrgent); // where it may not, it works at the usual priority
+        try
+        {
+            foreach (var (file, coding) in _orders.GetConsumingEnumerable(stoppingToken))
+            {
+                Make(file, coding, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The proxy stops.
+        }
+    }
+
+    private void Make(StaticFile file, ContentCoding coding, CancellationToken stoppingToken)
+    {
+        try
+        {
+            if (!files.Holds(file) || file.Coded(coding) is not { Effort: Effort.Quick, Bytes: { } quick }
+                || (file.Plain.Bytes ?? StaticFileCache.ReadAsync(file.Plain.Source).AsTask().GetAwaiter().GetResult()) is not { } content)
+            {
+                return; // it has changed, or fallen out of memory
+            }
+
+            var bytes = CodedForms.Encode(coding, Effort.Best, content, stoppingToken);
+            file.Set(Representation.OfCoded(coding, Effort.Best, file.Plain, bytes.Length < quick.Length ? bytes : quick));
+            files.Weigh(file);
+        }
+        catch (Exception failure) when (failure is IOException or InvalidOperationException or OutOfMemoryException)
+        {
+            Log.NotMade(logger, coding, file.Path, failure);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, uint who, int priority);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1001, LogLevel.Warning, "The best {Coding} form of {Path} could not be made; the quick one is served")]
+        public static partial void NotMade(ILogger logger, ContentCoding coding, string path, Exception failure);
+    }
+}
