@@ -34,6 +34,9 @@ internal sealed record StatusView
     public required int Held { get; init; }
 
     public IReadOnlyList<JsonElement> Certificates { get; init; } = [];
+
+    /// <summary>The active unit has failed for good; null: it has not.</summary>
+    public required FailedActive? Rescue { get; init; }
 }
 
 /// <summary>One slot in <see cref="StatusView"/>.</summary>

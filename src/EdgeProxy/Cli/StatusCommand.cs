@@ -38,6 +38,11 @@ internal static class StatusCommand
     internal static void Write(JsonElement status, TextWriter output)
     {
         output.WriteLine($"edgeproxy {Text(status, "version")}, pid {Text(status, "pid")}, up {Text(status, "uptime")}; traffic is on {Text(status, "active")}");
+        if (Get(status, "rescue") is { ValueKind: JsonValueKind.Object } failed)
+        {
+            output.WriteLine($"DOWN since {Text(failed, "since")}: {Text(failed, "reason")}");
+        }
+
         if (Get(status, "pause") is { ValueKind: JsonValueKind.Object } pause)
         {
             output.WriteLine($"PAUSED since {Text(pause, "since")}: {Text(status, "held")} requests wait, each for at most {Text(pause, "maxWait")}; 'edgeproxy resume' lets them go");

@@ -12,6 +12,9 @@ public sealed record ActiveSlot : VersionedRecord
     /// <summary>The id of the switch that made it so; null: chosen at a start.</summary>
     public string? Switch { get; init; }
 
+    /// <summary>It became active because the other slot had failed for good, and nobody has switched since.</summary>
+    public bool ByRescue { get; init; }
+
     /// <summary>The label that was given with that switch; null: none.</summary>
     public string? Label { get; init; }
 

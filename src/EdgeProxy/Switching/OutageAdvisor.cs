@@ -9,10 +9,10 @@ namespace EdgeProxy.Switching;
 /// What each state of the unit means here:
 /// AutoRestart - started at once, one time an outage (RestartSec may be 10 s; a unit that flaps must not be started in a loop).
 /// Activating, Active, Reloading, Deactivating - wait: it boots, or is being restarted by hand.
-/// Failed, Inactive - in vain after 2 s: it failed for good, or an operator has stopped it, and that is his to undo.
+/// Failed, Inactive - in vain after 2 s: it failed for good, or an operator has stopped it, and that is his to undo. Worth waiting where a rescue comes.
 /// Unknown, or the start of the proxy has not brought the units in line yet - wait.
 /// </remarks>
-internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation reconciliation, TimeProvider time, ILogger<OutageAdvisor> logger) : IOutageAdvisor
+internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation reconciliation, Rescue rescue, TimeProvider time, ILogger<OutageAdvisor> logger) : IOutageAdvisor
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
@@ -36,7 +36,7 @@ internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation r
             }
 
             downSince = status is { State: UnitState.Failed or UnitState.Inactive } ? downSince ?? time.GetTimestamp() : null;
-            if (downSince is { } since && time.GetElapsedTime(since) >= Patience)
+            if (downSince is { } since && time.GetElapsedTime(since) >= Patience && !rescue.IsComing(slot.Name))
             {
                 return $"{UnitWords.WhyNotRunning(status!)}; `systemctl start {status!.Unit}` starts it, a switch moves traffic to the other slot";
             }

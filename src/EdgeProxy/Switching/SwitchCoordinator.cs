@@ -100,7 +100,7 @@ internal sealed partial class SwitchCoordinator(
 
         var to = request.To!.Value;
         var first = new Switch { Id = NewId(), From = to.Other(), To = to, Label = request.Label, StartedAt = time.GetUtcNow() };
-        var run = new SwitchRun(first, request.Force, warmUse, journal, events, time, logger);
+        var run = new SwitchRun(first, request, warmUse, journal, events, time, logger);
         _running = run;
         _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
         return new SwitchStart.Started(first, _completion);

@@ -34,7 +34,7 @@ internal sealed class SwitchEnding(IUnitManager units, UnitStop stop)
         {
             { IsGoingBack: true } => run.End(
                 SwitchOutcome.RolledBack, $"{because}. Traffic is back on {run.To.ToKey()}, which was not restarted. Mend {run.From.ToKey()}, then switch again.", log ?? []),
-            { Problems.Count: 0 } => run.End(SwitchOutcome.Completed, null, []),
+            { Problems.Count: 0 } => run.End(SwitchOutcome.Completed, run.RescueOf is { } why ? $"{why}. EdgeProxy has switched by itself (Switch:Rescue)." : null, []),
             _ => run.End(SwitchOutcome.CompletedWithWarnings, $"Traffic is on {run.To.ToKey()}. {because}.", log ?? await ReadLogAsync(run.From, stopping)),
         };
     }

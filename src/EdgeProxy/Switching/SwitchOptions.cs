@@ -27,6 +27,6 @@ public sealed class SwitchOptions
     /// <summary>How long the old slot is kept running after its drain, for an instant rollback. Default 0 (stop at once); 0 to 7 days.</summary>
     public TimeSpan KeepWarm { get; set; }
 
-    /// <summary>Switch by itself when the active unit fails for good and the other slot can serve. Default off.</summary>
+    /// <summary>Switch by itself when the active unit has failed for good for two seconds and the other slot is warm or can be started. Default off.</summary>
     public bool Rescue { get; set; }
 }

@@ -6,7 +6,8 @@ namespace EdgeProxy.Switching;
 /// <param name="To">The slot to move to; null: the idle one.</param>
 /// <param name="Label">What is deployed, for people (a commit, a branch); null: nothing is said.</param>
 /// <param name="Force">Ends what still drains in the target and skips the memory check. Nothing skips the probe.</param>
-public sealed record SwitchRequest(SlotName? To = null, string? Label = null, bool Force = false);
+/// <param name="RescueOf">Nobody has asked: the proxy does it because of this; null: somebody has.</param>
+public sealed record SwitchRequest(SlotName? To = null, string? Label = null, bool Force = false, string? RescueOf = null);
 
 /// <summary>What a switch does with a target that is warm.</summary>
 internal enum WarmUse

@@ -9,7 +9,7 @@ namespace EdgeProxy.Switching;
 
 /// <summary>The record of a switch while it runs: every change is kept, journalled, logged and published here.</summary>
 /// <remarks>Changed by the run alone; <see cref="Current"/> may be read by anyone.</remarks>
-internal sealed partial class SwitchRun(Switch first, bool force, WarmUse warmUse, SwitchJournal journal, EventHub events, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class SwitchRun(Switch first, SwitchRequest request, WarmUse warmUse, SwitchJournal journal, EventHub events, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private readonly long _started = time.GetTimestamp();
     private readonly List<string> _problems = [];
@@ -40,7 +40,10 @@ internal sealed partial class SwitchRun(Switch first, bool force, WarmUse warmUs
     /// <summary>Whether and how the switch may be called back.</summary>
     public Recall Recall { get; } = new();
 
-    public bool Force => force;
+    public bool Force => request.Force;
+
+    /// <summary>Why the proxy does this by itself; null: somebody has asked for it.</summary>
+    public string? RescueOf => request.RescueOf;
 
     /// <summary>What is done with a candidate that is warm.</summary>
     public WarmUse WarmUse => warmUse;

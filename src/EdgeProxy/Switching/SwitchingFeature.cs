@@ -35,12 +35,14 @@ internal static class SwitchingFeature
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options));
         services.AddSingleton<SwitchEnding>();
         services.AddSingleton<SwitchCoordinator>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Rescue>(provider, options.Switch));
         services.AddSingleton<IOutageAdvisor, OutageAdvisor>();
 
         // In this order: Reconciliation chooses the active slot before anything else starts.
         services.AddHostedService(provider => provider.GetRequiredService<Reconciliation>());
         services.AddHostedService(provider => provider.GetRequiredService<SwitchCoordinator>());
         services.AddHostedService<WarmStop>();
+        services.AddHostedService(provider => provider.GetRequiredService<Rescue>());
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         return services;
     }

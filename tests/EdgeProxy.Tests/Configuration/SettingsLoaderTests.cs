@@ -100,7 +100,8 @@ public sealed class SettingsLoaderTests
               "EdgeProxy": {
                 "Slots": { "Blue": { "Address": "http://127.0.0.1:8000", "Unit": "app.service" }, "Green": { "Address": "http://localhost:8000" } },
                 "Health": { "Atempts": 3, "Interval": "30", "Successes": 0 },
-                "Switch": { "Rescue": true, "DrainTimeout": "24:00:00" }
+                "Switch": { "DrainTimeout": "24:00:00" },
+                "Admin": { "SocketMode": "0666" }
               }
             }
             """);
@@ -115,7 +116,7 @@ public sealed class SettingsLoaderTests
                 "error: EdgeProxy:Slots:Green:Unit is missing: the systemd service that runs the slot (or set EdgeProxy:Units:Manager to Process)",
                 "error: EdgeProxy:Slots:Green:Address = \"http://localhost:8000\" is the address of blue too; each slot needs its own",
                 "error: EdgeProxy:Health:Successes = \"0\" must be a whole number from 1 to 100",
-                "warning: EdgeProxy:Switch:Rescue = \"True\" has no effect: this version does not have the feature",
+                "warning: EdgeProxy:Admin:SocketMode = \"0666\" lets every user of this machine switch",
             ],
             settings.Problems.Select(problem => problem.ToString()));
     }

@@ -44,6 +44,7 @@ internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, SlotTraffic
             Slot = run.To,
             Since = time.GetUtcNow(),
             Switch = run.Id,
+            ByRescue = run.RescueOf is not null,
             Label = label,
             IdleLabel = file.Current?.LabelOf(run.From),
         });
