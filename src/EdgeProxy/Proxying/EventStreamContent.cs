@@ -1,26 +1,20 @@
-using System.Net;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Proxying;
 
 /// <summary>The body of an answer that goes on, which ends between two events when it is told to, with a normal end of body: <c>EventSource</c> just comes back.</summary>
-internal sealed class EventStreamContent : HttpContent
+internal sealed class EventStreamContent : FilteredContent
 {
-    private readonly HttpContent _app;
     private readonly RequestLife _life;
     private readonly CancellationToken _due;
     private readonly bool _isJsonLines;
 
     private EventStreamContent(HttpContent app, RequestLife life, CancellationToken due)
+        : base(app)
     {
-        _app = app;
         _life = life;
         _due = due;
         _isJsonLines = app.Headers.ContentType?.MediaType is { } type && type.EndsWith("ndjson", StringComparison.OrdinalIgnoreCase);
-        foreach (var header in app.Headers.NonValidated)
-        {
-            Headers.TryAddWithoutValidation(header.Key, header.Value);
-        }
     }
 
     /// <summary>Counts the request as a stream, and lets its answer end in order.</summary>
@@ -37,32 +31,7 @@ internal sealed class EventStreamContent : HttpContent
         answer.Content = new EventStreamContent(answer.Content, life, life.EndInOrder(LeaseClass.Stream));
     }
 
-    protected override async Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) =>
-        new Body(await _app.ReadAsStreamAsync(cancellationToken), _life, _isJsonLines, _due);
-
-    protected override Task<Stream> CreateContentReadStreamAsync() => CreateContentReadStreamAsync(CancellationToken.None);
-
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
-    {
-        await using var body = await CreateContentReadStreamAsync();
-        await body.CopyToAsync(stream);
-    }
-
-    protected override bool TryComputeLength(out long length)
-    {
-        length = 0;
-        return false;
-    }
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _app.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
+    protected override Stream Filter(Stream app) => new Body(app, _life, _isJsonLines, _due);
 
     private sealed class Body(Stream app, RequestLife life, bool isJsonLines, CancellationToken due) : AsyncStream
     {

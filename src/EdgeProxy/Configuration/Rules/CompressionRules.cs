@@ -19,6 +19,11 @@ internal static class CompressionRules
                 scope.Error(key, $"must be one of {string.Join(", ", _encodings)}");
             }
         });
+        if (!ZstdEncoder.IsAvailable && compression.Encodings?.Contains("zstd") != false)
+        {
+            at.Warn(nameof(compression.Encodings), "zstd is left out: libzstd.so.1 is not on this machine (Debian and Ubuntu: apt install libzstd1)");
+        }
+
         at.Each(nameof(compression.MimeTypes), compression.MimeTypes, (scope, key, type) =>
         {
             if (!MediaTypeHeaderValue.TryParse(type, out var parsed) || parsed.Parameters.Count > 0)
