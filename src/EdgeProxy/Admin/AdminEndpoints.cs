@@ -5,6 +5,7 @@ using EdgeProxy.State;
 using EdgeProxy.Switching;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using OpenTelemetry.Metrics;
 
 namespace EdgeProxy.Admin;
 
@@ -17,7 +18,8 @@ internal sealed class AdminEndpoints(
     EventStream events,
     SlotPair slots,
     OutageGate gate,
-    UpstreamOptions upstream)
+    UpstreamOptions upstream,
+    MeterProvider metrics)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -30,6 +32,7 @@ internal sealed class AdminEndpoints(
         routes.MapGet("/health", () =>
             TypedResults.Json(new HealthView(SlotNameExtensions.All.ToDictionary(name => name, name => health[name])), ApiJson.Default.HealthView));
         routes.MapGet("/events", context => events.RunAsync(context, context.Request.Query["switch"]));
+        routes.MapPrometheusScrapingEndpoint("/metrics", metrics, configureBranchedPipeline: null, optionsName: null);
         routes.MapGet("/livez", () => TypedResults.Json(new ProbeView("alive"), ApiJson.Default.ProbeView));
         routes.MapGet("/readyz", ReadyAsync);
     }

@@ -1,14 +1,20 @@
+using System.Diagnostics.Metrics;
 using EdgeProxy.Diagnostics.AccessLogging;
+using EdgeProxy.Diagnostics.Metrics;
 
 namespace EdgeProxy.Diagnostics;
 
-/// <summary>Events and the access log.</summary>
+/// <summary>Events, metrics and the access log.</summary>
 internal static class DiagnosticsFeature
 {
     public static IServiceCollection AddDiagnostics(this IServiceCollection services, AccessLogOptions accessLog)
     {
         services.AddSingleton<EventHub>();
-        services.AddSingleton(provider => new RequestObserver(provider.GetService<AccessLog>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddMetricsExport();
+        services.AddSingleton(provider => new RequestMetrics(provider.GetRequiredService<Meter>(), provider.GetService<AccessLog>()));
+        services.AddSingleton<InstrumentSet>(provider => provider.GetRequiredService<RequestMetrics>());
+        services.AddSingleton(provider => new RequestObserver(
+            provider.GetRequiredService<RequestMetrics>(), provider.GetService<AccessLog>(), provider.GetRequiredService<TimeProvider>()));
         if (accessLog.Format != AccessLogFormat.None)
         {
             services.AddSingleton(provider => new AccessLog(

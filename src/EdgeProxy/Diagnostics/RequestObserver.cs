@@ -1,11 +1,12 @@
 using EdgeProxy.Diagnostics.AccessLogging;
+using EdgeProxy.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Diagnostics;
 
-/// <summary>Outermost in the public pipeline: tells the access log what became of each request.</summary>
+/// <summary>Outermost in the public pipeline: tells metrics and the access log what became of each request.</summary>
 /// <param name="log">Null: there is none.</param>
-internal sealed class RequestObserver(AccessLog? log, TimeProvider time)
+internal sealed class RequestObserver(RequestMetrics metrics, AccessLog? log, TimeProvider time)
 {
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -26,7 +27,9 @@ internal sealed class RequestObserver(AccessLog? log, TimeProvider time)
         finally
         {
             context.Features.Set(server);
-            log?.Add(new RequestRecord(context, time.GetUtcNow(), time.GetElapsedTime(started), body.Count));
+            var request = new RequestRecord(context, time.GetUtcNow(), time.GetElapsedTime(started), body.Count);
+            metrics.Record(request);
+            log?.Add(request);
         }
     }
 }

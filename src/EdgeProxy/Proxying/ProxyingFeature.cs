@@ -1,3 +1,4 @@
+using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.Features;
@@ -18,6 +19,7 @@ internal static class ProxyingFeature
         services.AddSingleton<SlotConnections>();
         services.AddSingleton<OutageGate>();
         services.AddSingleton(provider => new AppGate(healthPath, upstream, provider.GetRequiredService<TimeProvider>()));
+        services.AddInstruments<ProxyingMetrics>();
         services.AddSingleton<SlotSelection>();
         services.AddReverseProxy()
             .LoadFromMemory(AppCluster.Routes, AppCluster.Clusters(upstream))

@@ -12,7 +12,7 @@ namespace EdgeProxy.Proxying;
 /// </remarks>
 internal sealed partial class SlotSelection(
     SlotPair slots, OutageGate gate, AppGate app, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, IHostApplicationLifetime process,
-    ILogger<SlotSelection> logger)
+    ProxyingMetrics metrics, ILogger<SlotSelection> logger)
 {
     private readonly TimeSpan _holdTimeout = options.HoldTimeout;
     private readonly ClusterState _streams = clusters.TryGetCluster(AppCluster.StreamsId, out var cluster)
@@ -59,6 +59,7 @@ internal sealed partial class SlotSelection(
             heldSince = heldSince == 0 ? now : heldSince;
             var (end, reason) = await HoldAsync(failed, _holdTimeout - time.GetElapsedTime(heldSince, now), context.RequestAborted);
             request.InOutage = time.GetElapsedTime(heldSince);
+            metrics.Held(failed.Slot.Name, end, time.GetElapsedTime(now));
             if (context.RequestAborted.IsCancellationRequested)
             {
                 request.ClientLeft = true;

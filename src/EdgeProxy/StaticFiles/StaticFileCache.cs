@@ -33,11 +33,14 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
     /// <summary>How often a file that changes while it is read is read again.</summary>
     private const int Tries = 3;
 
-    private readonly MemoryCache _files = new(new MemoryCacheOptions { SizeLimit = capacity });
+    private readonly MemoryCache _files = new(new MemoryCacheOptions { SizeLimit = capacity, TrackStatistics = true });
     private readonly SingleFlight<string, FoundFile> _lookups = new();
 
     /// <summary>Number of files that are known.</summary>
     public int Count => _files.Count;
+
+    /// <summary>What became of looks so far.</summary>
+    public MemoryCacheStatistics Statistics => _files.GetCurrentStatistics()!;
 
     /// <param name="mount">Owns the path.</param>
     /// <param name="path">Of the request.</param>

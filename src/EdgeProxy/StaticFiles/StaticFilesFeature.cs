@@ -1,4 +1,5 @@
 using EdgeProxy.Compression;
+using EdgeProxy.Diagnostics.Metrics;
 
 namespace EdgeProxy.StaticFiles;
 
@@ -14,6 +15,7 @@ internal static class StaticFilesFeature
         services.AddSingleton<CodedForms>();
         services.AddSingleton<BestForms>();
         services.AddHostedService(provider => provider.GetRequiredService<BestForms>());
+        services.AddInstruments<StaticFilesMetrics>();
         return services;
     }
 

@@ -10,12 +10,13 @@ namespace EdgeProxy.Switching;
 /// The health view: probes the running slots every <see cref="HealthOptions.MonitorInterval"/>, and every second while the active one is not healthy, so that
 /// it says soon when that is over (as after a start, where the unit is just being started). It only observes, nothing is decided by it.
 /// </summary>
-public sealed partial class HealthMonitor(
+internal sealed partial class HealthMonitor(
     HealthOptions options,
     SlotPair slots,
     IUnitManager units,
     HealthProbe probe,
     EventHub events,
+    SwitchingMetrics metrics,
     TimeProvider time,
     ILogger<HealthMonitor> logger) : BackgroundService
 {
@@ -41,6 +42,7 @@ public sealed partial class HealthMonitor(
     internal void Record(SlotName slot, ProbeSummary summary, string? switchId = null)
     {
         var record = new ProbeEvent { Slot = slot, At = time.GetUtcNow(), Status = summary.Status, Latency = summary.Latency, Error = summary.Error };
+        metrics.Probed(slot, summary);
         Update(slot, summary.IsGood ? HealthState.Healthy : HealthState.Unhealthy, record);
         events.Publish("probe", record, ApiJson.Default.ProbeEvent, switchId);
     }
@@ -106,6 +108,7 @@ public sealed partial class HealthMonitor(
     private void Update(SlotName slot, HealthState state, ProbeRecord? probe)
     {
         var before = this[slot].State;
+        metrics.Health(slot, state);
         ImmutableInterlocked.AddOrUpdate(ref _health, slot, _ => Next(Unknown), (_, health) => Next(health));
         if (state != before)
         {

@@ -23,6 +23,7 @@ internal sealed partial class SwitchCoordinator(
     SwitchJournal journal,
     SwitchHistory history,
     EventHub events,
+    SwitchingMetrics metrics,
     TimeProvider time,
     ILogger<SwitchCoordinator> logger) : IHostedLifecycleService, IDisposable
 {
@@ -100,7 +101,7 @@ internal sealed partial class SwitchCoordinator(
 
         var to = request.To!.Value;
         var first = new Switch { Id = NewId(), From = to.Other(), To = to, Label = request.Label, StartedAt = time.GetUtcNow() };
-        var run = new SwitchRun(first, request, warmUse, journal, events, time, logger);
+        var run = new SwitchRun(first, request, warmUse, journal, events, metrics, time, logger);
         _running = run;
         _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
         return new SwitchStart.Started(first, _completion);
@@ -183,6 +184,7 @@ internal sealed partial class SwitchCoordinator(
     {
         Log.Began(logger, run.Id, run.From, run.To, run.Current.Label ?? "none");
         run.Publish();
+        metrics.SwitchBegan();
         try
         {
             using var turn = await warm.TakeTurnAsync(_stopping.Token);
@@ -206,6 +208,7 @@ internal sealed partial class SwitchCoordinator(
         finally
         {
             await run.DisposeAsync();
+            metrics.SwitchEnded(run.Current.Outcome, run.Current.Duration);
             Volatile.Write(ref _running, null);
             run.Publish();
         }

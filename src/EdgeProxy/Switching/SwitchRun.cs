@@ -9,7 +9,7 @@ namespace EdgeProxy.Switching;
 
 /// <summary>The record of a switch while it runs: every change is kept, journalled, logged and published here.</summary>
 /// <remarks>Changed by the run alone; <see cref="Current"/> may be read by anyone.</remarks>
-internal sealed partial class SwitchRun(Switch first, SwitchRequest request, WarmUse warmUse, SwitchJournal journal, EventHub events, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class SwitchRun(Switch first, SwitchRequest request, WarmUse warmUse, SwitchJournal journal, EventHub events, SwitchingMetrics metrics, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private readonly long _started = time.GetTimestamp();
     private readonly List<string> _problems = [];
@@ -124,6 +124,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
         }
 
         Finish(run with { Duration = time.GetElapsedTime(started), Detail = result.Problem ?? result.Detail });
+        metrics.PhaseEnded(phase, isDone: result.Problem is null, time.GetElapsedTime(started));
         if (result.Problem is not null)
         {
             _problems.Add(result.Problem);

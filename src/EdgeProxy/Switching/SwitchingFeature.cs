@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -19,6 +20,7 @@ internal static class SwitchingFeature
         services.AddSingleton(_ => StateDirectory.Open(options.State.Directory));
         services.AddSingleton<ActiveSlotFile>();
         services.AddSingleton<SwitchJournal>();
+        services.AddInstruments<SwitchingMetrics>();
         services.AddSingleton<SwitchHistory>();
 
         services.AddSingleton(provider => new HealthProbe(

@@ -1,3 +1,5 @@
+using EdgeProxy.Diagnostics.Metrics;
+
 namespace EdgeProxy.Tls;
 
 /// <summary>TLS on the public side: certificates, endpoints, and the way of visitors to them.</summary>
@@ -9,6 +11,7 @@ internal static class TlsFeature
         services.AddSingleton(options);
         services.AddSingleton<CertificateTable>();
         services.AddSingleton<CertificateBoard>();
+        services.AddInstruments<CertificateMetrics>();
         services.AddSingleton<HttpsEndpoints>();
         services.AddHostedService<CertificateFiles>(); // before the server listens: hosted services start in order, it comes last
         return services;

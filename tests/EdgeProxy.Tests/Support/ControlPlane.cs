@@ -1,5 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Json;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
@@ -84,6 +85,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         builder.Services
             .AddSingleton(_time)
             .AddSingleton<EventHub>()
+            .AddMetricsExport()
             .AddSingleton<IUnitManager>(Units)
             .AddSingleton(Options.Upstream)
             .AddSingleton(new SlotPair(Options.Slots, Options.InitialSlot))

@@ -67,12 +67,15 @@ public sealed class HealthMonitorTests : IAsyncDisposable
     [Fact]
     public void A_slot_that_nobody_has_looked_at_is_unknown()
     {
+        using var meter = new System.Diagnostics.Metrics.Meter("test");
+        var slots = new SlotPair(_plane.Options.Slots, SlotName.Blue);
         var monitor = new HealthMonitor(
             new HealthOptions(),
-            new SlotPair(_plane.Options.Slots, SlotName.Blue),
+            slots,
             _plane.Units,
             new HealthProbe(new HealthOptions(), "localhost", _time),
             new EventHub(),
+            new SwitchingMetrics(meter, slots),
             _time,
             NullLogger<HealthMonitor>.Instance);
 

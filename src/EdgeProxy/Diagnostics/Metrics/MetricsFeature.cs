@@ -1,0 +1,63 @@
+using System.Diagnostics.Metrics;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+
+namespace EdgeProxy.Diagnostics.Metrics;
+
+/// <summary>The instruments of one feature. Made when the host starts, so that a number that is still 0 is there to be seen.</summary>
+internal abstract class InstrumentSet;
+
+/// <summary>Metrics, in the words of OpenTelemetry; <c>GET /metrics</c> has them in those of Prometheus.</summary>
+internal static class MetricsFeature
+{
+    private const string Name = "EdgeProxy";
+    private const string Runtime = "System.Runtime";
+
+    /// <summary>What an operator looks at of the runtime's own.</summary>
+    private static readonly HashSet<string> _ofRuntime =
+    [
+        "dotnet.process.memory.working_set", "dotnet.process.cpu.time", "dotnet.gc.collections", "dotnet.gc.pause.time", "dotnet.gc.heap.total_allocated", "dotnet.gc.last_collection.heap.size",
+        "dotnet.exceptions",
+    ];
+
+    public static IServiceCollection AddMetricsExport(this IServiceCollection services)
+    {
+        services.AddSingleton(_ => new Meter(Name, ProductVersion.Text));
+        services.AddSingleton(provider => Build(provider.GetRequiredService<Meter>()));
+        services.AddHostedService<Startup>();
+        return services;
+    }
+
+    /// <summary>The feature's own numbers, on the meter of all.</summary>
+    public static IServiceCollection AddInstruments<T>(this IServiceCollection services)
+        where T : InstrumentSet
+    {
+        services.AddSingleton<T>();
+        services.AddSingleton<InstrumentSet>(provider => provider.GetRequiredService<T>());
+        return services;
+    }
+
+    private static MeterProvider Build(Meter meter) => Sdk.CreateMeterProviderBuilder()
+        .AddMeter(Name)
+        .AddMeter(Runtime)
+        // Meters are found by name, also another proxy's in this process.
+        .AddView(instrument => (instrument.Meter.Name == Runtime ? _ofRuntime.Contains(instrument.Name) : instrument.Meter == meter) ? null : MetricStreamConfiguration.Drop)
+        .ConfigureResource(resource => resource.Clear().AddService("edgeproxy", serviceVersion: ProductVersion.Text, autoGenerateServiceInstanceId: false))
+        .AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false)
+        .Build();
+
+    /// <summary>Makes everything that is to be counted with, before anything happens that counts.</summary>
+    private sealed class Startup(MeterProvider provider, IEnumerable<InstrumentSet> instruments) : IHostedService
+    {
+        private readonly object[] _alive = [provider, .. instruments];
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            GC.KeepAlive(_alive);
+            return Task.CompletedTask;
+        }
+    }
+}

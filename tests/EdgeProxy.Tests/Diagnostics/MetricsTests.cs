@@ -1,0 +1,211 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using EdgeProxy.Diagnostics;
+using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Switching;
+using EdgeProxy.Tests.Admin;
+using EdgeProxy.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using OpenTelemetry.Metrics;
+
+namespace EdgeProxy.Tests.Diagnostics;
+
+/// <summary><c>GET /metrics</c>, read as Prometheus and its own tools read it.</summary>
+public sealed class MetricsTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Requests_are_counted_with_slot_method_and_status_and_promtool_has_no_complaint()
+    {
+        Tool.Demand("promtool");
+        await using var app = await Backend.StartAsync(context =>
+        {
+            context.Response.StatusCode = context.Request.Path == "/bad" ? 500 : 200;
+            return context.Response.WriteAsync("0123456789");
+        });
+        await using var server = new EdgeProxyFactory(app.Address);
+        using var client = server.CreateClient();
+        for (var i = 0; i < 3; i++)
+        {
+            (await client.GetAsync("/", Cancellation)).Dispose();
+        }
+
+        (await client.PostAsync("/bad", null, Cancellation)).Dispose();
+        (await client.SendAsync(new HttpRequestMessage(new HttpMethod("BREW"), "/"), Cancellation)).Dispose();
+
+        var text = await ScrapeAsync(server.AdminUrl);
+
+        Assert.Equal(3, Value(text, "edgeproxy_requests_total", "code=\"200\"", "method=\"GET\"", "slot=\"blue\""));
+        Assert.Equal(1, Value(text, "edgeproxy_requests_total", "code=\"500\"", "method=\"POST\"", "slot=\"blue\""));
+        Assert.Equal(1, Value(text, "edgeproxy_requests_total", "method=\"_OTHER\"")); // what clients make up is no series
+        Assert.Equal(5, Value(text, "edgeproxy_request_duration_seconds_count", "class=\"http\"", "slot=\"blue\""));
+        Assert.Equal(50, Value(text, "edgeproxy_response_body_bytes_total", "slot=\"blue\""));
+        Assert.Equal(1, Value(text, "edgeproxy_slot_active", "slot=\"blue\""));
+        Assert.Equal(0, Value(text, "edgeproxy_slot_active", "slot=\"green\""));
+        Assert.Equal(0, Value(text, "edgeproxy_requests_in_flight", "class=\"webSocket\"", "slot=\"green\""));
+        Assert.Equal(0, Value(text, "edgeproxy_requests_held", "reason=\"outage\""));
+        Assert.Equal(0, Value(text, "edgeproxy_paused"));
+        Assert.Equal(0, Value(text, "edgeproxy_access_log_dropped_total"));
+        Assert.Equal(0, Value(text, "edgeproxy_static_files_cache_hits_total"));
+        Assert.Contains("service_version=", text, StringComparison.Ordinal);
+        await AssertWellFormedAsync(text);
+    }
+
+    [Fact]
+    public async Task A_request_that_was_held_is_counted_with_its_end_and_one_that_the_proxy_refused_with_no_slot()
+    {
+        var port = Backend.FreePort();
+        await using var server = new EdgeProxyFactory($"http://127.0.0.1:{port}", ("AllowedHosts", "localhost"));
+        using var client = server.CreateClient();
+        var request = client.GetAsync("/", Cancellation);
+        await Eventually.TrueAsync(async () => Value(await ScrapeAsync(server.AdminUrl), "edgeproxy_requests_held", "reason=\"outage\"") == 1, "the request is held");
+        await using var app = await Backend.NamedAsync("hello", port);
+        (await request).Dispose();
+        (await client.SendAsync(new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = "evil.example" } }, Cancellation)).Dispose();
+
+        await Eventually.TrueAsync(async () => Value(await ScrapeAsync(server.AdminUrl), "edgeproxy_requests_held", "reason=\"outage\"") == 0, "it is not any more");
+        var text = await ScrapeAsync(server.AdminUrl);
+
+        Assert.True(Value(text, "edgeproxy_hold_duration_seconds_count", "end=\"TryAgain\"", "slot=\"blue\"") >= 1);
+        Assert.True(Value(text, "edgeproxy_connections_failed_total", "slot=\"blue\"") >= 1);
+        Assert.Equal(1, Value(text, "edgeproxy_requests_total", "code=\"400\"", "slot=\"none\""));
+    }
+
+    [Fact]
+    public async Task A_switch_leaves_its_phases_its_outcome_and_its_probes()
+    {
+        Tool.Demand("promtool");
+        await using var host = await AdminHost.StartAsync();
+        Assert.Equal(SwitchOutcome.Completed, (await host.Plane.SwitchAsync()).Outcome);
+        host.Plane.Blue.Handler = SlotApp.Answers(500);
+        Assert.Equal(SwitchOutcome.Aborted, (await host.Plane.SwitchAsync()).Outcome);
+
+        var text = await ScrapeAsync(host.ByPort.BaseAddress!);
+
+        Assert.Equal(1, Value(text, "edgeproxy_switch_duration_seconds_count", "outcome=\"Completed\""));
+        Assert.Equal(1, Value(text, "edgeproxy_switch_duration_seconds_count", "outcome=\"Aborted\""));
+        foreach (var phase in Enum.GetNames<SwitchPhase>())
+        {
+            var done = phase is nameof(SwitchPhase.StartIdle) ? 2 : 1;
+            Assert.Equal(done, Value(text, "edgeproxy_switch_phase_duration_seconds_count", "outcome=\"done\"", $"phase=\"{phase}\""));
+        }
+
+        Assert.Equal(1, Value(text, "edgeproxy_switch_phase_duration_seconds_count", "outcome=\"failed\"", "phase=\"Probe\""));
+        Assert.True(Value(text, "edgeproxy_probe_duration_seconds_count", "outcome=\"good\"", "slot=\"green\"") >= 3);
+        Assert.True(Value(text, "edgeproxy_probe_duration_seconds_count", "outcome=\"bad\"", "slot=\"blue\"") >= 1);
+        Assert.Equal(1, Value(text, "edgeproxy_slot_active", "slot=\"green\""));
+        Assert.Equal(0, Value(text, "edgeproxy_switch_running"));
+        await AssertWellFormedAsync(text);
+    }
+
+    [Fact]
+    public async Task The_real_Prometheus_scrapes_them_and_takes_the_shipped_alerts()
+    {
+        Tool.Demand("prometheus");
+        await using var app = await Backend.NamedAsync("hello");
+        await using var server = new EdgeProxyFactory(app.Address);
+        using var client = server.CreateClient();
+        (await client.GetAsync("/", Cancellation)).Dispose();
+        using var directory = new TemporaryDirectory();
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "edgeproxy.rules.yml"), directory["edgeproxy.rules.yml"]);
+        await File.WriteAllTextAsync(
+            directory["prometheus.yml"],
+            $$"""
+            global: { scrape_interval: 1s, evaluation_interval: 1s }
+            rule_files: [edgeproxy.rules.yml]
+            scrape_configs:
+              - job_name: edgeproxy
+                static_configs: [{ targets: ["127.0.0.1:{{server.AdminUrl.Port}}"] }]
+            """,
+            Cancellation);
+        var port = Backend.FreePort();
+        using var prometheus = Tool.Start(
+            "prometheus", [$"--config.file={directory["prometheus.yml"]}", $"--storage.tsdb.path={directory["data"]}", $"--web.listen-address=127.0.0.1:{port}"]);
+        using var api = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}/api/v1/") };
+
+        await Eventually.TrueAsync(async () => await QueryAsync(api, "edgeproxy_requests_total{slot=\"blue\",code=\"200\"}") == 1, "Prometheus has scraped the request");
+
+        Assert.Equal(1, await QueryAsync(api, "up{job=\"edgeproxy\"}"));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var rules = JsonNode.Parse(await api.GetStringAsync("rules", Cancellation))!["data"]!["groups"]!.AsArray().SelectMany(group => group!["rules"]!.AsArray()).ToList();
+                return rules.Count == 8 && rules.TrueForAll(rule => (string)rule!["health"]! == "ok");
+            },
+            "every alert is evaluated without an error");
+    }
+
+    [Fact]
+    public async Task The_shipped_alerts_fire_when_they_should()
+    {
+        Tool.Demand("promtool");
+        var directory = AppContext.BaseDirectory;
+
+        var check = await Tool.RunAsync("promtool", ["check", "rules", Path.Combine(directory, "edgeproxy.rules.yml")]);
+        Assert.True(check.ExitCode == 0, check.Output + check.Error);
+
+        var test = await Tool.RunAsync("promtool", ["test", "rules", Path.Combine(directory, "edgeproxy.rules.test.yml")]);
+        Assert.True(test.ExitCode == 0, test.Output + test.Error);
+    }
+
+    [Fact]
+    public void A_request_that_is_counted_allocates_nothing()
+    {
+        using var meter = new Meter("EdgeProxy.AllocationTest");
+        using var provider = OpenTelemetry.Sdk.CreateMeterProviderBuilder().AddMeter(meter.Name).AddPrometheusExporter().Build();
+        var metrics = new RequestMetrics(meter, log: null);
+        var context = new DefaultHttpContext();
+        context.Request.Method = "GET";
+        var record = new RequestRecord(context, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(12), 100);
+        for (var i = 0; i < 1000; i++)
+        {
+            metrics.Record(record);
+        }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++)
+        {
+            metrics.Record(record);
+        }
+
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+        Figures.Report($"metrics: {bytes / 1000.0} bytes allocated a request");
+        Assert.InRange(bytes, 0, 1000);
+    }
+
+    private static async Task<string> ScrapeAsync(Uri admin)
+    {
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = admin };
+        return await client.GetStringAsync("metrics", Cancellation);
+    }
+
+    private static async Task AssertWellFormedAsync(string text)
+    {
+        var check = await Tool.RunAsync("promtool", ["check", "metrics"], text);
+        Assert.True(check is { ExitCode: 0, Error: "" }, $"{check.Error}\n{text}");
+    }
+
+    /// <summary>The one series of the name that has these labels.</summary>
+    private static double Value(string text, string name, params string[] labels)
+    {
+        var found = text.Split('\n').Where(line => (line.StartsWith(name + "{", StringComparison.Ordinal) || line.StartsWith(name + " ", StringComparison.Ordinal))
+            && labels.All(label => line.Contains(label, StringComparison.Ordinal))).ToList();
+        Assert.True(found.Count == 1, $"{found.Count} series {name} with {string.Join(", ", labels)} in\n{text}");
+        return double.Parse(found[0][(found[0].LastIndexOf('}') + 1)..].Trim().Split(' ')[found[0].Contains('}', StringComparison.Ordinal) ? 0 : 1], CultureInfo.InvariantCulture);
+    }
+
+    private static async Task<double?> QueryAsync(HttpClient api, string query)
+    {
+        try
+        {
+            var answer = JsonNode.Parse(await api.GetStringAsync($"query?query={Uri.EscapeDataString(query)}", Cancellation))!;
+            return answer["data"]!["result"]!.AsArray() is [{ } series] ? double.Parse((string)series["value"]![1]!, CultureInfo.InvariantCulture) : null;
+        }
+        catch (HttpRequestException)
+        {
+            return null; // not there yet
+        }
+    }
+}
