@@ -32,6 +32,7 @@ public static class EdgeProxyServer
     /// <returns>The exit code: 0; 2 where an address cannot be had; 4 where another process uses the state directory.</returns>
     internal static async Task<int> RunAsync(RunningSettings settings, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
     {
+        DescriptorLimit.Raise();
         var hasStarted = false;
         try
         {

@@ -1,3 +1,5 @@
+using EdgeProxy.Tests.Support;
+
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
 /// <summary>Request lines that are malformed (RFC 9112 section 3), too long, or whose path means one thing to the proxy and another to the app.</summary>

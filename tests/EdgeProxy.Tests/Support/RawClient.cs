@@ -2,9 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using EdgeProxy.Tests.Support;
 
-namespace EdgeProxy.Tests.Proxying.Hostile;
+namespace EdgeProxy.Tests.Support;
 
 /// <summary>An answer as it came. <see cref="IsWhole"/> is false where the connection was cut in its body.</summary>
 internal sealed record RawAnswer(int Status, IReadOnlyDictionary<string, string> Headers, string Body, bool IsWhole)
@@ -13,20 +12,24 @@ internal sealed record RawAnswer(int Status, IReadOnlyDictionary<string, string>
 }
 
 /// <summary>A client that sends what it is told, byte for byte, and reads answers one at a time.</summary>
-internal sealed class RawClient : IDisposable
+/// <param name="bufferSize">In bytes, for what is read at a time.</param>
+internal sealed class RawClient(int bufferSize = 16 * 1024) : IDisposable
 {
     private readonly Socket _socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly StringBuilder _unread = new();
-    private readonly byte[] _buffer = new byte[16 * 1024];
+    private readonly byte[] _buffer = new byte[bufferSize];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static async Task<RawClient> ConnectAsync(DataPlane proxy)
     {
         var client = new RawClient();
-        await client._socket.ConnectAsync(IPAddress.Loopback, proxy.Address.Port, Cancellation);
+        await client.ConnectAsync(proxy.Address.Port);
         return client;
     }
+
+    /// <param name="port">Of this machine.</param>
+    public Task ConnectAsync(int port) => _socket.ConnectAsync(IPAddress.Loopback, port, Cancellation).AsTask();
 
     /// <summary>The other side may have hung up in the middle: then the rest is not sent.</summary>
     public async Task SendAsync(string bytes)
@@ -79,6 +82,22 @@ internal sealed class RawClient : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>So many bytes; null: the end came first.</summary>
+    public async Task<string?> ReadAsync(int count)
+    {
+        while (_unread.Length < count)
+        {
+            if (!await FillAsync())
+            {
+                return null;
+            }
+        }
+
+        var text = _unread.ToString(0, count);
+        _unread.Remove(0, count);
+        return text;
     }
 
     /// <summary>Waits until the proxy has closed the connection.</summary>
@@ -139,21 +158,6 @@ internal sealed class RawClient : IDisposable
                 return null;
             }
         }
-    }
-
-    private async Task<string?> ReadAsync(int count)
-    {
-        while (_unread.Length < count)
-        {
-            if (!await FillAsync())
-            {
-                return null;
-            }
-        }
-
-        var text = _unread.ToString(0, count);
-        _unread.Remove(0, count);
-        return text;
     }
 
     private async Task<bool> FillAsync()
