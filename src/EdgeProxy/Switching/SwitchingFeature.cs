@@ -62,7 +62,7 @@ internal static class SwitchingFeature
         var warm = provider.GetRequiredService<WarmSlot>();
         var traffic = new SlotTraffic(slots);
         return new(
-            new StartIdlePhase(options.Health, slots, units, warm, active, AvailableMemory.Read, time),
+            new StartIdlePhase(options.Health, slots, units, warm, active, AvailableMemory.Read, time, provider.GetRequiredService<ILogger<StartIdlePhase>>()),
             new ProbePhase(options.Health, slots, units, probe, monitor, time),
             new WarmUpPhase(options.Switch, slots, probe),
             new FlipPhase(slots, active, traffic, probe, monitor, events, time),

@@ -7,8 +7,9 @@ namespace EdgeProxy.Switching.Phases;
 
 /// <summary>Looks whether the candidate can be started at all, claims it in the journal, and starts its unit; one that is warm may be taken as it is.</summary>
 /// <remarks><c>availableMemory</c>: bytes that the machine can still give out; null: not known, and not checked.</remarks>
-internal sealed class StartIdlePhase(
-    HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotFile active, Func<long?> availableMemory, TimeProvider time)
+internal sealed partial class StartIdlePhase(
+    HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotFile active, Func<long?> availableMemory, TimeProvider time,
+    ILogger<StartIdlePhase> logger)
 {
     private static readonly TimeSpan StrangerTimeout = TimeSpan.FromMilliseconds(500);
 
@@ -43,7 +44,7 @@ internal sealed class StartIdlePhase(
             }
 
             run.Watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
-            return new($"{status.Unit} was {(status.IsRunning ? "restarted" : "started")}");
+            return new($"{status.Unit} was {(status.IsRunning ? "restarted" : "started")}{WarnOfOldUnitFile(status)}");
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
@@ -69,6 +70,18 @@ internal sealed class StartIdlePhase(
         ?? EndRequestsIn(run)
         ?? (status.IsRunning || status.State == UnitState.Deactivating ? null : await FindStrangerAsync(slots[run.To].Address, status, stopping))
         ?? (run.Force ? null : await FindLackOfMemoryAsync(run, status, stopping));
+
+    /// <summary>systemd starts what it has read, not what is in the file now: no reason to refuse, as nothing says which of them is meant.</summary>
+    private string WarnOfOldUnitFile(UnitStatus status)
+    {
+        if (!status.NeedsDaemonReload)
+        {
+            return "";
+        }
+
+        Log.OldUnitFile(logger, status.Unit);
+        return ", by what its file said before it was changed: `systemctl daemon-reload` reads it anew, and the next switch follows it";
+    }
 
     private static string? WhyNotLoaded(UnitStatus status) => status.LoadState switch
     {
@@ -117,5 +130,11 @@ internal sealed class StartIdlePhase(
         return available + freed >= needed
             ? null
             : $"too little memory for a second {active.Unit}: it takes {needed >> 20} MB, {(available + freed) >> 20} MB are available. Free some, or switch with force";
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(341, LogLevel.Warning, "The file of {Unit} has changed since systemd read it: run `systemctl daemon-reload`; until then what it said before is what runs")]
+        public static partial void OldUnitFile(ILogger logger, string unit);
     }
 }
