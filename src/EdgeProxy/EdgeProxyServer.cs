@@ -3,6 +3,7 @@ using EdgeProxy.Cli;
 using EdgeProxy.Compression;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Diagnostics.Journal;
 using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
@@ -42,6 +43,7 @@ public static class EdgeProxyServer
             {
                 builder.Services.AddSingleton(state);
                 builder.Services.AddReload(settings);
+                builder.Logging.UseJournal();
                 builder.Logging.QuietUntil(() => hasStarted);
             });
             await StartAsync(app, cancellationToken);

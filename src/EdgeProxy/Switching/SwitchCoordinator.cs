@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Diagnostics.Journal;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Units;
@@ -182,6 +183,7 @@ internal sealed partial class SwitchCoordinator(
     /// <summary>Runs a switch and keeps its end; never throws.</summary>
     private async Task<Switch> OwnAsync(SwitchRun run)
     {
+        using var scope = logger.With(("SwitchId", run.Id));
         Log.Began(logger, run.Id, run.From, run.To, run.Current.Label ?? "none");
         run.Publish();
         metrics.SwitchBegan();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Diagnostics.Journal;
 using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -99,6 +100,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
     public async Task<bool> PhaseAsync(SwitchPhase phase, Func<SwitchRun, CancellationToken, Task<PhaseResult>> work, CancellationToken stopping)
     {
         stopping.ThrowIfCancellationRequested();
+        using var scope = logger.With(("Phase", phase), ("Slot", To));
         var recalled = Recall.Token;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, recalled);
         var run = Begin(phase);
