@@ -80,7 +80,8 @@ internal static class Preconditions
 
             if ((weakly || !tag.IsWeak) && content.Matches(tag.Tag.AsSpan().Trim('"')))
             {
-                held = tag.ToString();
+                // The same tag weakened on the way is the same; that of another coding is how the client knows its copy.
+                held = tag.Tag == content.EntityTag ? held : tag.ToString();
                 return true;
             }
         }
