@@ -1,3 +1,4 @@
+using EdgeProxy.Admin.Dashboard;
 using EdgeProxy.Json;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
@@ -19,10 +20,12 @@ internal sealed class AdminEndpoints(
     SlotPair slots,
     OutageGate gate,
     UpstreamOptions upstream,
-    MeterProvider metrics)
+    MeterProvider metrics,
+    DashboardPage dashboard)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
+        routes.MapGet("/", dashboard.WriteAsync);
         routes.MapPost("/switch", SwitchAsync);
         routes.MapPost("/rollback", RollBackAsync);
         routes.MapGet("/switches", ListSwitches);

@@ -1,3 +1,4 @@
+using EdgeProxy.Admin.Dashboard;
 using EdgeProxy.Configuration;
 using EdgeProxy.Proxying;
 
@@ -14,6 +15,7 @@ internal static class AdminFeature
         services.AddSingleton<AdminAccess>();
         services.AddSingleton<StatusReader>();
         services.AddSingleton<EventStream>();
+        services.AddSingleton<DashboardPage>();
         services.AddSingleton<AdminEndpoints>();
         services.AddSingleton<TrafficEndpoints>();
         services.AddSingleton<AdminServer>();

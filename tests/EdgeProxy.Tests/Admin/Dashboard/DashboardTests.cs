@@ -1,0 +1,132 @@
+using System.Net.Http.Json;
+using EdgeProxy.Tests.Support;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace EdgeProxy.Tests.Admin.Dashboard;
+
+/// <summary>The page at the admin URL, in a real browser against a real proxy.</summary>
+public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
+{
+    static DashboardTests() => SetDefaultExpectTimeout((float)Eventually.Patience.TotalMilliseconds);
+
+    [Fact]
+    public async Task A_switch_is_ordered_with_the_token_and_followed_live()
+    {
+        using var site = await DashboardSite.StartAsync();
+        await using var visit = await browser.OpenAsync(site.Url);
+        var page = visit.Page;
+        await Expect(Slot(page, "blue").Locator(".badge")).ToHaveTextAsync("active");
+        await Expect(page.Locator("#connection")).ToHaveTextAsync("live");
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Switch to green" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByLabel("Label").FillAsync("<img src=x onerror=alert(1)>");
+        await page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Switch to green" }).ClickAsync();
+        await page.GetByRole(AriaRole.Textbox, new() { Name = "Token" }).FillAsync("wrong");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Use it" }).ClickAsync();
+        await Expect(page.GetByText("That is not the token.")).ToBeVisibleAsync();
+        await visit.PhotographAsync("dashboard-token-refused");
+        await page.GetByRole(AriaRole.Textbox, new() { Name = "Token" }).FillAsync(site.Token);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Use it" }).ClickAsync();
+
+        await Expect(page.Locator("#switch-title")).ToHaveTextAsync("Running switch");
+        await visit.PhotographAsync("dashboard-switching");
+        await Expect(page.Locator("#switch > p").First).ToContainTextAsync("Completed");
+        await Expect(page.Locator(".timeline .name")).ToHaveTextAsync(["StartIdle", "Probe", "WarmUp", "Flip", "Observe", "Drain", "StopOld"]);
+        await Expect(Slot(page, "green").Locator(".badge")).ToHaveTextAsync("active");
+        await Expect(page.Locator("#history tbody tr")).ToContainTextAsync(["blue → green<img src=x onerror=alert(1)>Completed"]);
+        Assert.Equal(0, await page.Locator("img").CountAsync());
+        await visit.PhotographAsync("dashboard-switched");
+        // What the browser itself reports of the refused token is no error of the page.
+        Assert.DoesNotContain(visit.Errors, error => !error.Contains("401", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_page_comes_back_by_itself_when_the_proxy_was_restarted()
+    {
+        using var site = await DashboardSite.StartAsync();
+        await using var visit = await browser.OpenAsync(site.Url);
+        var connection = visit.Page.Locator("#connection");
+        await Expect(connection).ToHaveTextAsync("live");
+
+        await site.StopAsync();
+        await Expect(connection).ToHaveTextAsync("not reachable, trying again");
+        await visit.PhotographAsync("dashboard-lost");
+        await site.StartAgainAsync();
+
+        await Expect(connection).ToHaveTextAsync("live");
+        await Expect(Slot(visit.Page, "blue").Locator(".badge")).ToHaveTextAsync("active");
+        Assert.All(visit.Errors, error => Assert.Contains("net::ERR_", error, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(360, ColorScheme.Dark)]
+    [InlineData(1280, ColorScheme.Light)]
+    public async Task It_fits_a_phone_and_a_screen_and_speaks_Chinese_to_whoever_does(int width, ColorScheme colors)
+    {
+        using var site = await DashboardSite.StartAsync();
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Bearer", site.Token);
+        using var ended = await http.PostAsJsonAsync(new Uri(site.Url + "switch"), new { label = "a1b2c3" }, TestContext.Current.CancellationToken);
+        Assert.True(ended.IsSuccessStatusCode);
+        await using var visit = await browser.OpenAsync(site.Url, "zh-CN", width, 800, colors);
+
+        await Expect(Slot(visit.Page, "green").Locator(".badge")).ToHaveTextAsync("活动");
+        await Expect(visit.Page.GetByRole(AriaRole.Button, new() { Name = "切换到 blue" })).ToBeVisibleAsync();
+        await Expect(visit.Page.Locator("html")).ToHaveAttributeAsync("lang", "zh-CN");
+        Assert.Equal(width, await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        await visit.PhotographAsync($"dashboard-{width}-{colors}");
+
+        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "English" }).ClickAsync();
+        await Expect(visit.Page.GetByRole(AriaRole.Heading, new() { Name = "Slots" })).ToBeVisibleAsync();
+        await visit.PhotographAsync($"dashboard-{width}-{colors}-en");
+        Assert.Empty(visit.Errors);
+    }
+
+    [Fact]
+    public async Task All_of_it_can_be_reached_by_keyboard_and_has_a_name()
+    {
+        using var site = await DashboardSite.StartAsync();
+        await using var visit = await browser.OpenAsync(site.Url);
+        var page = visit.Page;
+        await Expect(page.Locator("#connection")).ToHaveTextAsync("live");
+
+        var reached = new List<string>();
+        for (var i = 0; i < 8; i++)
+        {
+            await page.Keyboard.PressAsync("Tab");
+            reached.Add(await page.EvaluateAsync<string>("document.activeElement.textContent.trim().slice(0, 20)"));
+        }
+
+        Assert.Equal(["中文", "Token", "Switch to green", "Roll back to green", "Pause", "Maintenance"], reached.Take(6));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.GetByRole(AriaRole.Dialog, new() { Name = "Pause" })).ToBeVisibleAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Expect(page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
+        Assert.Equal("Pause", await page.EvaluateAsync<string>("document.activeElement.textContent"));
+        Assert.Equal(0, await page.Locator("[role=img]:not([aria-label])").CountAsync());
+        Assert.Empty(visit.Errors);
+    }
+
+    [Fact]
+    public async Task Nothing_but_its_own_style_and_script_runs_in_it()
+    {
+        using var site = await DashboardSite.StartAsync();
+        await using var visit = await browser.OpenAsync(site.Url);
+
+        var ran = await visit.Page.EvaluateAsync<bool>("""
+            () => {
+              const script = document.createElement('script');
+              script.textContent = 'window.intruder = true';
+              document.body.append(script);
+              return window.intruder === true;
+            }
+            """);
+
+        Assert.False(ran);
+        Assert.Contains(visit.Errors, error => error.Contains("Content Security Policy", StringComparison.Ordinal));
+    }
+
+    private static ILocator Slot(IPage page, string name) => page.Locator($".slot[data-slot={name}]");
+}
