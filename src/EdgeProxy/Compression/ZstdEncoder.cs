@@ -64,7 +64,7 @@ internal sealed class ZstdEncoder : ContentEncoder
         var context = ZstdNative.CreateContext();
         if (context.IsInvalid)
         {
-            throw new OutOfMemoryException("zstd has no memory for a context");
+            throw new InsufficientMemoryException("zstd has no memory for a context");
         }
 
         ZstdNative.Check(ZstdNative.SetParameter(context, ZstdNative.CompressionLevel, effort == Effort.Best ? BestLevel : QuickLevel));
