@@ -110,9 +110,9 @@ async function look() {
     [status, health] = answers;
     switches = answers[2].switches;
     running = status.switch;
-    setConnection('live');
     await measure();
     show();
+    setConnection('live');
   } catch {
     setConnection('lost');
   } finally {
@@ -365,6 +365,9 @@ function showTexts() {
   document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
   for (const one of document.querySelectorAll('[data-text]')) {
     setText(one, text(one.dataset.text));
+  }
+  for (const plot of document.querySelectorAll('figure')) {
+    plot.querySelector('svg').setAttribute('aria-label', plot.querySelector('[data-text]').textContent);
   }
   showTools();
   setConnection(byId('connection').dataset.state);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -30,7 +31,7 @@ internal static class MetricsFeature
     }
 
     /// <summary>The feature's own numbers, on the meter of all.</summary>
-    public static IServiceCollection AddInstruments<T>(this IServiceCollection services)
+    public static IServiceCollection AddInstruments<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services)
         where T : InstrumentSet
     {
         services.AddSingleton<T>();
