@@ -33,7 +33,8 @@ public static class EdgeProxyCommand
             : await parsed.InvokeAsync(configuration, cancellationToken);
     }
 
-    private static RootCommand Create()
+    /// <summary>The tree of all verbs.</summary>
+    internal static RootCommand Create()
     {
         var root = new RootCommand("EdgeProxy: the front door and blue/green switch point of an app on one server. Without a verb it serves, as 'run' does.")
         {
@@ -48,11 +49,14 @@ public static class EdgeProxyCommand
             MaintenanceCommand.Create(),
             WatchCommand.Create(),
             VersionCommand.Create(),
+            CompletionCommand.Create(),
             SampleBackendCommand.Create(),
             ExecChildCommand.Create(),
             Json,
         };
+        root.Add(ManPage.CreateCommand(root));
         RunCommand.MakeDefault(root);
+        CommandText.AddTo(root);
         return root;
     }
 

@@ -16,9 +16,8 @@ internal static class RollbackCommand
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
         {
             var order = new RollbackOrder(parsed.GetValue(force));
-            var report = new SwitchReport(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(EdgeProxyCommand.Json), TimeProvider.System);
-            return SwitchCommand.FollowAsync(
-                client, token => client.PostAsync("rollback?wait=false", order, ApiJson.Default.RollbackOrder, token), report, cancellationToken);
+            return SwitchFollower.Create(parsed, client).FollowAsync(
+                token => client.PostAsync("rollback?wait=false", order, ApiJson.Default.RollbackOrder, token), cancellationToken);
         });
         return command;
     }

@@ -6,8 +6,8 @@ using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
-/// <summary>Tells a person how a switch goes: a line a phase as it ends, then the outcome; what went wrong goes to standard error.</summary>
-/// <param name="output">For the progress; with <paramref name="json"/> for the final switch alone.</param>
+/// <summary>Tells a person how a switch ended: a line, and what went wrong on standard error.</summary>
+/// <param name="output">For the line; with <paramref name="json"/> for the switch.</param>
 /// <param name="error">For what went wrong.</param>
 /// <param name="json">Print the switch as JSON when it has ended, and nothing else.</param>
 /// <param name="time">The clock of the time stamps.</param>
@@ -24,23 +24,6 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
         }
 
         Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()} has begun; 'edgeproxy status' shows how it goes");
-    }
-
-    public void Following(Switch begun)
-    {
-        if (!json)
-        {
-            Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()}");
-        }
-    }
-
-    /// <summary>A phase that began or ended; only the end is worth a line.</summary>
-    public void Phase(PhaseRun phase)
-    {
-        if (!json && phase.Detail is not null)
-        {
-            Line($"{phase.Phase,-9} {Seconds(phase.Duration)}  {phase.Detail}");
-        }
     }
 
     public void Ended(Switch ended)
@@ -67,19 +50,20 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
         }
 
         error.WriteLine(
-            $"edgeproxy: refused: switch {running.Id} to {running.To.ToKey()} runs already (in {running.Phase}); wait for its end, 'edgeproxy status' shows it");
+            $"edgeproxy: refused: switch {running.Id} to {running.To.ToKey()} runs already (in {running.Phase}); wait for its end, 'edgeproxy status' shows it,"
+            + " or call it back with 'edgeproxy rollback'");
     }
 
     /// <summary>What happened and what to do are in the reason; then the evidence.</summary>
     private void Explain(Switch ended)
     {
-        error.WriteLine($"why: {ended.Reason ?? "no reason was given"}");
+        error.WriteLine($"why: {TerminalText.Printable(ended.Reason ?? "no reason was given")}");
         if (ended.LastProbe is { } probe)
         {
-            error.WriteLine($"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}{(probe.Error is null ? "" : $", {probe.Error}")}");
+            error.WriteLine($"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}{(probe.Error is null ? "" : $", {TerminalText.Printable(probe.Error)}")}");
             if (probe.Error is not null && probe.Body is { Length: > 0 } body)
             {
-                error.WriteLine($"  {string.Join("\n  ", body[..Math.Min(body.Length, BodyStart)].TrimEnd().Split('\n'))}");
+                error.WriteLine($"  {string.Join("\n  ", TerminalText.Printable(body[..Math.Min(body.Length, BodyStart)]).TrimEnd().Split('\n'))}");
             }
         }
 
@@ -88,7 +72,7 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             error.WriteLine("unit log:");
             foreach (var line in ended.UnitLog)
             {
-                error.WriteLine($"  {line}");
+                error.WriteLine($"  {TerminalText.Printable(line)}");
             }
         }
 
@@ -100,9 +84,10 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
     private static SlotName TrafficOf(Switch ended) =>
         ended.Outcome is SwitchOutcome.Completed or SwitchOutcome.CompletedWithWarnings ? ended.To : ended.From;
 
-    private static string Seconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.000}s");
+    public static string Seconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.000}s");
 
-    private void Line(string text) =>
+    /// <summary>With the time of day in front.</summary>
+    public void Line(string text) =>
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time.GetLocalNow():HH:mm:ss} {text}"));
 
     private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, ApiJson.Default.Switch));

@@ -73,6 +73,10 @@ public sealed record PhaseRun
 
     /// <summary>What it did or found; null while it runs.</summary>
     public string? Detail { get; init; }
+
+    /// <summary>It ended badly: <see cref="Detail"/> says how.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Failed { get; init; }
 }
 
 /// <summary>What the last probe of a switch saw.</summary>

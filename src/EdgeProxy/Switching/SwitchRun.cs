@@ -125,7 +125,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
             result = PhaseResult.Failed($"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}); please report this");
         }
 
-        Finish(run with { Duration = time.GetElapsedTime(started), Detail = result.Problem ?? result.Detail });
+        Finish(run with { Duration = time.GetElapsedTime(started), Detail = result.Problem ?? result.Detail, Failed = result.Problem is not null });
         metrics.PhaseEnded(phase, isDone: result.Problem is null, time.GetElapsedTime(started));
         if (result.Problem is not null)
         {

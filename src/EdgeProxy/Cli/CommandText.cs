@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>A command line and what it is for.</summary>
+internal sealed record Example(string Line, string Purpose);
+
+/// <summary>What help and the man page say beside what the commands say of themselves. Both are written from here and from the command tree.</summary>
+internal static class CommandText
+{
+    private static readonly Dictionary<string, Example[]> _examples = new()
+    {
+        ["run"] = [new("edgeproxy run --config /etc/edgeproxy/appsettings.json", "Serve with these settings.")],
+        ["check"] =
+        [
+            new("edgeproxy check", "Check the settings that 'run' would read."),
+            new("EdgeProxy__Health__Path=/healthz edgeproxy check --config new.json", "Check a file before it is put in place, as it is with a variable of the environment."),
+        ],
+        ["demo"] =
+        [
+            new("edgeproxy demo", "Run proxy and sample app on port 8080, under a small load, and print what to try."),
+            new("edgeproxy demo --django --script", "Three switches of a real Django project under load; exit code 0 only if no request failed."),
+        ],
+        ["status"] = [new("edgeproxy status", "Where traffic is, and how both slots are."), new("edgeproxy status --json | jq -r .active", "The active slot, for a script.")],
+        ["switch"] =
+        [
+            new("edgeproxy switch --label \"$(git rev-parse --short HEAD)\"", "Deploy what is checked out, under the name of its commit."),
+            new("edgeproxy switch --to blue", "Only if blue is idle; else exit code 4."),
+            new("edgeproxy switch --json > switch.json || exit", "In a script: the whole record, and an exit code."),
+        ],
+        ["rollback"] = [new("edgeproxy rollback", "Bring traffic back to the previous slot."), new("edgeproxy rollback --force", "Also where both slots run from one directory, once the earlier version is checked out there.")],
+        ["pause"] = [new("edgeproxy pause && python manage.py migrate && edgeproxy resume", "A migration that no request may meet: visitors wait, none fails.")],
+        ["resume"] = [new("edgeproxy resume", "Serve whoever waits.")],
+        ["maintenance"] = [new("edgeproxy maintenance on --message \"Back at 23:30\"", "Turn visitors away politely."), new("edgeproxy maintenance off", "Let them in again.")],
+        ["watch"] =
+        [
+            new("edgeproxy watch https://shop.example.com/ --interval 0.2s", "Beside a deploy: a line a request, Ctrl-C sums up."),
+            new("edgeproxy watch http://127.0.0.1/ --count 100 > /dev/null", "Exit code 1 if one of a hundred requests failed."),
+        ],
+        ["version"] = [new("edgeproxy version --json", "For a script.")],
+        ["completion"] =
+        [
+            new("edgeproxy completion bash > /etc/bash_completion.d/edgeproxy", "For all users of bash."),
+            new("edgeproxy completion zsh > /usr/local/share/zsh/site-functions/_edgeproxy", "For all users of zsh."),
+        ],
+    };
+
+    /// <summary>What a verb returns, for scripts.</summary>
+    public static IReadOnlyList<(int Code, string Meaning)> ExitCodes { get; } =
+    [
+        (ExitCode.Done, "done"),
+        (ExitCode.Failed, "the switch was aborted or rolled back, or a watched request failed"),
+        (ExitCode.Usage, "wrong usage or settings"),
+        (ExitCode.Unreachable, "the proxy cannot be reached"),
+        (ExitCode.Refused, "refused: another switch runs, already so, not allowed, or a second instance on one state directory"),
+        (ExitCode.Warnings, "the switch completed, with warnings"),
+    ];
+
+    /// <summary>The examples of a verb; of the program those that one begins with.</summary>
+    public static IReadOnlyList<Example> ExamplesOf(Command command) => command is RootCommand
+        ? [.. new[] { "demo", "check", "switch", "rollback", "status" }.Select(verb => _examples[verb][0])]
+        : _examples.GetValueOrDefault(command.Name, []);
+
+    /// <summary>Adds examples and exit codes to the help of every verb.</summary>
+    public static void AddTo(RootCommand root)
+    {
+        foreach (var option in root.Options.OfType<HelpOption>())
+        {
+            option.Action = new Help((SynchronousCommandLineAction)option.Action!);
+        }
+    }
+
+    private sealed class Help(SynchronousCommandLineAction options) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            var code = options.Invoke(parseResult);
+            var output = parseResult.InvocationConfiguration.Output;
+            if (ExamplesOf(parseResult.CommandResult.Command) is { Count: > 0 } examples)
+            {
+                output.WriteLine("Examples:");
+                foreach (var example in examples)
+                {
+                    output.WriteLine($"  {example.Line}\n      {example.Purpose}");
+                }
+
+                output.WriteLine();
+            }
+
+            output.WriteLine("Exit codes:");
+            foreach (var (number, meaning) in ExitCodes)
+            {
+                output.WriteLine($"  {number}  {meaning}");
+            }
+
+            return code;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.CommandLine;
+
+namespace EdgeProxy.Cli;
+
+/// <summary><c>completion bash|zsh</c>: prints a script for the shell, which asks this program for what may follow. So it never falls behind.</summary>
+internal static class CompletionCommand
+{
+    /// <summary>The directive of System.CommandLine gets the words behind the program's name; of its answers those for other systems (<c>/?</c>) are left out.</summary>
+    private const string Bash = """
+        # bash completion for edgeproxy; made by 'edgeproxy completion bash'
+        _edgeproxy() {
+          local line=${COMP_LINE:0:COMP_POINT} word=${COMP_WORDS[COMP_CWORD]} candidates
+          line=${line#*[[:space:]]}
+          candidates=$(edgeproxy "[suggest:${#line}]" "$line" 2>/dev/null | grep '^[a-z-]')
+          mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$word")
+        }
+        complete -o default -F _edgeproxy edgeproxy
+        """;
+
+    private const string Zsh = """
+        #compdef edgeproxy
+        # zsh completion for edgeproxy; made by 'edgeproxy completion zsh'
+        _edgeproxy() {
+          local line="${(j: :)words[2,CURRENT]}"
+          local -a candidates
+          candidates=(${(f)"$(edgeproxy "[suggest:${#line}]" "$line" 2>/dev/null | grep '^[a-z-]')"})
+          if (( $#candidates )); then compadd -- $candidates; else _files; fi
+        }
+        if [ "$funcstack[1]" = _edgeproxy ]; then _edgeproxy "$@"; else compdef _edgeproxy edgeproxy; fi
+        """;
+
+    public static Command Create()
+    {
+        var shell = new Argument<string>("bash|zsh") { Description = "The shell" };
+        shell.AcceptOnlyFromAmong("bash", "zsh");
+        var command = new Command("completion", "Print a completion script for a shell") { shell };
+        command.SetAction(parsed =>
+        {
+            parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(shell) == "bash" ? Bash : Zsh);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>How a person sees a switch go on: <see cref="LiveProgress"/> on a terminal, <see cref="PlainProgress"/> in a pipe, <see cref="NoProgress"/> beside JSON.</summary>
+internal interface ISwitchProgress
+{
+    void Begun(Switch begun);
+
+    /// <summary>A phase began, or ended: then it has its detail.</summary>
+    void Phase(PhaseRun phase);
+
+    /// <summary>The candidate was probed.</summary>
+    void Probed(ProbeEvent probe);
+
+    /// <summary>Nothing follows. Returns when all of it is on the screen.</summary>
+    Task EndAsync();
+}
+
+/// <summary>A line a phase, as it ends, with the time of day.</summary>
+internal sealed class PlainProgress(SwitchReport report) : ISwitchProgress
+{
+    public void Begun(Switch begun) => report.Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()}");
+
+    public void Phase(PhaseRun phase)
+    {
+        if (phase.Detail is not null)
+        {
+            report.Line($"{phase.Phase,-9} {SwitchReport.Seconds(phase.Duration)}  {TerminalText.Printable(phase.Detail)}");
+        }
+    }
+
+    public void Probed(ProbeEvent probe)
+    {
+    }
+
+    public Task EndAsync() => Task.CompletedTask;
+}
+
+/// <summary>Nothing but the end is told.</summary>
+internal sealed class NoProgress : ISwitchProgress
+{
+    public void Begun(Switch begun)
+    {
+    }
+
+    public void Phase(PhaseRun phase)
+    {
+    }
+
+    public void Probed(ProbeEvent probe)
+    {
+    }
+
+    public Task EndAsync() => Task.CompletedTask;
+}
+
+/// <summary>Text of others for a terminal: an app's log or body may hold anything, control sequences for instance.</summary>
+internal static class TerminalText
+{
+    public static string Printable(string text)
+    {
+        if (!text.Any(IsControl))
+        {
+            return text;
+        }
+
+        var printable = new StringBuilder(text.Length);
+        foreach (var character in text)
+        {
+            printable.Append(IsControl(character) ? '\uFFFD' : character);
+        }
+
+        return printable.ToString();
+    }
+
+    private static bool IsControl(char character) => char.IsControl(character) && character is not ('\t' or '\n');
+}
