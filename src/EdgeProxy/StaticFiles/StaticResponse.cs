@@ -57,7 +57,7 @@ internal static class StaticResponse
         }
 
         return HttpMethods.IsHead(context.Request.Method) || range.Length == 0 ? Task.CompletedTask
-            : content.Bytes is { } bytes ? response.Body.WriteAsync(bytes.AsMemory((int)range.First, (int)range.Length), context.RequestAborted).AsTask()
+            : content.Bytes is { } bytes ? WriteAsync(response, bytes.AsMemory((int)range.First, (int)range.Length))
             : CopyAsync(context, open!, content.Source.Identity, range);
     }
 
@@ -88,6 +88,17 @@ internal static class StaticResponse
             default:
                 return true;
         }
+    }
+
+    /// <summary>Sends from memory: copied once, in one piece, into what the connection sends from.</summary>
+    /// <remarks>Only a response that has started hands that out. Without a token: asking for it costs an object, and a connection that ends takes what is written to it.</remarks>
+    private static async Task WriteAsync(HttpResponse response, ReadOnlyMemory<byte> content)
+    {
+        await response.StartAsync();
+        var writer = response.BodyWriter;
+        content.CopyTo(writer.GetMemory(content.Length));
+        writer.Advance(content.Length);
+        await writer.FlushAsync();
     }
 
     /// <summary>Sends from disk. The last chunk goes out only when the file is still the one it was: a mixture of two versions never looks complete.</summary>
