@@ -20,7 +20,6 @@ internal static class AppTransforms
         builder.AddRequestTransform(context =>
         {
             KeepTarget(context);
-            KeepHost(context);
             SetForwarded(context, trustedProxies);
             return ValueTask.CompletedTask;
         });
@@ -46,14 +45,6 @@ internal static class AppTransforms
         var raw = context.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget;
         // Never null here: RequestHygiene refused other forms.
         context.ProxyRequest.RequestUri = new SlotUri(slot, RequestTarget.PathAndQuery(raw)!);
-    }
-
-    /// <summary>The same Host that YARP copied, once more, as a value that is known to be good: HttpClient would make a Uri of the other to look at it.</summary>
-    private static void KeepHost(RequestTransformContext context)
-    {
-        var headers = context.ProxyRequest.Headers;
-        headers.Remove("Host");
-        headers.Host = context.HttpContext.Request.Host.Value;
     }
 
     /// <summary><c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> from the connection; for a trusted peer, appended to or taken from what it says.</summary>
