@@ -136,7 +136,15 @@ public sealed class StateDirectory : IDisposable
             {
                 File.Delete(temporary); // a killed process may have left it, with another mode
                 WriteTo(temporary, FileMode.CreateNew, content, mode, durable);
+                if (!durable)
+                {
+                    File.Move(temporary, path, overwrite: true);
+                    return;
+                }
+
+                CrashPoint.Pass(name, "written beside");
                 File.Move(temporary, path, overwrite: true);
+                CrashPoint.Pass(name, "renamed");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -144,10 +152,8 @@ public sealed class StateDirectory : IDisposable
                 throw new StateException(Explain($"cannot write {path}", e), inner: e);
             }
 
-            if (durable)
-            {
-                SyncDirectory(path);
-            }
+            SyncDirectory(path);
+            CrashPoint.Pass(name, "durable");
         }
     }
 
@@ -163,6 +169,7 @@ public sealed class StateDirectory : IDisposable
             try
             {
                 WriteTo(path, FileMode.Append, content, DefaultMode, durable: true);
+                CrashPoint.Pass(name, "appended to");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -187,6 +194,7 @@ public sealed class StateDirectory : IDisposable
             try
             {
                 File.Delete(path);
+                CrashPoint.Pass(name, "removed");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

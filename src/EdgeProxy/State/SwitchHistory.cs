@@ -36,20 +36,30 @@ public sealed partial class SwitchHistory
         _recent = [ended, .. _recent.Take(Capacity - 1)];
         try
         {
-            if (_linesInFile < 2 * Capacity)
-            {
-                _directory.Append(FileName, Line(ended));
-                _linesInFile++;
-            }
-            else
+            if (_linesInFile >= 2 * Capacity || !TryAppend(ended))
             {
                 Compact();
             }
         }
         catch (StateException e)
         {
-            _linesInFile = int.MaxValue; // a part of the line may be there: the next one writes the file anew
+            _linesInFile = int.MaxValue;
             Log.NotWritten(_logger, ended.Id, e.Message);
+        }
+    }
+
+    /// <summary>After a failure a part of the line may be there: the file is to be written anew.</summary>
+    private bool TryAppend(Switch ended)
+    {
+        try
+        {
+            _directory.Append(FileName, Line(ended));
+            _linesInFile++;
+            return true;
+        }
+        catch (StateException)
+        {
+            return false;
         }
     }
 

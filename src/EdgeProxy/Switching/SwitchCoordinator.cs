@@ -173,6 +173,7 @@ internal sealed partial class SwitchCoordinator(
     /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not answer, traffic stays.</summary>
     private async Task GoBackAsync(SwitchRun run, CancellationToken stopping)
     {
+        CrashPoint.Enter(CrashPoint.Rollback);
         run.TurnAround();
         if (!await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.BackAsync, stopping))
         {
@@ -190,6 +191,7 @@ internal sealed partial class SwitchCoordinator(
         try
         {
             using var turn = await warm.TakeTurnAsync(_stopping.Token);
+            CrashPoint.Enter(CrashPoint.Switch);
             var ended = await RunAsync(run, _stopping.Token);
             history.Add(ended);
             ClearJournal(run);

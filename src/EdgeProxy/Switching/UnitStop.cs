@@ -1,4 +1,5 @@
 using EdgeProxy.Slots;
+using EdgeProxy.State;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
@@ -19,7 +20,9 @@ internal sealed class UnitStop(IUnitManager units, HealthMonitor health, TimePro
         try
         {
             var before = await units.GetStatusAsync(slot, either.Token);
+            CrashPoint.Pass("unit", "about to be stopped");
             var result = await units.StopAsync(slot, either.Token); // also out of a restart that is due
+            CrashPoint.Pass("unit", "stopped");
             var status = await units.GetStatusAsync(slot, either.Token);
             if (status.IsRunning)
             {

@@ -25,14 +25,18 @@ public sealed class MixedLoad
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _visitors;
 
-    private MixedLoad(Uri target, bool withBodies)
+    private MixedLoad(Uri target, bool withBodies, bool withSlow)
     {
         _target = target;
         List<Task> visitors = [];
         foreach (var keepAlive in new[] { true, false })
         {
             visitors.Add(VisitAsync("fast GET", keepAlive, client => ReadAsync(client.GetAsync("/v1/config/feature-flags/"), _ => null)));
-            visitors.Add(VisitAsync("slow GET", keepAlive, client => ReadAsync(client.GetAsync("/slow?ms=1000"), _ => null)));
+            if (withSlow)
+            {
+                visitors.Add(VisitAsync("slow GET", keepAlive, client => ReadAsync(client.GetAsync("/slow?ms=1000"), _ => null)));
+            }
+
             if (withBodies)
             {
                 visitors.Add(VisitAsync("POST", keepAlive, PostAsync));
@@ -44,7 +48,7 @@ public sealed class MixedLoad
 
     public IReadOnlyCollection<Shot> Shots => _shots;
 
-    public static MixedLoad Start(Uri target, bool withBodies = true) => new(target, withBodies);
+    public static MixedLoad Start(Uri target, bool withBodies = true, bool withSlow = true) => new(target, withBodies, withSlow);
 
     public async Task<IReadOnlyList<Shot>> StopAsync()
     {

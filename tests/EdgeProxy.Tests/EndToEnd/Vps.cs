@@ -26,6 +26,7 @@ public sealed class Vps : IAsyncDisposable
 
     private const string User = "edgeproxy";
     private const string Config = "/etc/edgeproxy/appsettings.json";
+    private const string ProxyEnvironment = "/etc/edgeproxy/test.env";
     private const string State = "/var/lib/edgeproxy";
     private const string NativeInside = "/opt/edgeproxy";
 
@@ -47,9 +48,16 @@ public sealed class Vps : IAsyncDisposable
     /// <summary>Boots the machine and starts EdgeProxy, which starts blue.</summary>
     /// <param name="units">How the app runs.</param>
     /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it. Without a <c>Switch</c> of theirs nothing is observed, so that a switch takes its own time only.</param>
-    public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "") => StartAsync(units ?? new AppUnits(), async vps =>
+    /// <param name="mountState">Options of a tmpfs that its state directory is to be; null: it is on the machine's file system.</param>
+    public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "", string? mountState = null) => StartAsync(units ?? new AppUnits(), async vps =>
     {
         await vps.InstallProxyAsync(settings);
+        if (mountState is not null)
+        {
+            _ = (await vps.Lab.RunAsync("mkdir", "-p", State)).Text;
+            _ = (await vps.Lab.RunAsync("mount", "-t", "tmpfs", "-o", $"{mountState},uid={User},gid={User}", "tmpfs", State)).Text;
+        }
+
         await vps.SystemctlAsync("start", ProxySocket, Proxy);
         vps.Admin = vps.NewAdmin();
     });
@@ -130,6 +138,9 @@ public sealed class Vps : IAsyncDisposable
     /// <summary>Gives the slot's next start other variables, e.g. a fault of the sample project.</summary>
     public async Task SetEnvironmentAsync(SlotName slot, params string[] variables) =>
         await Lab.WriteFileAsync($"/etc/app/{slot.ToKey()}.env", string.Join('\n', variables) + "\n");
+
+    /// <summary>Gives the next process of EdgeProxy other variables.</summary>
+    public Task SetProxyEnvironmentAsync(params string[] variables) => Lab.WriteFileAsync(ProxyEnvironment, string.Join('\n', variables) + "\n");
 
     /// <summary>Adds lines to the slot's unit, by a drop-in.</summary>
     public async Task ChangeUnitAsync(SlotName slot, string lines)
@@ -214,10 +225,14 @@ public sealed class Vps : IAsyncDisposable
         """;
 
     private static string ProxyUnit => $"""
+        [Unit]
+        StartLimitIntervalSec=0
+
         [Service]
         Type=notify
         User={User}
         Environment=DOTNET_CLI_HOME=/tmp
+        EnvironmentFile=-{ProxyEnvironment}
         ExecStart={string.Join(' ', Program)} run --config {Config}
         RuntimeDirectory=edgeproxy
         StateDirectory=edgeproxy

@@ -50,6 +50,7 @@ internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, SlotTraffic
         });
         traffic.Begin(run.To);
         slots.Activate(run.To);
+        CrashPoint.Pass("traffic", "moved");
         foreach (var slot in SlotNameExtensions.All)
         {
             events.Publish("slot", new SlotEvent(slot, slot == run.To, health[slot].State), ApiJson.Default.SlotEvent, run.Id);

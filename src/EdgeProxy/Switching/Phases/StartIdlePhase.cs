@@ -38,6 +38,7 @@ internal sealed partial class StartIdlePhase(
         {
             // A unit that runs already runs the old code.
             var result = status.IsRunning ? await units.RestartAsync(run.To, either.Token) : await units.StartAsync(run.To, either.Token);
+            CrashPoint.Pass("candidate", "started");
             if (result != UnitJobResult.Done)
             {
                 return PhaseResult.Failed(UnitWords.WhyNotStarted(result, await units.GetStatusAsync(run.To, stopping)));
@@ -55,6 +56,7 @@ internal sealed partial class StartIdlePhase(
     /// <summary>It has no code to load and nothing to be freed for it: only its health is to be proved.</summary>
     private async Task<PhaseResult> ReuseAsync(SwitchRun run, UnitStatus status, CancellationToken stopping)
     {
+        CrashPoint.Enter(CrashPoint.Reuse);
         run.Reuse(active.Current?.LabelOf(run.To));
         run.Watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
         return new($"{status.Unit} is warm and was not restarted");
