@@ -39,6 +39,7 @@ internal sealed partial class Rescue(
     IUnitManager units,
     ActiveSlotFile active,
     SwitchCoordinator switches,
+    SwitchingMetrics metrics,
     TimeProvider time,
     ILogger<Rescue> logger) : BackgroundService
 {
@@ -51,14 +52,10 @@ internal sealed partial class Rescue(
     private FailedActive? _current; // written by the loop only
     private Task<Switch>? _switch;
     private int _looksWhileStopping;
-    private long _failures;
     private long _attempts;
 
     /// <summary>The failure that lasts; null: the active unit has not failed.</summary>
     public FailedActive? Current => Volatile.Read(ref _current);
-
-    /// <summary>Failures for good of an active unit, since the proxy started.</summary>
-    public long Failures => Volatile.Read(ref _failures);
 
     /// <summary>Switches that this has begun, since the proxy started.</summary>
     public long Attempts => Volatile.Read(ref _attempts);
@@ -122,7 +119,6 @@ internal sealed partial class Rescue(
 
     private async Task NoticeAsync(SlotName slot, string why, CancellationToken stoppingToken)
     {
-        Interlocked.Increment(ref _failures);
         var other = slot.Other();
         var status = await units.GetStatusAsync(other, stoppingToken);
         var (state, next) = (options.Rescue, active.Current?.ByRescue, status.LoadState) switch
@@ -145,6 +141,7 @@ internal sealed partial class Rescue(
         {
             case SwitchStart.Started started:
                 Interlocked.Increment(ref _attempts);
+                metrics.RescueBegan();
                 _switch = started.Completion;
                 Set(due with { State = RescueState.Switching });
                 Log.Began(logger, due.Slot, to, started.Switch.Id);
@@ -156,7 +153,11 @@ internal sealed partial class Rescue(
         }
     }
 
-    private void Set(FailedActive? failed) => Volatile.Write(ref _current, failed);
+    private void Set(FailedActive? failed)
+    {
+        Volatile.Write(ref _current, failed);
+        metrics.Failed(failed?.Slot);
+    }
 
     private static partial class Log
     {

@@ -3,9 +3,11 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Admin;
 using EdgeProxy.Tests.Support;
+using EdgeProxy.Units;
 using Microsoft.AspNetCore.Http;
 using OpenTelemetry.Metrics;
 
@@ -101,6 +103,19 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public async Task An_active_unit_that_has_failed_shows_and_so_does_its_rescue()
+    {
+        await using var host = await AdminHost.StartAsync(one => one.Plane.Options.Switch.Rescue = true);
+        Assert.Equal(0, Value(await ScrapeAsync(host.ByPort.BaseAddress!), "edgeproxy_slot_failed", "slot=\"blue\""));
+
+        host.Plane.Units[SlotName.Blue].Ends(UnitState.Failed, "exit-code", 3);
+
+        await Eventually.TrueAsync(async () => Value(await ScrapeAsync(host.ByPort.BaseAddress!), "edgeproxy_slot_failed", "slot=\"blue\"") == 1, "it shows");
+        await Eventually.TrueAsync(() => host.Plane.Slots.Active.Name == SlotName.Green, "traffic moves");
+        Assert.Equal(1, Value(await ScrapeAsync(host.ByPort.BaseAddress!), "edgeproxy_rescues_total"));
+    }
+
+    [Fact]
     public async Task The_real_Prometheus_scrapes_them_and_takes_the_shipped_alerts()
     {
         Tool.Demand("prometheus");
@@ -132,7 +147,7 @@ public sealed class MetricsTests
             async () =>
             {
                 var rules = JsonNode.Parse(await api.GetStringAsync("rules", Cancellation))!["data"]!["groups"]!.AsArray().SelectMany(group => group!["rules"]!.AsArray()).ToList();
-                return rules.Count == 8 && rules.TrueForAll(rule => (string)rule!["health"]! == "ok");
+                return rules.Count == 9 && rules.TrueForAll(rule => (string)rule!["health"]! == "ok");
             },
             "every alert is evaluated without an error");
     }

@@ -28,7 +28,7 @@ public sealed class RescueTests : IAsyncDisposable
 
         await IsAsync(RescueState.Off);
         Assert.Equal("app-server-blue.service failed (exit code 3); `edgeproxy switch --to green` moves traffic to green; Switch:Rescue would do that by itself", Rescue.Current!.Reason);
-        Assert.Equal((SlotName.Blue, 1, 0), (Rescue.Current.Slot, Rescue.Failures, Rescue.Attempts));
+        Assert.Equal((SlotName.Blue, 0), (Rescue.Current.Slot, Rescue.Attempts));
         Assert.False(Rescue.IsComing(SlotName.Blue));
         Assert.Equal(["start blue"], _plane.Units.Calls);
     }
