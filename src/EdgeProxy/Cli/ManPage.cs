@@ -23,11 +23,7 @@ internal static class ManPage
         page.WriteLine($".TH EDGEPROXY 1 \"\" \"EdgeProxy {ProductVersion.Text}\" \"EdgeProxy\"");
         page.WriteLine(".SH NAME\nedgeproxy \\- front door and blue/green switch point of an app on one server");
         page.WriteLine(".SH SYNOPSIS");
-        foreach (var command in Verbs(root))
-        {
-            page.WriteLine($".B edgeproxy {Text(command.Name)}");
-            page.WriteLine(Synopsis(command) is { Length: > 0 } synopsis ? $"{Text(synopsis)}\n.br" : ".br");
-        }
+        page.WriteLine(string.Join("\n.br\n", Verbs(root).Select(command => $".B edgeproxy {Text(command.Name)}\n{Text(Synopsis(command))}".TrimEnd())));
 
         page.WriteLine($".SH DESCRIPTION\n{Text(root.Description)}");
         page.WriteLine(".SH COMMANDS");

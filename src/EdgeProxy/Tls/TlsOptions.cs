@@ -24,6 +24,7 @@ public sealed class AcmeOptions
     /// <summary>A certificate for each; null or empty: ACME is off.</summary>
     public string[]? Domains { get; set; }
 
+    /// <summary>Where the authority writes when something is wrong with a certificate; null: nowhere.</summary>
     public string? Email { get; set; }
 
     /// <summary>Required to be true with <see cref="Domains"/>.</summary>
@@ -43,6 +44,7 @@ public sealed class AcmeOptions
 
     public ExternalAccountOptions? ExternalAccount { get; set; }
 
+    /// <summary>The kind of key that certificates are made for. Default <see cref="AcmeKeyType.P256"/>.</summary>
     public AcmeKeyType KeyType { get; set; } = AcmeKeyType.P256;
 }
 
@@ -62,8 +64,10 @@ public enum AcmeKeyType
 /// <summary>External account binding (RFC 8555 section 7.3.4).</summary>
 public sealed class ExternalAccountOptions
 {
+    /// <summary>What the authority calls the account. Required.</summary>
     public string? KeyId { get; set; }
 
+    /// <summary>The key that it gave for the account, in base64url. Required, and a secret.</summary>
     public string? HmacKey { get; set; }
 }
 

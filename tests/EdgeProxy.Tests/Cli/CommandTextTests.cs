@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Runtime.CompilerServices;
 using EdgeProxy.Cli;
 using EdgeProxy.Tests.Support;
 
@@ -42,7 +41,7 @@ public sealed class CommandTextTests
     {
         var page = (await CommandLine.RunAsync("man")).Output;
 
-        Assert.Equal(await File.ReadAllTextAsync(RepositoryFile("docs/edgeproxy.1"), Cancellation), page);
+        Assert.Equal(await File.ReadAllTextAsync(Repository.File("docs/edgeproxy.1"), Cancellation), page);
         foreach (var command in EdgeProxyCommand.Create().Subcommands.Where(command => !command.Hidden))
         {
             Assert.Contains($".SS {command.Name}", page, StringComparison.Ordinal);
@@ -54,7 +53,7 @@ public sealed class CommandTextTests
     public async Task The_manual_page_is_understood_by_the_tools_that_show_it()
     {
         Tool.Demand("mandoc");
-        var lint = await Tool.RunAsync("mandoc", ["-T", "lint", "-W", "warning", RepositoryFile("docs/edgeproxy.1")]);
+        var lint = await Tool.RunAsync("mandoc", ["-T", "lint", "-W", "warning", Repository.File("docs/edgeproxy.1")]);
 
         // A date would be wrong with the next change.
         Assert.All(lint.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), complaint => Assert.Contains("missing date", complaint, StringComparison.Ordinal));
@@ -102,7 +101,4 @@ public sealed class CommandTextTests
     }
 
     private static string Edgeproxy => EdgeProxy.Units.Process.CommandTemplate.Quote(EdgeProxy.Units.Process.ChildLauncher.OwnExecutable);
-
-    private static string RepositoryFile(string path, [CallerFilePath] string self = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(self)!, "../../..", path));
 }
