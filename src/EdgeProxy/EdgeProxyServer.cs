@@ -11,6 +11,7 @@ using EdgeProxy.State;
 using EdgeProxy.StaticFiles;
 using EdgeProxy.Switching;
 using EdgeProxy.Tls;
+using EdgeProxy.Tls.Acme;
 using EdgeProxy.Units;
 
 namespace EdgeProxy;
@@ -118,6 +119,7 @@ public static class EdgeProxyServer
     {
         services.AddUnits(options.Slots, options.Units);
         services.AddSwitching(options);
+        services.AddAcme(options.Tls.Acme);
         services.AddAdmin(options);
     }
 
@@ -126,6 +128,7 @@ public static class EdgeProxyServer
         app.UseNoAuthorization();
         app.UseLastAnswers();
         app.UseRequestObserver();
+        app.UseChallengeAnswers();
         app.UseRequestHygiene();
         app.UseHostFiltering();
         app.UseTls();

@@ -17,6 +17,7 @@ internal sealed class AdminEndpoints(
     StatusReader status,
     HealthMonitor health,
     EventStream events,
+    CertificateEndpoints certificates,
     SlotPair slots,
     OutageGate gate,
     UpstreamOptions upstream,
@@ -36,6 +37,7 @@ internal sealed class AdminEndpoints(
             TypedResults.Json(new HealthView(SlotNameExtensions.All.ToDictionary(name => name, name => health[name])), ApiJson.Default.HealthView));
         routes.MapGet("/events", context => events.RunAsync(context, context.Request.Query["switch"]));
         routes.MapPrometheusScrapingEndpoint("/metrics", metrics, configureBranchedPipeline: null, optionsName: null);
+        certificates.Map(routes);
         routes.MapGet("/livez", () => TypedResults.Json(new ProbeView("alive"), ApiJson.Default.ProbeView));
         routes.MapGet("/readyz", ReadyAsync);
     }

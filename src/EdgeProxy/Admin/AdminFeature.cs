@@ -7,7 +7,7 @@ namespace EdgeProxy.Admin;
 /// <summary>The admin API: a server of its own beside the public one.</summary>
 internal static class AdminFeature
 {
-    /// <summary>Needs what <c>AddProxying</c> and <c>AddSwitching</c> add.</summary>
+    /// <summary>Needs what <c>AddProxying</c>, <c>AddSwitching</c>, <c>AddTls</c> and <c>AddAcme</c> add.</summary>
     public static IServiceCollection AddAdmin(this IServiceCollection services, EdgeProxyOptions options)
     {
         services.AddSingleton(options.Admin);
@@ -16,6 +16,7 @@ internal static class AdminFeature
         services.AddSingleton<StatusReader>();
         services.AddSingleton<EventStream>();
         services.AddSingleton<DashboardPage>();
+        services.AddSingleton<CertificateEndpoints>();
         services.AddSingleton<AdminEndpoints>();
         services.AddSingleton<TrafficEndpoints>();
         services.AddSingleton<AdminServer>();

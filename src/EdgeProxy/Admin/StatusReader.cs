@@ -3,6 +3,7 @@ using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Admin;
@@ -19,6 +20,7 @@ internal sealed class StatusReader(
     SlotConnections connections,
     OutageGate gate,
     AppGate app,
+    CertificateBoard certificates,
     TimeProvider time)
 {
     /// <summary>A status without units beats none: it is asked for when something is wrong.</summary>
@@ -42,6 +44,7 @@ internal sealed class StatusReader(
             Pause = app.Pause is { } pause ? new PauseView(pause.Since, pause.MaxWait) : null,
             Maintenance = app.Maintenance is { } maintenance ? new MaintenanceView(maintenance.Since, maintenance.Message) : null,
             Held = gate.Held + app.Held,
+            Certificates = certificates.Read(),
         };
     }
 

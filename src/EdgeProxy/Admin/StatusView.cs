@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
+using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Admin;
@@ -33,7 +34,7 @@ internal sealed record StatusView
     /// <summary>Requests that wait for the active slot, or for the end of a pause, now.</summary>
     public required int Held { get; init; }
 
-    public IReadOnlyList<JsonElement> Certificates { get; init; } = [];
+    public required IReadOnlyList<CertificateStatus> Certificates { get; init; }
 
     /// <summary>The active unit has failed for good; null: it has not.</summary>
     public required FailedActive? Rescue { get; init; }

@@ -47,6 +47,7 @@ public static class EdgeProxyCommand
             PauseCommand.Create(),
             ResumeCommand.Create(),
             MaintenanceCommand.Create(),
+            CertificatesCommand.Create(),
             WatchCommand.Create(),
             VersionCommand.Create(),
             CompletionCommand.Create(),

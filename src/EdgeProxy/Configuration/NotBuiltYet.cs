@@ -7,7 +7,6 @@ internal static class NotBuiltYet
     /// <summary>Keys, or whole sections, under <c>EdgeProxy</c>.</summary>
     private static readonly string[] _keys =
     [
-        "Tls:Acme",
         "Tls:Internal",
     ];
 

@@ -6,7 +6,7 @@ using System.Threading.Channels;
 namespace EdgeProxy.Diagnostics;
 
 /// <summary>Something that changed, as <c>GET /events</c> sends it.</summary>
-/// <param name="Name"><c>phase</c>, <c>probe</c>, <c>slot</c> or <c>switch</c>.</param>
+/// <param name="Name"><c>phase</c>, <c>probe</c>, <c>slot</c>, <c>switch</c> or <c>certificate</c>.</param>
 /// <param name="Data">The JSON of the changed thing, on one line.</param>
 /// <param name="SwitchId">The switch that it belongs to; null: none.</param>
 public sealed record EdgeEvent(string Name, string Data, string? SwitchId);

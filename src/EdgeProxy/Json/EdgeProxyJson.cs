@@ -7,6 +7,7 @@ using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
 using EdgeProxy.Tls;
+using EdgeProxy.Tls.Acme;
 using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Json;
@@ -48,5 +49,8 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(ProbeView))]
 [JsonSerializable(typeof(DemoReport))]
 [JsonSerializable(typeof(CertificateStatus))]
+[JsonSerializable(typeof(RenewBody))]
+[JsonSerializable(typeof(RenewOrder))]
+[JsonSerializable(typeof(AcmeAccount))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

@@ -183,6 +183,37 @@ public sealed class StateDirectory : IDisposable
         }
     }
 
+    /// <summary>Makes a folder in it, durably, and takes rights away from one that has more.</summary>
+    /// <exception cref="StateException">It could not.</exception>
+    public void CreateFolder(string name, UnixFileMode mode)
+    {
+        var path = PathOf(name);
+        lock (_writing)
+        {
+            DemandUsable();
+            try
+            {
+                if (Directory.Exists(path))
+                {
+                    if (File.GetUnixFileMode(path) != mode)
+                    {
+                        File.SetUnixFileMode(path, mode);
+                    }
+
+                    return;
+                }
+
+                Directory.CreateDirectory(path, mode);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new StateException(Explain($"cannot make {path}", e), inner: e);
+            }
+
+            SyncDirectory(path);
+        }
+    }
+
     /// <summary>Removes a file, durably. One that is not there is no error.</summary>
     /// <exception cref="StateException">It could not.</exception>
     public void Delete(string name)
@@ -254,7 +285,9 @@ public sealed class StateDirectory : IDisposable
     /// <summary>A rename is durable when the directory is (fsync(2)).</summary>
     private void SyncDirectory(string changed)
     {
-        if (LibC.FSync(_directory!) != 0)
+        var parent = Path.GetDirectoryName(changed)!;
+        using var folder = parent == FullPath ? null : new SafeFileHandle(LibC.Open(parent, LibC.OpenDirectory), ownsHandle: true);
+        if (LibC.FSync(folder ?? _directory!) != 0)
         {
             throw new StateException($"cannot make {changed} durable: {Marshal.GetLastPInvokeErrorMessage()}", replaced: true);
         }

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace EdgeProxy.Tls;
 
 /// <summary>The public endpoints that speak TLS, and how a handshake finds its certificate.</summary>
-internal sealed class HttpsEndpoints(TlsOptions options, CertificateTable certificates)
+internal sealed class HttpsEndpoints(TlsOptions options, CertificateTable certificates, PendingChallenges challenges, ChallengeHandshakes challengeHandshakes)
 {
     /// <summary>RFC 8446 section 6.2.</summary>
     private const byte MissingExtension = 109;
@@ -39,13 +39,21 @@ internal sealed class HttpsEndpoints(TlsOptions options, CertificateTable certif
     public void Use(ListenOptions endpoint)
     {
         _endpoints.Add(endpoint);
+        endpoint.Use(next => connection => challengeHandshakes.LookAsync(connection, next));
         endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = handshake => SelectAsync(handshake, endpoint.Protocols) });
+        endpoint.Use(next => connection => ChallengeHandshakes.EndAsync(connection, next));
     }
 
-    private ValueTask<SslServerAuthenticationOptions> SelectAsync(TlsHandshakeCallbackContext handshake, HttpProtocols protocols) =>
-        certificates.Find(handshake.ClientHelloInfo.ServerName) is { } certificate
-            ? new(certificate.HandshakeFor(protocols))
-            : RefuseAsync(handshake);
+    private ValueTask<SslServerAuthenticationOptions> SelectAsync(TlsHandshakeCallbackContext handshake, HttpProtocols protocols)
+    {
+        var name = handshake.ClientHelloInfo.ServerName;
+        if (ChallengeHandshakes.IsFromAuthority(handshake.Connection) && challenges.FindHandshake(name) is { } proof)
+        {
+            return new(proof);
+        }
+
+        return certificates.Find(name) is { } certificate ? new(certificate.HandshakeFor(protocols)) : RefuseAsync(handshake);
+    }
 
     /// <summary>Says why, and ends the connection: there is no certificate that would be right, and a wrong one tells a scanner what is served here.</summary>
     /// <remarks>Nothing has been sent yet, so the alert is a plain record. The exception is the one that Kestrel takes for a failed handshake and logs for debugging.</remarks>

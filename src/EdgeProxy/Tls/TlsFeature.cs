@@ -12,10 +12,15 @@ internal static class TlsFeature
         services.AddSingleton<CertificateTable>();
         services.AddSingleton<CertificateBoard>();
         services.AddInstruments<CertificateMetrics>();
+        services.AddSingleton<PendingChallenges>();
+        services.AddSingleton<ChallengeHandshakes>();
         services.AddSingleton<HttpsEndpoints>();
         services.AddHostedService<CertificateFiles>(); // before the server listens: hosted services start in order, it comes last
         return services;
     }
+
+    /// <summary>Before anything that could send an authority elsewhere or refuse its request.</summary>
+    public static void UseChallengeAnswers(this IApplicationBuilder app) => app.UseMiddleware<ChallengeAnswers>();
 
     /// <summary>Behind host filtering and request hygiene.</summary>
     public static void UseTls(this WebApplication app)

@@ -43,6 +43,16 @@ internal sealed class TestAuthority
         return (certificate.ExportCertificatePem() + "\n" + _intermediate.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
+    /// <summary>Signs a request as it is, and returns the chain.</summary>
+    public string Sign(byte[] request, DateTimeOffset from, DateTimeOffset to)
+    {
+        var signed = CertificateRequest.LoadSigningRequest(request, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
+        signed.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_intermediate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        var generator = X509SignatureGenerator.CreateForECDsa(_intermediate.GetECDsaPrivateKey()!);
+        using var certificate = signed.Create(_intermediate.SubjectName, generator, from, to, RandomNumberGenerator.GetBytes(12));
+        return certificate.ExportCertificatePem() + "\n" + _intermediate.ExportCertificatePem() + "\n";
+    }
+
     private static CertificateRequest Authority(string name, ECDsa key) => new(name, key, HashAlgorithmName.SHA256)
     {
         CertificateExtensions =

@@ -1,4 +1,6 @@
 using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using EdgeProxy.Hosting;
 using EdgeProxy.Tls;
 
@@ -86,6 +88,11 @@ internal static class TlsRules
             CheckDirectory(at, acme);
         }
 
+        if (!string.IsNullOrEmpty(acme.TrustedRoots) && !HoldsCertificates(acme.TrustedRoots))
+        {
+            at.Error(nameof(acme.TrustedRoots), "must be a PEM file with root certificates that EdgeProxy's user can read");
+        }
+
         at.Each(nameof(acme.Challenges), acme.Challenges?.Select(challenge => challenge.ToString()).ToList(), (_, _, _) => { });
         if (acme.ExternalAccount is { } account)
         {
@@ -103,6 +110,20 @@ internal static class TlsRules
         if (acme.Staging)
         {
             at.Error(nameof(acme.Staging), "picks a directory of Let's Encrypt, but DirectoryUrl names another; set one of the two");
+        }
+    }
+
+    private static bool HoldsCertificates(string file)
+    {
+        try
+        {
+            var roots = new X509Certificate2Collection();
+            roots.ImportFromPemFile(file);
+            return roots.Count > 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            return false;
         }
     }
 

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using EdgeProxy.Json;
+
+namespace EdgeProxy.Cli;
+
+/// <summary><c>certificates</c>: how long each lasts, and what is wrong; <c>certificates renew</c>: have new ones now.</summary>
+internal static class CertificatesCommand
+{
+    private static readonly string[] Heading = ["NAME", "SOURCE", "STATE", "ISSUER", "ENDS", "LEFT", "RENEWAL"];
+
+    public static Command Create()
+    {
+        var command = new Command("certificates", "Show how long the certificates last, and why one could not be renewed") { CreateRenew() };
+        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        {
+            var answer = await client.GetAsync("status", cancellationToken);
+            Write(parsed, Certificates(client, answer));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command CreateRenew()
+    {
+        var name = new Argument<string?>("name") { Description = "The domain; without it all that come from an authority", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("renew", "Have new certificates now, whatever the plan says; authorities limit how often") { name };
+        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        {
+            var order = new RenewOrder(parsed.GetValue(name));
+            var answer = await client.PostAsync("certificates/renew", order, ApiJson.Default.RenewOrder, cancellationToken);
+            var certificates = Certificates(client, answer);
+            Write(parsed, certificates);
+            var asked = certificates.Where(certificate =>
+                JsonText.Of(certificate, "source") == "Acme" && (order.Name is null || order.Name.Equals(JsonText.Of(certificate, "name"), StringComparison.OrdinalIgnoreCase)));
+            return asked.Any(certificate => JsonText.Of(certificate, "lastError").Length > 0) ? ExitCode.Failed : ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static List<JsonElement> Certificates(AdminClient client, AdminAnswer answer) =>
+        answer.Status != HttpStatusCode.OK ? throw client.Refusal(answer)
+        : JsonText.Get(JsonText.ReadObject(answer.Body), "certificates") is { ValueKind: JsonValueKind.Array } certificates ? [.. certificates.EnumerateArray()]
+        : [];
+
+    private static void Write(ParseResult parsed, List<JsonElement> certificates)
+    {
+        var output = parsed.InvocationConfiguration.Output;
+        if (parsed.GetValue(EdgeProxyCommand.Json))
+        {
+            output.WriteLine($"[{string.Join(',', certificates.Select(certificate => certificate.GetRawText()))}]");
+            return;
+        }
+
+        if (certificates.Count == 0)
+        {
+            output.WriteLine("There are none: neither Tls:Acme:Domains nor Tls:Certificates is set.");
+            return;
+        }
+
+        JsonText.WriteTable([Heading, .. certificates.Select(Row)], output);
+        foreach (var certificate in certificates.Where(certificate => JsonText.Of(certificate, "lastError").Length > 0))
+        {
+            output.WriteLine($"{JsonText.Of(certificate, "name")}, {JsonText.Of(certificate, "lastErrorAt")}: {JsonText.Of(certificate, "lastError")}");
+        }
+    }
+
+    private static string[] Row(JsonElement certificate) =>
+    [
+        JsonText.Of(certificate, "name"),
+        JsonText.Of(certificate, "source"),
+        JsonText.Of(certificate, "state"),
+        JsonText.Of(certificate, "issuer"),
+        JsonText.Of(certificate, "notAfter"),
+        JsonText.Get(certificate, "daysLeft") is { ValueKind: JsonValueKind.Number } left ? string.Create(CultureInfo.InvariantCulture, $"{left.GetDouble():0.0} d") : "",
+        JsonText.Of(certificate, "renewing") == bool.TrueString ? "runs" : JsonText.Of(certificate, "renewAt"),
+    ];
+}
+
+/// <summary>The body of <c>POST /certificates/renew</c>.</summary>
+internal sealed record RenewOrder(string? Name);

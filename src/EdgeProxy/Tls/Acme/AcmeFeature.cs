@@ -1,0 +1,43 @@
+namespace EdgeProxy.Tls.Acme;
+
+/// <summary>Certificates that an authority issues and this process renews.</summary>
+internal static class AcmeFeature
+{
+    /// <summary>Needs <see cref="State.StateDirectory"/> and what <c>AddTls</c> adds. Without domains it does nothing.</summary>
+    public static IServiceCollection AddAcme(this IServiceCollection services, AcmeOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(_ => new AcmeHttp(AcmeHttp.CreateHandler(options.TrustedRoots)));
+        services.AddSingleton<CertificateStore>();
+        services.AddSingleton<AcmeAccounts>();
+        services.AddSingleton<CertificateIssuer>();
+        services.AddSingleton(provider => new CertificateManager(
+            [.. Domains(options).Select(domain => CreateLoop(provider, domain))], provider.GetRequiredService<IHostApplicationLifetime>()));
+        services.AddHostedService(provider => provider.GetRequiredService<CertificateManager>());
+        return services;
+    }
+
+    /// <summary>The settings have been checked: each is a name.</summary>
+    private static IEnumerable<string> Domains(AcmeOptions options)
+    {
+        foreach (var text in options.Domains ?? [])
+        {
+            yield return DomainName.TryNormalize(text, out var domain) ? domain : throw new ArgumentException($"\"{text}\" is no domain name");
+        }
+    }
+
+    private static CertificateLoop CreateLoop(IServiceProvider provider, string domain)
+    {
+        var loggers = provider.GetRequiredService<ILoggerFactory>();
+        var time = provider.GetRequiredService<TimeProvider>();
+        return new CertificateLoop(
+            domain,
+            provider.GetRequiredService<CertificateIssuer>(),
+            provider.GetRequiredService<CertificateStore>(),
+            provider.GetRequiredService<CertificateTable>(),
+            provider.GetRequiredService<CertificateBoard>(),
+            new RenewalAdvice(provider.GetRequiredService<AcmeAccounts>(), time, loggers.CreateLogger<RenewalAdvice>()),
+            time,
+            loggers.CreateLogger<CertificateLoop>());
+    }
+}

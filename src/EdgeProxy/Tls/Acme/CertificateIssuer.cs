@@ -1,0 +1,122 @@
+using EdgeProxy.State;
+
+namespace EdgeProxy.Tls.Acme;
+
+/// <summary>A new certificate.</summary>
+/// <param name="Stored">As it is to be kept.</param>
+/// <param name="Serving">As it is to be served.</param>
+internal sealed record IssuedCertificate(StoredCertificate Stored, ServingCertificate Serving);
+
+/// <summary>Has one certificate made: one attempt, from the account to the PEM.</summary>
+internal sealed partial class CertificateIssuer(
+    AcmeOptions options,
+    AcmeAccounts accounts,
+    CertificateStore store,
+    PendingChallenges challenges,
+    HttpsEndpoints endpoints,
+    TimeProvider time,
+    ILogger<CertificateIssuer> logger)
+{
+    /// <summary>One bad domain must not delay the others, and a hundred new ones must not fall upon the authority at once.</summary>
+    private readonly SemaphoreSlim _room = new(4);
+
+    public Uri Directory => accounts.Directory;
+
+    /// <summary>Orders a certificate, or finishes the order that an earlier process has left.</summary>
+    /// <param name="domain">In ASCII.</param>
+    /// <param name="old">What the new one replaces; null: nothing.</param>
+    /// <param name="failures">How often it has failed in a row: each time another type of challenge comes first.</param>
+    /// <exception cref="AcmeException">It failed.</exception>
+    /// <exception cref="CertificateException">What the authority sent cannot be served.</exception>
+    /// <exception cref="StateException">Nothing can be kept, so nothing is ordered.</exception>
+    public async Task<IssuedCertificate> ObtainAsync(
+        string domain, ServingCertificate? old, int failures, CancellationToken cancellationToken)
+    {
+        await _room.WaitAsync(cancellationToken);
+        try
+        {
+            for (var isSecond = false; ; isSecond = true)
+            {
+                using var session = await accounts.SignInAsync(cancellationToken);
+                try
+                {
+                    var orders = new AcmeOrders(session, challenges, time);
+                    return await ResumeAsync(orders, domain, old, cancellationToken)
+                        ?? await OrderAsync(orders, domain, old, failures, cancellationToken);
+                }
+                catch (AcmeException unknown) when (unknown.IsAccountGone && !isSecond)
+                {
+                    await accounts.ForgetAsync(session.Account, cancellationToken);
+                }
+            }
+        }
+        finally
+        {
+            _room.Release();
+        }
+    }
+
+    /// <returns>Null: nothing was left, or it came to nothing.</returns>
+    private async Task<IssuedCertificate?> ResumeAsync(AcmeOrders orders, string domain, ServingCertificate? old, CancellationToken cancellationToken)
+    {
+        if (store.ReadOrder(domain).Value is not { } left || left.Directory != Directory)
+        {
+            return null;
+        }
+
+        try
+        {
+            var obtained = await FinishAsync(orders, domain, left, cancellationToken);
+            if (obtained.Serving.Leaf.SerialNumber != old?.Leaf.SerialNumber)
+            {
+                Log.Resumed(logger, domain, left.Url);
+                return obtained;
+            }
+        }
+        catch (Exception verdict) when (verdict is CertificateException or AcmeException { IsTransient: false, IsAccountGone: false })
+        {
+            // Too old, or refused meanwhile. The new order tells more.
+        }
+
+        return null;
+    }
+
+    private async Task<IssuedCertificate> OrderAsync(
+        AcmeOrders orders, string domain, ServingCertificate? old, int failures, CancellationToken cancellationToken)
+    {
+        var url = await orders.BeginAsync(domain, Challenges(failures), old is null ? null : RenewalId.Of(old.Leaf), cancellationToken);
+        var order = new StoredOrder(Directory, url, CertificateKey.NewPem(options.KeyType));
+        store.WriteOrder(domain, order); // from here on there may be a certificate that only this key fits
+        return await FinishAsync(orders, domain, order, cancellationToken);
+    }
+
+    private async Task<IssuedCertificate> FinishAsync(AcmeOrders orders, string domain, StoredOrder order, CancellationToken cancellationToken)
+    {
+        var chain = await orders.FinishAsync(order.Url, CertificateKey.CreateRequest(domain, order.KeyPem), cancellationToken);
+        var serving = ServingCertificate.FromPem(chain, order.KeyPem);
+        var now = time.GetUtcNow();
+        if (!serving.Leaf.MatchesHostname(domain, allowWildcards: true, allowCommonName: false) || serving.NotAfter <= now)
+        {
+            throw new CertificateException($"is for {string.Join(", ", serving.Names)} until {serving.NotAfter:u}, which is of no use for {domain}");
+        }
+
+        var key = order.KeyPem[order.KeyPem.IndexOf("-----BEGIN", StringComparison.Ordinal)..];
+        return new IssuedCertificate(new StoredCertificate(Directory, now, chain.TrimEnd() + "\n" + key), serving);
+    }
+
+    /// <summary>In the order of the settings, turned by one with each failure. TLS-ALPN-01 is no way without an endpoint that speaks TLS.</summary>
+    private List<AcmeChallenge> Challenges(int failures)
+    {
+        AcmeChallenge[] all = options.Challenges is { Length: > 0 } set ? set : [AcmeChallenge.TlsAlpn01, AcmeChallenge.Http01];
+        AcmeChallenge[] possible = [.. all.Where(type => type == AcmeChallenge.Http01 || endpoints.Port is not null)];
+        possible = possible.Length > 0 ? possible : all;
+        var first = failures % possible.Length;
+        return [.. possible[first..], .. possible[..first]];
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1123, LogLevel.Information, "The order {Order} for {Domain}, which an earlier attempt had left, has been finished")]
+        public static partial void Resumed(ILogger logger, string domain, Uri order);
+    }
+}

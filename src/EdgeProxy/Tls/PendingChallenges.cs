@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using System.Net.Security;
+
+namespace EdgeProxy.Tls;
+
+/// <summary>What is shown to an authority while it looks whether a domain is ours. Nearly always empty, and then nothing is looked up.</summary>
+/// <remarks>Written by who orders; read by requests and handshakes, without a lock.</remarks>
+internal sealed class PendingChallenges
+{
+    private ImmutableDictionary<string, string> _answers = ImmutableDictionary<string, string>.Empty;
+    private ImmutableDictionary<string, SslServerAuthenticationOptions> _handshakes =
+        ImmutableDictionary.Create<string, SslServerAuthenticationOptions>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>An authority may come with <c>acme-tls/1</c>.</summary>
+    public bool HasHandshakes => !Volatile.Read(ref _handshakes).IsEmpty;
+
+    /// <summary>Shows a proof until the result is disposed.</summary>
+    /// <param name="type">How.</param>
+    /// <param name="domain">In ASCII.</param>
+    /// <param name="token">The authority's, base64url.</param>
+    /// <param name="keyAuthorization">What proves that it is our account that answers (RFC 8555 section 8.1).</param>
+    public IDisposable Show(AcmeChallenge type, string domain, string token, string keyAuthorization)
+    {
+        if (type == AcmeChallenge.Http01)
+        {
+            ImmutableInterlocked.AddOrUpdate(ref _answers, token, keyAuthorization, (_, _) => keyAuthorization);
+            return new Withdrawal(() => ImmutableInterlocked.TryRemove(ref _answers, token, out _));
+        }
+
+        var handshake = ChallengeCertificate.Create(domain, keyAuthorization);
+        ImmutableInterlocked.AddOrUpdate(ref _handshakes, domain, handshake, (_, _) => handshake);
+        return new Withdrawal(() => ImmutableInterlocked.TryRemove(ref _handshakes, domain, out _));
+    }
+
+    /// <summary>HTTP-01: the answer to a token; null: none is awaited.</summary>
+    public string? FindAnswer(string token) => Volatile.Read(ref _answers).GetValueOrDefault(token);
+
+    /// <summary>TLS-ALPN-01: the handshake for a domain; null: none is awaited.</summary>
+    public SslServerAuthenticationOptions? FindHandshake(string? domain) =>
+        domain is null ? null : Volatile.Read(ref _handshakes).GetValueOrDefault(domain);
+
+    /// <summary>HTTP-01: whether any answer is awaited.</summary>
+    public bool HasAnswers => !Volatile.Read(ref _answers).IsEmpty;
+
+    private sealed class Withdrawal(Action withdraw) : IDisposable
+    {
+        public void Dispose() => withdraw();
+    }
+}
