@@ -10,7 +10,7 @@ internal sealed class CertificateEndpoints(CertificateManager certificates, Stat
     public void Map(IEndpointRouteBuilder routes) => routes.MapPost("/certificates/renew", RenewAsync);
 
     /// <summary>Makes an attempt now, whatever the plan says, and waits for its end; it goes on when the caller leaves. What came of it is in the status.</summary>
-    private async Task<IResult> RenewAsync(HttpContext context)
+    private async Task<IResult> RenewAsync(HttpContext context, CancellationToken cancellationToken)
     {
         var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Default.RenewBody, """{"name":"shop.example.com"}""");
         if (body is null)
@@ -19,9 +19,9 @@ internal sealed class CertificateEndpoints(CertificateManager certificates, Stat
         }
 
         var domain = body.Name is null ? null : DomainName.TryNormalize(body.Name, out var ascii) ? ascii : body.Name;
-        var errors = await certificates.RenewAsync(domain, context.RequestAborted);
+        var errors = await certificates.RenewAsync(domain, cancellationToken);
         return errors is not null
-            ? TypedResults.Json(await status.ReadAsync(AdminCaller.Of(context), context.RequestAborted), ApiJson.Default.StatusView)
+            ? TypedResults.Json(await status.ReadAsync(AdminCaller.Of(context), cancellationToken), ApiJson.Default.StatusView)
             : ApiProblem.Result(
                 StatusCodes.Status422UnprocessableEntity,
                 body.Name is null

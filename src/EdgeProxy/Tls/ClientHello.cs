@@ -20,23 +20,19 @@ internal static class ClientHello
     /// <returns>Null: too little to tell. False for whatever is no ClientHello in one record, as that of an authority is.</returns>
     public static bool? OffersAcme(in ReadOnlySequence<byte> received)
     {
-        if (received.IsEmpty)
-        {
-            return null;
-        }
-
-        if (received.FirstSpan[0] != HandshakeRecord)
+        Span<byte> header = stackalloc byte[RecordHeader];
+        var arrived = (int)Math.Min(received.Length, RecordHeader);
+        received.Slice(0, arrived).CopyTo(header);
+        if (arrived > 0 && header[0] != HandshakeRecord)
         {
             return false;
         }
 
-        if (received.Length < RecordHeader)
+        if (arrived < RecordHeader)
         {
             return null;
         }
 
-        Span<byte> header = stackalloc byte[RecordHeader];
-        received.Slice(0, RecordHeader).CopyTo(header);
         var length = BinaryPrimitives.ReadUInt16BigEndian(header[3..]);
         if (length > MaxRecord)
         {

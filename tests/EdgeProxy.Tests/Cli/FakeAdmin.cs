@@ -33,6 +33,12 @@ internal sealed class FakeAdmin : IAsyncDisposable
         app.MapGet("/events", SendEventsAsync);
         app.MapGet("/switches/{id}", context => WriteAsync(context, 200, Ended!));
         app.MapGet("/status", context => context.Response.WriteAsync(Status));
+        app.MapPost("/certificates/renew", async context =>
+        {
+            using var body = new StreamReader(context.Request.Body);
+            Order = await body.ReadToEndAsync();
+            await context.Response.WriteAsync(Status);
+        });
     }
 
     public string Status { get; set; } = "{}";

@@ -33,6 +33,7 @@ public sealed class EventIdTests
     [InlineData("EdgeProxy.Diagnostics", 7)]
     [InlineData("EdgeProxy.Admin", 8)]
     [InlineData("EdgeProxy.Tls", 11)]
+    [InlineData("EdgeProxy.Tls.Acme", 11)]
     public void The_hundred_of_an_id_is_its_features(string feature, int hundred)
     {
         var ids = _messages.Where(message => $"{message.DeclaredBy.Namespace}.".StartsWith($"{feature}.", StringComparison.Ordinal)).Select(message => message.Id).ToList();

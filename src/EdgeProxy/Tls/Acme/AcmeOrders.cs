@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json.Serialization.Metadata;
@@ -13,6 +14,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
 {
     private const int MaxFinalizations = 10;
     private const string PemChain = "application/pem-certificate-chain"; // RFC 8555 section 9.1
+
+    private static readonly SearchValues<char> _tokenCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     /// <summary>Authorities validate within seconds; one that takes longer has lost it.</summary>
     private static readonly TimeSpan _pollLimit = TimeSpan.FromMinutes(5);
@@ -99,7 +102,7 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
 
         var domain = authorization.Identifier.Value;
         var (type, challenge) = Choose(authorization, types);
-        var token = challenge.Token is { Length: > 0 } given && Base64Url.IsValid(given)
+        var token = challenge.Token is { Length: > 0 } given && !given.AsSpan().ContainsAnyExcept(_tokenCharacters)
             ? given
             : throw new AcmeException($"the token of the challenge for {domain} is not base64url (RFC 8555 section 8.3)");
         using var shown = challenges.Show(type, domain, token, session.Key.KeyAuthorization(token));

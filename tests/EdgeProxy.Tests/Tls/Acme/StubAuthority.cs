@@ -26,8 +26,14 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
     /// <summary>Answers instead of the authority; null: the authority does. Gets the kind of the request (<c>new-order</c>, <c>challenge</c>, ...), how often it came, and its payload.</summary>
     public Func<string, int, JsonNode?, HttpResponseMessage?>? Interfere { get; set; }
 
+    /// <summary>What the client gets instead of the answer, after the authority has done its part. May throw. Gets the kind of the request and how often it came.</summary>
+    public Func<string, int, HttpResponseMessage?>? Pervert { get; set; }
+
+    /// <summary>Keeps a request of a kind waiting.</summary>
+    public Func<string, Task>? Gate { get; set; }
+
     /// <summary>What was asked, in order.</summary>
-    public ConcurrentQueue<(string Kind, JsonNode? Payload)> Requests { get; } = [];
+    public ConcurrentQueue<(string Kind, string Path, JsonNode? Payload)> Requests { get; } = [];
 
     public int Count(string kind) => Requests.Count(request => request.Kind == kind);
 
@@ -45,8 +51,10 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
     {
         var parts = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
         var payload = request.Content is null ? null : await PayloadAsync(request.Content, cancellationToken);
-        Requests.Enqueue((parts[0], payload));
+        Requests.Enqueue((parts[0], request.RequestUri.AbsolutePath, payload));
+        await (Gate?.Invoke(parts[0]) ?? Task.CompletedTask).WaitAsync(cancellationToken);
         var answer = Interfere?.Invoke(parts[0], Count(parts[0]), payload) ?? Answer(parts, payload);
+        answer = Pervert?.Invoke(parts[0], Count(parts[0])) ?? answer;
         answer.Headers.TryAddWithoutValidation("Replay-Nonce", $"nonce{Interlocked.Increment(ref _last)}");
         return answer;
     }
