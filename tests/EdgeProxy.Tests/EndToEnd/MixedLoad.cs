@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using EdgeProxy.Slots;
 
@@ -21,13 +22,14 @@ public sealed class MixedLoad
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(25);
 
     private readonly Uri _target;
+    private readonly X509Certificate2? _root;
     private readonly ConcurrentQueue<Shot> _shots = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _visitors;
 
-    private MixedLoad(Uri target, bool withBodies, bool withSlow)
+    private MixedLoad(Uri target, bool withBodies, bool withSlow, X509Certificate2? root)
     {
-        _target = target;
+        (_target, _root) = (target, root);
         List<Task> visitors = [];
         foreach (var keepAlive in new[] { true, false })
         {
@@ -48,7 +50,11 @@ public sealed class MixedLoad
 
     public IReadOnlyCollection<Shot> Shots => _shots;
 
-    public static MixedLoad Start(Uri target, bool withBodies = true, bool withSlow = true) => new(target, withBodies, withSlow);
+    /// <param name="target">Where the proxy is.</param>
+    /// <param name="withBodies">POSTs, too.</param>
+    /// <param name="withSlow">GETs of a second, too.</param>
+    /// <param name="root">With https: what visitors trust.</param>
+    public static MixedLoad Start(Uri target, bool withBodies = true, bool withSlow = true, X509Certificate2? root = null) => new(target, withBodies, withSlow, root);
 
     public async Task<IReadOnlyList<Shot>> StopAsync()
     {
@@ -61,6 +67,17 @@ public sealed class MixedLoad
     {
         kind += keepAlive ? ", keep-alive" : ", new connection";
         using var handler = new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = keepAlive ? Timeout.InfiniteTimeSpan : TimeSpan.Zero };
+        if (_root is not null)
+        {
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                CustomTrustStore = { _root },
+                RevocationMode = X509RevocationMode.NoCheck,
+                DisableCertificateDownloads = true,
+            };
+        }
+
         using var client = new HttpClient(handler) { BaseAddress = _target, Timeout = TimeSpan.FromSeconds(60) };
         client.DefaultRequestHeaders.Host = "api.example.com";
         while (!_stop.IsCancellationRequested)

@@ -8,15 +8,19 @@ internal static class Eventually
     /// <summary>Far above what anything here takes, so that a busy machine does not fail a test.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static Task TrueAsync(Func<bool> condition, string what) => TrueAsync(() => Task.FromResult(condition()), what);
+    public static Task TrueAsync(Func<bool> condition, string what, TimeSpan? patience = null) => TrueAsync(() => Task.FromResult(condition()), what, patience);
 
-    /// <summary>Returns as soon as the condition holds; fails the test when it does not within <see cref="Patience"/>.</summary>
-    public static async Task TrueAsync(Func<Task<bool>> condition, string what)
+    /// <summary>Returns as soon as the condition holds; fails the test when it does not.</summary>
+    /// <param name="condition">Asked again and again.</param>
+    /// <param name="what">For the message of the failure.</param>
+    /// <param name="patience">For what takes long by design; null: <see cref="Patience"/>.</param>
+    public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? patience = null)
     {
+        var limit = patience ?? Patience;
         var start = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < Patience, $"not within {Patience}: {what}");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < limit, $"not within {limit}: {what}");
             await Task.Delay(Step, TimeProvider.System, TestContext.Current.CancellationToken);
         }
     }

@@ -106,9 +106,11 @@ internal sealed class AcmeSite : IAsyncDisposable
     public async Task<string?> RenewAsync(string? domain = null) =>
         (await Get<CertificateManager>().RenewAsync(domain, TestContext.Current.CancellationToken))!.Values.FirstOrDefault();
 
+    /// <remarks>With patience for an attempt that fails on a busy machine: the next one comes after a minute.</remarks>
     public Task WaitForCertificateAsync(string? domain = null) => Eventually.TrueAsync(
         () => Certificates.Any(certificate => (domain is null || certificate.Name == domain) && certificate.State == CertificateState.Valid && !certificate.Renewing),
-        $"the certificate is there; {string.Join("; ", Certificates.Select(certificate => certificate.LastError))}");
+        $"the certificate is there; {string.Join("; ", Certificates.Select(certificate => certificate.LastError))}",
+        TimeSpan.FromMinutes(3));
 
     public async Task<string> AskPlainAsync(string host, string path = "/")
     {
