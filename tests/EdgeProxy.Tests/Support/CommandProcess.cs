@@ -43,7 +43,12 @@ internal sealed class CommandProcess : IDisposable
 
     public int Id => _process.Id;
 
-    public void Kill() => _process.Kill();
+    /// <summary>Returns when it is gone, and with it the lock on its state.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
 
     public Task HangUpAsync() => SignalAsync("HUP");
 
