@@ -34,6 +34,11 @@ internal static class CommandText
         ["pause"] = [new("edgeproxy pause && python manage.py migrate && edgeproxy resume", "A migration that no request may meet: visitors wait, none fails.")],
         ["resume"] = [new("edgeproxy resume", "Serve whoever waits.")],
         ["maintenance"] = [new("edgeproxy maintenance on --message \"Back at 23:30\"", "Turn visitors away politely."), new("edgeproxy maintenance off", "Let them in again.")],
+        ["certificates"] =
+        [
+            new("edgeproxy certificates", "How long each lasts, when it is renewed, and why the last attempt failed."),
+            new("edgeproxy certificates renew shop.example.com", "Have a new one now; exit code 1 if that fails."),
+        ],
         ["watch"] =
         [
             new("edgeproxy watch https://shop.example.com/ --interval 0.2s", "Beside a deploy: a line a request, Ctrl-C sums up."),
@@ -51,7 +56,7 @@ internal static class CommandText
     public static IReadOnlyList<(int Code, string Meaning)> ExitCodes { get; } =
     [
         (ExitCode.Done, "done"),
-        (ExitCode.Failed, "the switch was aborted or rolled back, or a watched request failed"),
+        (ExitCode.Failed, "the switch was aborted or rolled back, a certificate could not be renewed, or a watched request failed"),
         (ExitCode.Usage, "wrong usage or settings"),
         (ExitCode.Unreachable, "the proxy cannot be reached"),
         (ExitCode.Refused, "refused: another switch runs, already so, not allowed, or a second instance on one state directory"),

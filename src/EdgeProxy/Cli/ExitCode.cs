@@ -7,7 +7,7 @@ public static class ExitCode
 {
     public const int Done = 0;
 
-    /// <summary>The switch ended <c>Aborted</c> or <c>RolledBack</c>, or a watched request failed.</summary>
+    /// <summary>The switch ended <c>Aborted</c> or <c>RolledBack</c>, a certificate could not be renewed, or a watched request failed.</summary>
     public const int Failed = 1;
 
     /// <summary>Wrong usage or settings.</summary>
