@@ -12,7 +12,7 @@ internal static class RollbackCommand
         {
             Description = "Start the previous slot again also where both slots run from one directory; end what still drains in it, and skip the memory check",
         };
-        var command = new Command("rollback", "Bring traffic back to the previous slot: at once while it is observed or drains, else by a switch") { force };
+        var command = new Command("rollback", "Bring traffic back to the previous slot: at once while it is observed, drains or is warm, else by a switch") { force };
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
         {
             var order = new RollbackOrder(parsed.GetValue(force));

@@ -1,4 +1,3 @@
-using EdgeProxy.Configuration;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Units;
@@ -11,23 +10,18 @@ namespace EdgeProxy.Switching;
 /// </summary>
 /// <remarks>Nothing that goes wrong here keeps the proxy from serving; it is logged with what to do.</remarks>
 internal sealed partial class Reconciliation(
-    EdgeProxyOptions options,
-    StateDirectory directory,
-    ActiveSlotFile active,
+    SwitchOptions options,
+    ActiveChoice choice,
     FormerSwitch left,
     WarmSlot warm,
     PauseControl pause,
     MaintenanceControl maintenance,
     SlotPair slots,
     IUnitManager units,
-    HealthProbe probe,
     UnitStop stop,
     TimeProvider time,
     ILogger<Reconciliation> logger) : BackgroundService, IHostedLifecycleService
 {
-    /// <summary>How long the choice may take where no file tells it: the listeners are closed meanwhile.</summary>
-    private static readonly TimeSpan GuessTimeout = TimeSpan.FromSeconds(10);
-
     /// <summary>At boot the proxy may be there before the bus is.</summary>
     private static readonly TimeSpan ManagerPatience = TimeSpan.FromSeconds(60);
 
@@ -38,32 +32,12 @@ internal sealed partial class Reconciliation(
     /// <summary>Completes when the units are as they should be, or could not be made so. Never fails.</summary>
     public Task Finished => _finished.Task;
 
-    /// <summary>Chooses who is active: <c>active.json</c>, else what runs and answers, else <c>InitialSlot</c>.</summary>
-    public async Task ChooseActiveSlotAsync(CancellationToken cancellationToken)
-    {
-        if (directory.Problem is { } unusable)
-        {
-            Log.DirectoryUnusable(logger, unusable);
-        }
-
-        var (known, problem) = active.Read();
-        if (known is null)
-        {
-            var (slot, why) = await GuessAsync(cancellationToken);
-            Log.Guessed(logger, problem is null ? LogLevel.Information : LogLevel.Error, problem ?? "no slot was active before", slot, why);
-            known = Keep(new ActiveSlot { Version = ActiveSlot.CurrentVersion, Slot = slot, Since = time.GetUtcNow() });
-        }
-
-        slots.Activate(known.Slot);
-        Log.Active(logger, known.Slot, known.Since, known.Switch ?? "none");
-    }
-
     /// <summary>The host calls this before any service starts, so before a listener opens.</summary>
     Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
     {
         pause.Restore();
         maintenance.Restore();
-        return ChooseActiveSlotAsync(cancellationToken);
+        return choice.MakeAsync(cancellationToken);
     }
 
     Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -88,6 +62,10 @@ internal sealed partial class Reconciliation(
         {
             // The next process does it.
         }
+        catch (StateException e)
+        {
+            Log.JournalStays(logger, e.Message);
+        }
         catch (Exception e)
         {
             Log.Threw(logger, e);
@@ -96,49 +74,6 @@ internal sealed partial class Reconciliation(
         {
             _finished.TrySetResult();
         }
-    }
-
-    private ActiveSlot Keep(ActiveSlot chosen)
-    {
-        try
-        {
-            active.Write(chosen);
-        }
-        catch (StateException e)
-        {
-            active.Assume(chosen);
-            Log.ChoiceNotKept(logger, e.Message);
-        }
-
-        return chosen;
-    }
-
-    private async Task<(SlotName Slot, string Why)> GuessAsync(CancellationToken cancellationToken)
-    {
-        SlotName[] order = [options.InitialSlot, options.InitialSlot.Other()];
-        using var patience = new CancellationTokenSource(GuessTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
-        try
-        {
-            var seen = await Task.WhenAll(order.Select(slot => LookAsync(slot, either.Token)));
-            var best = seen.OrderByDescending(look => look.Answers).ThenByDescending(look => look.Runs).First(); // stable: InitialSlot wins a tie
-            return (best.Slot, best switch
-            {
-                { Answers: true } => "its unit runs and answers",
-                { Runs: true } => "its unit runs",
-                _ => "no unit runs, and it is InitialSlot",
-            });
-        }
-        catch (Exception e) when (e is UnitException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return (options.InitialSlot, $"it is InitialSlot, and the units could not be asked ({e.Message})");
-        }
-    }
-
-    private async Task<(SlotName Slot, bool Runs, bool Answers)> LookAsync(SlotName slot, CancellationToken cancellationToken)
-    {
-        var status = await units.GetStatusAsync(slot, cancellationToken);
-        return (slot, status.IsRunning, status.IsRunning && (await probe.ProbeAsync(slots[slot].Address, cancellationToken)).IsGood);
     }
 
     /// <summary>Does something with a unit, and tries again while the manager itself is away.</summary>
@@ -203,8 +138,8 @@ internal sealed partial class Reconciliation(
     /// <summary>Its time goes on after a restart of the proxy, but not beyond what the settings say now. A switch that was left after its flip would have kept it.</summary>
     private DateTimeOffset? WarmUntil(SlotName slot)
     {
-        var latest = time.GetUtcNow() + options.Switch.KeepWarm;
-        return options.Switch.KeepWarm == TimeSpan.Zero || left.HasClaimed(slot) ? null
+        var latest = time.GetUtcNow() + options.KeepWarm;
+        return options.KeepWarm == TimeSpan.Zero || left.HasClaimed(slot) ? null
             : left.HasLeft(slot) ? latest
             : warm.Until(slot) is { } until && until > latest ? latest
             : warm.Until(slot);
@@ -231,18 +166,6 @@ internal sealed partial class Reconciliation(
 
     private static partial class Log
     {
-        [LoggerMessage(350, LogLevel.Critical, "Nothing can be kept, and no switch can run: {Problem}. EdgeProxy serves all the same")]
-        public static partial void DirectoryUnusable(ILogger logger, string problem);
-
-        [LoggerMessage(EventId = 351, Message = "The active slot had to be found out ({Problem}): it is {Slot}, as {Why}")]
-        public static partial void Guessed(ILogger logger, LogLevel level, string problem, SlotName slot, string why);
-
-        [LoggerMessage(352, LogLevel.Information, "{Slot} is active since {Since}, by switch {SwitchId}")]
-        public static partial void Active(ILogger logger, SlotName slot, DateTimeOffset since, string switchId);
-
-        [LoggerMessage(353, LogLevel.Error, "Which slot is active could not be kept: {Problem}")]
-        public static partial void ChoiceNotKept(ILogger logger, string problem);
-
         [LoggerMessage(354, LogLevel.Information, "Starting {Unit}: {Slot} is active and its unit does not run")]
         public static partial void Starting(ILogger logger, string unit, SlotName slot);
 
@@ -257,6 +180,9 @@ internal sealed partial class Reconciliation(
 
         [LoggerMessage(358, LogLevel.Error, "Whether the idle slot is kept warm is not known to the next process: {Problem}")]
         public static partial void WarmthNotKept(ILogger logger, string problem);
+
+        [LoggerMessage(359, LogLevel.Error, "The journal of a switch that has ended stays; the next start looks at it again: {Problem}")]
+        public static partial void JournalStays(ILogger logger, string problem);
 
         [LoggerMessage(360, LogLevel.Error, "The units could not be brought in line at start")]
         public static partial void Threw(ILogger logger, Exception exception);

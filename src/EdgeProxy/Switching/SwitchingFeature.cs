@@ -34,7 +34,8 @@ internal static class SwitchingFeature
         services.AddSingleton<FormerSwitch>();
         services.AddSingleton<PauseControl>();
         services.AddSingleton<MaintenanceControl>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ActiveChoice>(provider, options));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options.Switch));
         services.AddSingleton<SwitchEnding>();
         services.AddSingleton<SwitchCoordinator>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Rescue>(provider, options.Switch));
