@@ -14,7 +14,7 @@ namespace EdgeProxy.Demo;
 
 /// <summary>A small app to put behind the proxy: what <c>demo</c> and the tests run in a slot. Every answer names its slot in <c>X-Slot</c>.</summary>
 /// <remarks>
-/// <c>/</c> who answers · <c>/v1/config/feature-flags/</c> the health path · <c>/slow?ms=1000</c> · <c>/status/503</c> · <c>POST /hash</c> the SHA-256 of the body ·
+/// <c>/</c> who answers · <c>/v1/config/feature-flags/</c> the health path · <c>/slow?ms=1000</c> · <c>/download?ms=1000</c> 1,000,000 bytes over that time · <c>/status/503</c> · <c>POST /hash</c> the SHA-256 of the body ·
 /// <c>/headers</c> what arrived · <c>/events</c> an event a second · <c>/ws</c> an echo. SIGTERM finishes what is in flight.
 /// </remarks>
 internal static class SampleBackend
@@ -56,6 +56,7 @@ internal static class SampleBackend
         app.MapGet("/", (RequestDelegate)(context => Json(context, new(slot.ToKey(), Environment.ProcessId, ProductVersion.Text), SampleJson.Default.SampleIdentity)));
         app.MapGet("/v1/config/feature-flags/", (RequestDelegate)(context => Json(context, Flags, SampleJson.Default.IReadOnlyDictionaryStringBoolean)));
         app.MapGet("/slow", SlowAsync);
+        app.MapGet("/download", DownloadAsync);
         app.Map("/status/{code:range(200,599)}", Status);
         app.MapPost("/hash", HashAsync);
         app.Map("/headers", Echo);
@@ -67,9 +68,27 @@ internal static class SampleBackend
 
     private static async Task SlowAsync(HttpContext context)
     {
-        var wanted = int.TryParse(context.Request.Query["ms"], NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? TimeSpan.FromMilliseconds(ms) : TimeSpan.FromSeconds(1);
-        await Task.Delay(wanted < Longest ? wanted : Longest, TimeProvider.System, context.RequestAborted);
+        await Task.Delay(Wanted(context), TimeProvider.System, context.RequestAborted);
         await context.Response.WriteAsync("slow\n");
+    }
+
+    private static async Task DownloadAsync(HttpContext context)
+    {
+        const int Pieces = 100;
+        var piece = new byte[10_000];
+        context.Response.ContentLength = Pieces * piece.Length;
+        for (var sent = 0; sent < Pieces; sent++)
+        {
+            await context.Response.Body.WriteAsync(piece, context.RequestAborted);
+            await Task.Delay(Wanted(context) / Pieces, TimeProvider.System, context.RequestAborted);
+        }
+    }
+
+    /// <summary><c>?ms=</c>; a second without it.</summary>
+    private static TimeSpan Wanted(HttpContext context)
+    {
+        var wanted = int.TryParse(context.Request.Query["ms"], NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? TimeSpan.FromMilliseconds(ms) : TimeSpan.FromSeconds(1);
+        return wanted < Longest ? wanted : Longest;
     }
 
     private static Task Status(HttpContext context)

@@ -29,6 +29,7 @@ public sealed class DjangoSampleTests : IDisposable
         Assert.Contains("\"slot\": \"blue\"", await http.GetStringAsync("/", Cancellation), StringComparison.Ordinal);
         Assert.Contains("true", await http.GetStringAsync("/v1/config/feature-flags/", Cancellation), StringComparison.Ordinal);
         Assert.Equal("slow\n", await http.GetStringAsync("/slow?ms=1", Cancellation));
+        Assert.Equal(1_000_000, (await http.GetByteArrayAsync("/download?ms=100", Cancellation)).Length);
         Assert.Contains("\"target\": \"/headers?a=%2F\"", await http.GetStringAsync("/headers?a=%2F", Cancellation), StringComparison.Ordinal);
         using var teapot = await http.GetAsync("/status/418", Cancellation);
         Assert.Equal((418, "blue"), ((int)teapot.StatusCode, Assert.Single(teapot.Headers.GetValues("X-Slot"))));

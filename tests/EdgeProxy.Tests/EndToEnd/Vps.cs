@@ -166,7 +166,8 @@ public sealed class Vps : IAsyncDisposable
 
     private static string? NativeBinary => Environment.GetEnvironmentVariable("EDGEPROXY_BINARY") is { Length: > 0 } binary ? binary : null;
 
-    private static string[] Program => NativeBinary is { } binary
+    /// <summary>The command line of EdgeProxy inside.</summary>
+    public static IReadOnlyList<string> Program => NativeBinary is { } binary
         ? [$"{NativeInside}/{Path.GetFileName(binary)}"]
         : ["/opt/dotnet/dotnet", $"{SystemdLab.TestsInside}/edgeproxy.dll"];
 

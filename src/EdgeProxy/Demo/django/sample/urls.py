@@ -11,4 +11,5 @@ urlpatterns = [
     path("hash", views.hash_body),
     path("headers", views.headers),
     path("events", views.events),
+    path("download", views.download),
 ]

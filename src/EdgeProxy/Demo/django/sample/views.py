@@ -70,3 +70,15 @@ def events(request):
             time.sleep(1)
 
     return StreamingHttpResponse(ticks(), content_type="text/event-stream")
+
+
+def download(request):
+    """1,000,000 bytes with their Content-Length, over ?ms= milliseconds, 1000 without it."""
+    pause = min(int(request.GET.get("ms", "1000")) / 1000, LONGEST_SECONDS) / 100
+
+    def pieces():
+        for _ in range(100):
+            yield b"." * 10_000
+            time.sleep(pause)
+
+    return StreamingHttpResponse(pieces(), content_type="application/octet-stream", headers={"Content-Length": "1000000"})
