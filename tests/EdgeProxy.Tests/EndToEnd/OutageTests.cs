@@ -64,6 +64,27 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         Assert.Equal(0, await HeldAsync());
     }
 
+    /// <summary>What fails again waits for systemd, or for an operator: the proxy does not start it in a loop. Who is held meanwhile is answered when it is mended.</summary>
+    [Fact]
+    public async Task A_unit_that_cannot_start_is_started_once_an_outage()
+    {
+        await PrepareAsync(Patient, "SAMPLE_FAULT=import");
+        using var client = NewClient();
+        var before = await StartsAsync();
+        await Vps.SystemctlAsync("kill", "--signal=KILL", "--kill-who=main", Blue);
+        var waiting = client.GetAsync("/", Cancellation);
+        await Eventually.TrueAsync(async () => await StartsAsync() == before + 1 && await Vps.SubStateAsync(Blue) == "auto-restart", "it was started, and has failed again");
+
+        await Vps.SetEnvironmentAsync(SlotName.Blue);
+        await Vps.SystemctlAsync("restart", Blue); // to systemd 252 a start has to wait for RestartSec
+
+        Assert.Equal(HttpStatusCode.OK, (await waiting).StatusCode);
+        Assert.Equal(before + 1, await StartsAsync());
+
+        async Task<int> StartsAsync() =>
+            (await Vps.Lab.RunAsync("journalctl", "--no-pager", "-u", Vps.Proxy)).Text.Split($"{Blue} of the active slot Blue has ended and waits for its restart").Length - 1;
+    }
+
     /// <summary>Nobody but an operator brings it back: waiting is in vain.</summary>
     [Fact]
     public async Task A_unit_that_has_failed_for_good_is_answered_for_soon()

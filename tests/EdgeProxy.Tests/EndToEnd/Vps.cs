@@ -127,6 +127,8 @@ public sealed class Vps : IAsyncDisposable
     /// <summary>The unit's <c>ActiveState</c>, asked from systemd itself.</summary>
     public async Task<string> ActiveStateAsync(string unit) => (await Lab.RunAsync("systemctl", "show", "--value", "-p", "ActiveState", unit)).Text;
 
+    public async Task<string> SubStateAsync(string unit) => (await Lab.RunAsync("systemctl", "show", "--value", "-p", "SubState", unit)).Text;
+
     /// <summary>The slot that <c>active.json</c> names.</summary>
     public async Task<SlotName> ActiveSlotAsync()
     {

@@ -56,6 +56,8 @@ public sealed class SmugglingTests(HostileSite site) : IClassFixture<HostileSite
         new("length with a blank before the colon", Post + "Content-Length : 5\r\n\r\nhello", "400 closed"),
         new("a body on a GET is no next request", $"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: {Smuggled.Length}\r\n\r\n{Smuggled}", "200 open", $"GET /a {Smuggled}"),
         new("no length: what follows is the next request", Post + "\r\n" + Smuggled, "200 200 open", "POST /a ", "GET /smuggled "),
+        new("Expect: 100-continue, and the body at once", Post + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello", "200 open", "POST /a hello"),
+        new("Expect: 100-continue without a body", "GET /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "200 open", "GET /a "),
         new("pipelined", "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "200 200 open", "GET /1 ", "GET /2 "),
     ];
 
