@@ -20,11 +20,7 @@ internal sealed partial class CertificateLoop(
     /// <summary>A long wait is divided: a clock that was set meanwhile is noticed.</summary>
     private static readonly TimeSpan _longestWait = TimeSpan.FromHours(1);
 
-    private readonly Lock _asking = new();
-
-    /// <remarks>Both change under <see cref="_asking"/>.</remarks>
-    private TaskCompletionSource _asked = NewSource();
-    private TaskCompletionSource<string?> _ended = NewSource<string?>();
+    private readonly AttemptRequests _requests = new();
 
     private CertificateStatus _status = new() { Name = domain, Source = CertificateSource.Acme };
     private StoredCertificate? _stored;
@@ -71,14 +67,7 @@ internal sealed partial class CertificateLoop(
 
     /// <summary>Makes an attempt now, or joins the one that runs.</summary>
     /// <returns>Completes with it: null, or why it failed.</returns>
-    public Task<string?> RenewAsync()
-    {
-        lock (_asking)
-        {
-            _asked.TrySetResult();
-            return _ended.Task;
-        }
-    }
+    public Task<string?> RenewAsync() => _requests.Ask();
 
     private CertificateLife? Life => _serving is null ? null : new CertificateLife(
         _serving.NotBefore,
@@ -90,9 +79,10 @@ internal sealed partial class CertificateLoop(
     {
         while (true)
         {
+            var asked = _requests.Asked;
             var due = await DueAtAsync(cancellationToken);
             var wait = due - time.GetUtcNow();
-            if (wait <= TimeSpan.Zero || _asked.Task.IsCompleted)
+            if (wait <= TimeSpan.Zero || asked.IsCompleted)
             {
                 return;
             }
@@ -103,7 +93,7 @@ internal sealed partial class CertificateLoop(
             }
 
             wait = wait < _longestWait ? wait : _longestWait;
-            await _asked.Task.WaitAsync(wait, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await asked.WaitAsync(wait, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
@@ -139,7 +129,7 @@ internal sealed partial class CertificateLoop(
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            Complete("EdgeProxy stops");
+            _requests.Complete("EdgeProxy stops");
             throw;
         }
         catch (Exception failure)
@@ -148,7 +138,7 @@ internal sealed partial class CertificateLoop(
         }
 
         Report(_status with { Renewing = false });
-        Complete(error);
+        _requests.Complete(error);
     }
 
     /// <summary>Serves it from the next handshake on.</summary>
@@ -197,24 +187,7 @@ internal sealed partial class CertificateLoop(
         return error;
     }
 
-    /// <summary>Tells who has asked, also during the attempt; who asks from now on means the next one.</summary>
-    private void Complete(string? error)
-    {
-        TaskCompletionSource<string?> ended;
-        lock (_asking)
-        {
-            ended = _ended;
-            (_asked, _ended) = (NewSource(), NewSource<string?>());
-        }
-
-        ended.SetResult(error);
-    }
-
     private void Report(CertificateStatus status) => board.Set(_status = status);
-
-    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private static TaskCompletionSource<T> NewSource<T>() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static partial class Log
     {
