@@ -7,7 +7,8 @@ namespace EdgeProxy.StaticFiles;
 /// <summary>Makes the best form of files that were sent in a quick one: one at a time, on a thread that gives way to all others.</summary>
 /// <remarks>
 /// Owned by the host; ends with it, in the middle of a file if need be. Orders beyond <see cref="Backlog"/> are dropped: the quick form stays. So it
-/// does where a file cannot be compressed better or at all, which is logged.
+/// does where a file cannot be compressed better or at all, which is logged. An order names a file and does not hold it: what waits here must not
+/// stay in memory when the cache has dropped it.
 /// </remarks>
 internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms> logger) : BackgroundService
 {
@@ -19,14 +20,14 @@ internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms
     private const int ThisThread = 0; // PRIO_PROCESS and who = 0: on Linux a thread's own (setpriority(2), "C library/kernel differences")
     private const int LeastUrgent = 19;
 
-    private readonly BlockingCollection<(StaticFile File, ContentCoding Coding)> _orders = new(Backlog);
+    private readonly BlockingCollection<(string Path, ContentCoding Coding)> _orders = new(Backlog);
 
     /// <summary>Asks for the best form, some time.</summary>
     public void Order(StaticFile file, ContentCoding coding)
     {
         if (file.Plain.Length <= LargestSource)
         {
-            _orders.TryAdd((file, coding));
+            _orders.TryAdd((file.Path, coding));
         }
     }
 
@@ -44,9 +45,9 @@ internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms
         _ = SetPriority(ThisThread, ThisThread, LeastUrgent); // where it may not, it works at the usual priority
         try
         {
-            foreach (var (file, coding) in _orders.GetConsumingEnumerable(stoppingToken))
+            foreach (var (path, coding) in _orders.GetConsumingEnumerable(stoppingToken))
             {
-                Make(file, coding, stoppingToken);
+                Make(path, coding, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -55,14 +56,14 @@ internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms
         }
     }
 
-    private void Make(StaticFile file, ContentCoding coding, CancellationToken stoppingToken)
+    private void Make(string path, ContentCoding coding, CancellationToken stoppingToken)
     {
         try
         {
-            if (!files.Holds(file) || file.Coded(coding) is not { Effort: Effort.Quick, Bytes: { } quick }
+            if (files.Kept(path) is not { } file || file.Coded(coding) is not { Effort: Effort.Quick, Bytes: { } quick }
                 || (file.Plain.Bytes ?? StaticFileCache.ReadAsync(file.Plain.Source).AsTask().GetAwaiter().GetResult()) is not { } content)
             {
-                return; // it has changed, or fallen out of memory
+                return; // changed, fallen out of memory, or made already
             }
 
             var bytes = CodedForms.Encode(coding, Effort.Best, content, stoppingToken);
@@ -71,7 +72,7 @@ internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms
         }
         catch (Exception failure) when (failure is IOException or InvalidOperationException or OutOfMemoryException)
         {
-            Log.NotMade(logger, coding, file.Path, failure);
+            Log.NotMade(logger, coding, path, failure);
         }
     }
 

@@ -91,13 +91,13 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
         }
     }
 
-    /// <summary>Whether this very object is what the next request for its path finds.</summary>
-    public bool Holds(StaticFile file) => _files.TryGetValue(file.Path, out StaticFile? kept) && ReferenceEquals(kept, file);
+    /// <summary>What is kept under a path, fresh or not; null: nothing.</summary>
+    public StaticFile? Kept(string path) => _files.Get<StaticFile>(path);
 
     /// <summary>Counts a file anew that has got another form; one that is not kept stays so.</summary>
     public void Weigh(StaticFile file)
     {
-        if (Holds(file))
+        if (ReferenceEquals(Kept(file.Path), file))
         {
             Keep(file);
         }

@@ -64,7 +64,7 @@ internal sealed class StaticFilesMiddleware(RequestDelegate next, IReadOnlyList<
     }
 
     /// <summary>Says nothing that the request has not said: no path of this machine, and not whether a directory is there.</summary>
-    private static Task RefuseAsync(HttpContext context, FileOutcome outcome) => outcome switch
+    internal static Task RefuseAsync(HttpContext context, FileOutcome outcome) => outcome switch
     {
         FileOutcome.Denied => GatewayErrors.WriteAsync(context, StatusCodes.Status403Forbidden, "The file is there and may not be read."),
         FileOutcome.NotNow => GatewayErrors.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "The file cannot be read now.", _retrySoon),

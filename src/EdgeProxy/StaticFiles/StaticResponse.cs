@@ -8,8 +8,8 @@ namespace EdgeProxy.StaticFiles;
 /// <summary>The answer to a GET or HEAD for a file that exists.</summary>
 internal static class StaticResponse
 {
-    /// <summary>Large enough that a chunk costs little, small enough that a thousand slow visitors cost 128 MB.</summary>
-    private const int ChunkSize = 128 * 1024;
+    /// <summary>Large enough that a chunk costs little, small enough that a thousand slow visitors cost 64 MB.</summary>
+    private const int ChunkSize = 64 * 1024;
 
     /// <param name="content">The form of the file to send.</param>
     /// <param name="open">Its bytes, where the form does not have them in memory. Owned by the caller.</param>

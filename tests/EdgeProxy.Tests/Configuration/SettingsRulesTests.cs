@@ -188,6 +188,8 @@ public sealed class SettingsRulesTests
     [InlineData("Path", """[{ "Path": "/", "Root": "/etc" }]""", "takes every request")]
     [InlineData("Root", """[{ "Path": "/static", "Root": "/no/such/directory" }]""", "is no directory")]
     [InlineData("Root", """[{ "Path": "/static", "Root": "/etc/passwd" }]""", "is no directory")]
+    [InlineData("Root", """[{ "Path": "/media", "Root": "/etc/ssl", "UserContent": true }, { "Path": "/static", "Root": "/etc/" }]""", "lies in the root of /static")]
+    [InlineData("Root", """[{ "Path": "/media", "Root": "/etc", "UserContent": true }, { "Path": "/static", "Root": "/etc" }]""", "lies in the root of /static")]
     [InlineData("Fallbacks:0", """[{ "Path": "/static", "Root": "/etc", "Fallbacks": ["/no/such/directory"] }]""", "is no directory")]
     public void Static_files_that_will_not_be_found_are_a_warning(string key, string json, string message)
     {

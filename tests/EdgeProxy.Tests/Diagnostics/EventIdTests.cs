@@ -32,6 +32,7 @@ public sealed class EventIdTests
     [InlineData("EdgeProxy.Units.Systemd", 6)]
     [InlineData("EdgeProxy.Diagnostics", 7)]
     [InlineData("EdgeProxy.Admin", 8)]
+    [InlineData("EdgeProxy.StaticFiles", 10)]
     [InlineData("EdgeProxy.Tls", 11)]
     [InlineData("EdgeProxy.Tls.Acme", 11)]
     public void The_hundred_of_an_id_is_its_features(string feature, int hundred)

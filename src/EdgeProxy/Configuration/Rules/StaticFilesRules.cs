@@ -25,6 +25,11 @@ internal static class StaticFilesRules
                 CheckRoot(at, nameof(entry.Root), entry.Root!);
             }
 
+            if (entry.UserContent && entries.FirstOrDefault(other => !other.UserContent && Holds(other.Root, entry.Root)) is { } open)
+            {
+                at.Warn(nameof(entry.Root), $"lies in the root of {open.Path}, where the same files are served without the protection of UserContent; move it out of {open.Root}");
+            }
+
             at.Each(nameof(entry.Fallbacks), entry.Fallbacks, CheckRoot);
         }
     }
@@ -42,6 +47,9 @@ internal static class StaticFilesRules
             at.Warn(key, "takes every request: the app gets none");
         }
     }
+
+    private static bool Holds(string? above, string? below) =>
+        above is not null && below is not null && $"{below.TrimEnd('/')}/".StartsWith($"{above.TrimEnd('/')}/", StringComparison.Ordinal);
 
     /// <summary>A directory that cannot be read is no reason not to start: it may be there after the first deploy, and the app is served meanwhile.</summary>
     private static void CheckRoot(SettingsScope at, string key, string path)
