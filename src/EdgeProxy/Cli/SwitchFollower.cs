@@ -100,6 +100,12 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
             return ExitCode.Refused;
         }
 
+        if (answer.Status == HttpStatusCode.UnprocessableEntity && answer.Body.Contains("\"from\"", StringComparison.Ordinal))
+        {
+            report.NotPossible(answer.Read(ApiJson.Default.RefusedOrder), answer.Body);
+            return ExitCode.Refused;
+        }
+
         throw client.Refusal(answer);
     }
 
@@ -131,3 +137,6 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         return waiting.Count == 0 ? "none in flight" : $"{string.Join(", ", waiting)} in flight to {draining}";
     }
 }
+
+/// <summary>What is read of a switch that was refused: problem details, and the slot that is active.</summary>
+internal sealed record RefusedOrder(string Detail, SlotName From);

@@ -54,6 +54,20 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             + " or call it back with 'edgeproxy rollback'");
     }
 
+    /// <summary>The proxy says no: nothing was begun.</summary>
+    /// <param name="body">Its answer, for scripts.</param>
+    public void NotPossible(RefusedOrder refused, string body)
+    {
+        if (json)
+        {
+            output.WriteLine(body);
+            return;
+        }
+
+        error.WriteLine($"edgeproxy: refused: {TerminalText.Printable(refused.Detail)}");
+        error.WriteLine($"next: nothing was started, traffic is on {refused.From.ToKey()} as before; 'edgeproxy status' shows both slots");
+    }
+
     /// <summary>What happened and what to do are in the reason; then the evidence.</summary>
     private void Explain(Switch ended)
     {

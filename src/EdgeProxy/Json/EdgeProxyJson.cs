@@ -45,6 +45,7 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(ResumeOrder))]
 [JsonSerializable(typeof(MaintenanceOrder))]
 [JsonSerializable(typeof(RefusedSwitch))]
+[JsonSerializable(typeof(RefusedOrder))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(ProbeView))]
 [JsonSerializable(typeof(DemoReport))]

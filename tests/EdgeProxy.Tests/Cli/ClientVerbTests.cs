@@ -82,6 +82,7 @@ public sealed class ClientVerbTests : IDisposable
     [Theory]
     [InlineData(409, """{"id":"x","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00Z","phase":"Drain"}""", 4, "switch x to green runs already (in Drain)")]
     [InlineData(422, """{"title":"Unprocessable","detail":"green is active already"}""", 4, "green is active already")]
+    [InlineData(422, """{"title":"The switch is not possible","detail":"green is active already","from":"green","to":"green"}""", 4, "next: nothing was started, traffic is on green")]
     [InlineData(401, """{"title":"Unauthorized"}""", 4, "--token-file")]
     [InlineData(403, """{"detail":"foreign Origin"}""", 4, "foreign Origin")]
     [InlineData(500, "oops", 3, "answered 500: oops")]
@@ -97,6 +98,20 @@ public sealed class ClientVerbTests : IDisposable
             Assert.Equal(exitCode, run.ExitCode);
             Assert.Contains(words, run.Error, StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData(409, """{"id":"x","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00Z","phase":"Drain"}""", "\"id\":\"x\"")]
+    [InlineData(422, """{"detail":"green is active already","from":"green","to":"green"}""", "\"detail\":\"green is active already\"")]
+    public async Task A_script_gets_a_refusal_as_json(int status, string body, string expected)
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.Refusal = (status, body);
+
+        var run = await CommandLine.RunAsync("switch", "--json", "--admin", admin.Url);
+
+        Assert.Equal((4, ""), (run.ExitCode, run.Error));
+        Assert.Contains(expected, Assert.Single(run.Output.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
@@ -30,6 +31,9 @@ public sealed class JournalFieldsTests
         var flip = Assert.Single(await EntriesAsync(vps, $"SWITCH_ID={id}", "PHASE=Flip", "SLOT=blue"));
         Assert.Equal("6", Field(flip, "PRIORITY"));
         Assert.Empty(await EntriesAsync(vps, "SWITCH_ID=no-such-switch"));
+
+        _ = (await vps.Lab.RunAsync("systemctl", "reload", Vps.Proxy)).Text;
+        await Eventually.TrueAsync(async () => (await EntriesAsync(vps, "EVENT_ID=722")).Count == 1, "the reload is in the journal: nothing has changed");
     }
 
     private static async Task<List<JsonElement>> EntriesAsync(Vps vps, params string[] fields)

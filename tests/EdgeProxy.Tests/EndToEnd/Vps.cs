@@ -237,6 +237,7 @@ public sealed class Vps : IAsyncDisposable
         Environment=DOTNET_CLI_HOME=/tmp
         EnvironmentFile=-{ProxyEnvironment}
         ExecStart={string.Join(' ', Program)} run --config {Config}
+        ExecReload=/bin/kill -HUP $MAINPID
         RuntimeDirectory=edgeproxy
         StateDirectory=edgeproxy
         WatchdogSec=30

@@ -109,6 +109,32 @@ public sealed class AccessLogWriterTests : IDisposable
         Assert.InRange(bytes, 0, 1000); // none a line; the runtime may have something of its own to do
     }
 
+    /// <summary>Where a long value is cut, half a character may be left; a client or a library may have sent one, too.</summary>
+    [Theory]
+    [InlineData(AccessLogFormat.Json)]
+    [InlineData(AccessLogFormat.Caddy)]
+    [InlineData(AccessLogFormat.Common)]
+    public async Task Half_a_character_breaks_no_line(AccessLogFormat format)
+    {
+        var log = New(_directory["access.log"], format);
+        await log.StartAsync(Cancellation);
+        var record = Record("/\ud83d?a=\udc00");
+        record.Context.Request.Headers.UserAgent = new string('x', 511) + "😀";
+        record.Context.Request.Headers.Referer = "/\ud83d?x=1";
+        log.Add(record);
+        log.Add(Record("/next"));
+        await log.StopAsync(Cancellation);
+        log.Dispose();
+
+        var lines = await File.ReadAllLinesAsync(_directory["access.log"], Cancellation);
+        Assert.Equal(2, lines.Length);
+        Assert.Contains("/next", lines[1], StringComparison.Ordinal);
+        if (format != AccessLogFormat.Common)
+        {
+            Assert.All(lines, line => System.Text.Json.JsonDocument.Parse(line).Dispose());
+        }
+    }
+
     [Fact]
     public async Task Lines_of_many_threads_stay_whole()
     {
