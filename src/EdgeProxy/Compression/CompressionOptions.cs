@@ -9,12 +9,12 @@ public sealed class CompressionOptions
     /// <summary>Smaller responses are not compressed. Bytes, default 512; 0 to 1 GB.</summary>
     public int MinimumSize { get; set; } = 512;
 
-    /// <summary>Content types that are compressed; null: text, JSON, JavaScript, XML, SVG, WebAssembly and uncompressed fonts.</summary>
+    /// <summary>Content types that are compressed, <c>text/*</c> for a family; null: text, JSON, JavaScript, XML, SVG, WebAssembly and uncompressed fonts.</summary>
     public string[]? MimeTypes { get; set; }
 
     /// <summary>Path prefixes that are never compressed (see BREACH); null or empty: none.</summary>
     public string[]? ExcludePaths { get; set; }
 
-    /// <summary>Memory for compressed static files: a number with <c>B</c>, <c>KB</c>, <c>MB</c> or <c>GB</c>. Default <c>64MB</c>.</summary>
+    /// <summary>Memory for small static files and compressed ones: a number with <c>B</c>, <c>KB</c>, <c>MB</c> or <c>GB</c>. Default <c>64MB</c>.</summary>
     public string CacheSize { get; set; } = "64MB";
 }
