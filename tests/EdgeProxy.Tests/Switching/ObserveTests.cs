@@ -107,6 +107,29 @@ public sealed class ObserveTests : IAsyncDisposable
         Assert.Contains(words, (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
     }
 
+    /// <summary>A restart of the bus is no reason to take a good version back.</summary>
+    [Fact]
+    public async Task One_whose_unit_cannot_be_asked_for_is_judged_by_its_answers()
+    {
+        _plane.Options.Switch.Observe = TimeSpan.FromMilliseconds(300);
+        _plane.Options.Switch.WarmUp = ["/last-before-the-flip"];
+        await _plane.StartAsync();
+        _plane.Green.Handler = context =>
+        {
+            if (context.Request.Path == "/last-before-the-flip")
+            {
+                _plane.Units[SlotName.Green].Failure = new UnitManagerUnavailableException("the bus is away");
+            }
+
+            return Task.CompletedTask;
+        };
+
+        var ended = await _plane.SwitchAsync();
+
+        Assert.Equal((SwitchOutcome.Completed, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
+        Assert.Contains("0 requests in 0.3 s", ended.Phases.Single(phase => phase.Phase == SwitchPhase.Observe).Detail, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Where_the_old_slot_does_not_answer_either_traffic_stays()
     {

@@ -39,15 +39,15 @@ internal sealed class ObservePhase(
         }
 
         var refusedBefore = connectFailures(run.To);
-        await using var watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
+        await using var watch = await TryWatchAsync(run.To, stopping);
         using var over = new CancellationTokenSource(options.Observe, time);
-        using var wake = CancellationTokenSource.CreateLinkedTokenSource(over.Token, watch.Ended, stopping);
+        using var wake = CancellationTokenSource.CreateLinkedTokenSource(over.Token, watch?.Ended ?? CancellationToken.None, stopping);
         var probing = ProbeAsync(run, wake.Token);
         string? verdict;
         do
         {
             await Task.WhenAny(Task.Delay(Look, time, wake.Token), probing);
-            verdict = watch.Verdict ?? WhyRefused(run.To, refusedBefore) ?? WhyTooManyErrors(run) ?? (probing.IsCompleted ? await probing : null);
+            verdict = watch?.Verdict ?? WhyRefused(run.To, refusedBefore) ?? WhyTooManyErrors(run) ?? (probing.IsCompleted ? await probing : null);
         }
         while (verdict is null && !wake.IsCancellationRequested);
 
@@ -55,6 +55,19 @@ internal sealed class ObservePhase(
         await probing;
         stopping.ThrowIfCancellationRequested();
         return verdict is null ? new(Seen(run)) : PhaseResult.Failed(verdict);
+    }
+
+    /// <summary>Null: the unit manager is away, which says nothing of the version; visitors and probes go on to tell of it.</summary>
+    private async Task<UnitWatch?> TryWatchAsync(SlotName slot, CancellationToken stopping)
+    {
+        try
+        {
+            return await UnitWatch.StartAsync(units, slot, time, stopping);
+        }
+        catch (UnitManagerUnavailableException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Ends with the third bad answer in a row, or when it is cancelled; never throws.</summary>
