@@ -48,7 +48,7 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
             var pool = PoolOf(slot);
             try
             {
-                return Checked(await (reuse ? pool.Reused : pool.Fresh).SendAsync(request, cancellationToken), slot, pool);
+                return Checked(await (reuse ? pool.Reused.SendAsync(request, cancellationToken) : SendFreshAsync(pool, request, cancellationToken)), slot, pool);
             }
             catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pools[(int)slot]))
             {
@@ -65,6 +65,22 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
                 Interlocked.Increment(ref _repeats);
                 reuse = false;
             }
+        }
+    }
+
+    /// <summary>On a connection that serves this request only.</summary>
+    private static async Task<HttpResponseMessage> SendFreshAsync(SlotPool pool, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var own = new OwnConnection();
+        request.Options.Set(OwnConnection.Key, own);
+        try
+        {
+            return await pool.Fresh.SendAsync(request, cancellationToken);
+        }
+        catch
+        {
+            own.GiveUp();
+            throw;
         }
     }
 
@@ -120,16 +136,22 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
         PooledConnectionLifetime = reuse ? Timeout.InfiniteTimeSpan : TimeSpan.Zero,
         // The time-out is ConnectAsync's own; this one would look like a time-out of the request instead of a failed connection.
         ConnectTimeout = Timeout.InfiniteTimeSpan,
-        ConnectCallback = (_, cancellation) => ConnectAsync(slot, cancellation),
+        ConnectCallback = (context, cancellation) => ConnectAsync(slot, context.InitialRequestMessage, cancellation),
     });
 
-    private async ValueTask<Stream> ConnectAsync(SlotName slot, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(SlotName slot, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
             var socket = await slots[slot].Address.ConnectAsync(options.ConnectTimeout, time, cancellationToken);
             Interlocked.Increment(ref _open[(int)slot]);
-            return new SlotStream(socket, closed: () => Interlocked.Decrement(ref _open[(int)slot]));
+            var stream = new SlotStream(socket, closed: () => Interlocked.Decrement(ref _open[(int)slot]));
+            if (request.Options.TryGetValue(OwnConnection.Key, out var own))
+            {
+                own.Take(stream);
+            }
+
+            return stream;
         }
         catch (SocketException)
         {
@@ -147,6 +169,46 @@ internal sealed class SlotConnections(SlotPair slots, UpstreamOptions options, T
         }
 
         base.Dispose(disposing);
+    }
+
+    /// <summary>
+    /// The connection that one request has opened for itself. <see cref="SocketsHttpHandler"/> keeps a connection that is made while its request gives
+    /// up, for another request; with a lifetime of zero there is none, and nobody closes it. A sync worker of gunicorn would wait on it for its whole time-out.
+    /// </summary>
+    private sealed class OwnConnection
+    {
+        public static readonly HttpRequestOptionsKey<OwnConnection> Key = new(nameof(OwnConnection));
+
+        private readonly Lock _turn = new(); // held for a field only; the connection may come while its request gives up
+        private Stream? _stream;
+        private bool _isGivenUp;
+
+        public void Take(Stream stream)
+        {
+            lock (_turn)
+            {
+                _stream = stream;
+                if (!_isGivenUp)
+                {
+                    return;
+                }
+            }
+
+            stream.Dispose();
+        }
+
+        /// <summary>The request has failed: whatever was or will be opened for it is closed.</summary>
+        public void GiveUp()
+        {
+            Stream? stream;
+            lock (_turn)
+            {
+                _isGivenUp = true;
+                stream = _stream;
+            }
+
+            stream?.Dispose();
+        }
     }
 
     private sealed class SlotPool(HttpMessageInvoker reused, HttpMessageInvoker fresh) : IDisposable
