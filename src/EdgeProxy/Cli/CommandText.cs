@@ -63,9 +63,12 @@ internal static class CommandText
         (ExitCode.Warnings, "the switch completed, with warnings"),
     ];
 
+    /// <summary>What one begins with.</summary>
+    private static readonly string[] _first = ["demo", "check", "switch", "rollback", "status"];
+
     /// <summary>The examples of a verb; of the program those that one begins with.</summary>
     public static IReadOnlyList<Example> ExamplesOf(Command command) => command is RootCommand
-        ? [.. new[] { "demo", "check", "switch", "rollback", "status" }.Select(verb => _examples[verb][0])]
+        ? [.. _first.Select(verb => _examples[verb][0])]
         : _examples.GetValueOrDefault(command.Name, []);
 
     /// <summary>Adds examples and exit codes to the help of every verb.</summary>

@@ -164,5 +164,5 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
         _ => "",
     };
 
-    private static IRenderable Cell(string text, Decoration decoration = Decoration.None, Color? color = null) => new Text(text, new Style(color, decoration: decoration));
+    private static Text Cell(string text, Decoration decoration = Decoration.None, Color? color = null) => new Text(text, new Style(color, decoration: decoration));
 }

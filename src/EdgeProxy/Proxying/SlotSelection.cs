@@ -1,4 +1,5 @@
 using EdgeProxy.Slots;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
@@ -112,7 +113,7 @@ internal sealed partial class SlotSelection(
         }
 
         var refused = failure.Exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
-        if ((refused || failure.Exception is UnansweredException) && !context.Response.HasStarted && !lease.Ended.IsCancellationRequested)
+        if ((refused || failure.Exception is UnansweredException || BrokeOff(context.Request, failure)) && !context.Response.HasStarted && !lease.Ended.IsCancellationRequested)
         {
             context.Features.Set<IForwarderErrorFeature>(null);
             context.Response.Clear(); // YARP left its 502, and takes a response that is not clean for one that has started
@@ -170,6 +171,15 @@ internal sealed partial class SlotSelection(
         }
     }
 
+    /// <summary>
+    /// The answer ended behind its head, and the request is safe to repeat. A worker that is told to quit ends between the two writes of an answer
+    /// (gunicorn sends head and body apart); nothing of it has reached the client yet.
+    /// </summary>
+    private static bool BrokeOff(HttpRequest request, IForwarderErrorFeature failure) =>
+        failure.Error == ForwarderError.ResponseBodyDestination
+        && (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsOptions(request.Method))
+        && request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true };
+
     private static DestinationState DestinationOf(IReverseProxyFeature route, SlotName slot)
     {
         // Two destinations, in no documented order.
@@ -181,7 +191,7 @@ internal sealed partial class SlotSelection(
     private static string Innermost(Exception? failure) => failure?.GetBaseException().Message ?? "no exception";
 
     /// <param name="Slot">The slot that was tried.</param>
-    /// <param name="Refused">It refused the connection; otherwise it ended two of them without an answer.</param>
+    /// <param name="Refused">It refused the connection; otherwise it ended two of them without an answer, or one behind the head of its answer.</param>
     /// <param name="Reason">In the operating system's words.</param>
     /// <param name="Pause">The app is paused, and nothing was tried; null: it is not.</param>
     private sealed record FailedTry(Slot Slot, bool Refused, string Reason, Pause? Pause = null);

@@ -82,7 +82,7 @@ public sealed class ProxyLifeTests
         await vps.SystemctlAsync("start", Vps.Proxy);
         var early = WhoAnswersAsync(vps);
         await Eventually.TrueAsync(async () => (await vps.GetAsync("/status")).GetProperty("held").GetInt32() == 1, "the request is held");
-        Assert.Equal("activating", await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Blue)));
+        await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Blue)) == "activating", "the unit is being started");
 
         Assert.Equal(SlotName.Blue, await early);
         Assert.Equal("inactive", await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Green)));

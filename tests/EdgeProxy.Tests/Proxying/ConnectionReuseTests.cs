@@ -103,6 +103,28 @@ public sealed class ConnectionReuseTests
         Assert.Equal(6, server.Connections);
     }
 
+    /// <summary>gunicorn writes the head of an answer and its body apart; a worker that quits in between has sent a head only.</summary>
+    [Theory]
+    [InlineData("GET", true, 200)]
+    [InlineData("GET", false, 502)]
+    [InlineData("POST", true, 502)]
+    public async Task An_answer_that_ends_behind_its_head_is_asked_for_again_where_that_is_safe_and_the_server_is_restarted(string method, bool restarts, int status)
+    {
+        await using var server = new RawServer(async (stream, connection, cancellation) =>
+        {
+            await RawServer.ReadHeadAsync(stream, cancellation);
+            await RawServer.WriteAsync(stream, $"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{(connection == 0 ? "" : "ok")}", cancellation);
+        });
+        await using var proxy = await DataPlane.StartAsync(server.Address, "http://127.0.0.1:1");
+        proxy.Advisor.IsRestarting = restarts;
+
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/");
+        using var response = await proxy.Client.SendAsync(request, Cancellation);
+
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal(status == 200 ? 2 : 1, server.Connections);
+    }
+
     [Fact]
     public async Task Closing_idle_connections_spares_what_runs_and_the_next_request()
     {
