@@ -20,7 +20,7 @@ public sealed record CommandResult(int ExitCode, string Output, string Error)
 
 /// <summary>A real systemd with a real system bus and journal, as PID 1 of a namespace of its own; several may run at once. Made by <c>tests/lab-systemd</c>.</summary>
 /// <remarks>
-/// Inside, / is an overlay of the machine's: what is written is gone after <see cref="DisposeAsync"/>. The network is the machine's. A lab
+/// Inside, / is an overlay of the machine's: what is written is gone after <see cref="DisposeAsync"/>. The network is the machine's, or one of its own. A lab
 /// whose test process was killed is taken down by the next test process that boots one.
 /// </remarks>
 public sealed class SystemdLab : IAsyncDisposable
@@ -54,7 +54,12 @@ public sealed class SystemdLab : IAsyncDisposable
 
     /// <summary>Boots and waits until systemd says <c>running</c>.</summary>
     /// <param name="shares">More paths of this machine to see inside, <c>SOURCE</c> or <c>SOURCE:TARGET</c>; /tmp is not seen otherwise.</param>
-    public static async Task<SystemdLab> BootAsync(params IEnumerable<string> shares)
+    public static Task<SystemdLab> BootAsync(params IEnumerable<string> shares) => BootAsync(ownNetwork: false, shares);
+
+    /// <summary>The same with a network of its own, only loopback, whose ports are all free: 80, 443 and those of the units as they are shipped. Reached from inside only.</summary>
+    public static Task<SystemdLab> BootAloneAsync(params IEnumerable<string> shares) => BootAsync(ownNetwork: true, shares);
+
+    private static async Task<SystemdLab> BootAsync(bool ownNetwork, IEnumerable<string> shares)
     {
         await RemoveLeftoversAsync();
         var number = Interlocked.Increment(ref s_count);
@@ -62,7 +67,7 @@ public sealed class SystemdLab : IAsyncDisposable
         try
         {
             string[] all = [$"{AppContext.BaseDirectory.TrimEnd('/')}:{TestsInside}", $"{DotnetRoot}:{DotnetInside}", .. shares];
-            var booted = await RunScriptAsync(["up", lab.StateDirectory, .. all.SelectMany(share => new[] { "--share", share })]);
+            var booted = await RunScriptAsync(["up", lab.StateDirectory, .. all.SelectMany(share => new[] { "--share", share }), .. ownNetwork ? ["--net"] : Array.Empty<string>()]);
             var pid = booted.Text.Split(' ').Single(word => word.StartsWith("pid=", StringComparison.Ordinal));
             lab.Pid = int.Parse(pid.AsSpan("pid=".Length), CultureInfo.InvariantCulture);
             return lab;
