@@ -128,10 +128,10 @@ internal sealed class AcmeSite : IAsyncDisposable
     }
 
     /// <summary>The authority outlives the proxy.</summary>
-    private sealed class Shared(HttpMessageHandler authority) : DelegatingHandler(authority)
+    private sealed class Shared(HttpMessageHandler authority) : HttpMessageHandler
     {
-        protected override void Dispose(bool disposing)
-        {
-        }
+        private readonly HttpMessageInvoker _authority = new(authority, disposeHandler: false);
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => _authority.SendAsync(request, cancellationToken);
     }
 }
