@@ -221,7 +221,8 @@ public sealed class StaticFilesTests : IAsyncLifetime
     [Fact]
     public async Task The_access_log_has_a_line_without_a_slot()
     {
-        var log = Path.Combine(Directory.CreateTempSubdirectory().FullName, "access.log");
+        using var directory = new TemporaryDirectory();
+        var log = directory["access.log"];
         await using (var site = await StaticSite.StartAsync(options => options.AccessLog = new AccessLogOptions { Path = log }))
         {
             site.Write("a.txt", "0123456789");
@@ -231,7 +232,6 @@ public sealed class StaticFilesTests : IAsyncLifetime
         var line = JsonNode.Parse(Assert.Single(await File.ReadAllLinesAsync(log, Cancellation)))!;
         Assert.Equal(("/static/a.txt", 200, 10), ((string?)line["path"], (int)line["status"]!, (int)line["bytes"]!));
         Assert.Null(line["slot"]);
-        Directory.Delete(Path.GetDirectoryName(log)!, recursive: true);
     }
 
     private static string? Value(HttpResponseMessage response, string name) =>
