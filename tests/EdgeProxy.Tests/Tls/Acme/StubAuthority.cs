@@ -32,8 +32,8 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
     /// <summary>Keeps a request of a kind waiting.</summary>
     public Func<string, Task>? Gate { get; set; }
 
-    /// <summary>What was asked, in order.</summary>
-    public ConcurrentQueue<(string Kind, string Path, JsonNode? Payload)> Requests { get; } = [];
+    /// <summary>What was asked and when, in order.</summary>
+    public ConcurrentQueue<(DateTimeOffset At, string Kind, string Path, JsonNode? Payload)> Requests { get; } = [];
 
     public int Count(string kind) => Requests.Count(request => request.Kind == kind);
 
@@ -51,7 +51,7 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
     {
         var parts = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
         var payload = request.Content is null ? null : await PayloadAsync(request.Content, cancellationToken);
-        Requests.Enqueue((parts[0], request.RequestUri.AbsolutePath, payload));
+        Requests.Enqueue((time.GetUtcNow(), parts[0], request.RequestUri.AbsolutePath, payload));
         await (Gate?.Invoke(parts[0]) ?? Task.CompletedTask).WaitAsync(cancellationToken);
         var answer = Interfere?.Invoke(parts[0], Count(parts[0]), payload) ?? Answer(parts, payload);
         answer = Pervert?.Invoke(parts[0], Count(parts[0])) ?? answer;
