@@ -98,18 +98,24 @@ function onEvent(lines) {
 }
 
 let looking = false;
+let isStale = false;
 
-/** Reads everything anew. A look that finds another one under way leaves it at that. */
+/** Reads everything anew. One at a time: what is asked for while one is under way makes that one read once more, as its answers may be older than the event. */
 async function look() {
+  isStale = true;
   if (looking) {
     return;
   }
   looking = true;
   try {
-    const answers = await Promise.all(['status', 'health', 'switches'].map(path => read(path).then(answer => answer.json())));
+    let answers;
+    do {
+      isStale = false;
+      answers = await Promise.all(['status', 'health', 'switches'].map(path => read(path).then(answer => answer.json())));
+    } while (isStale);
     [status, health] = answers;
     switches = answers[2].switches;
-    running = status.switch;
+    running = status.switch?.outcome ? null : status.switch;
     await measure();
     show();
     setConnection('live');

@@ -18,6 +18,13 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         var page = visit.Page;
         await Expect(Slot(page, "blue").Locator(".badge")).ToHaveTextAsync("active");
         await Expect(page.Locator("#connection")).ToHaveTextAsync("live");
+        await page.EvaluateAsync("""
+            () => {
+              const title = document.getElementById('switch-title');
+              window.titles = [title.textContent];
+              new MutationObserver(() => window.titles.at(-1) === title.textContent || window.titles.push(title.textContent)).observe(title, { childList: true, characterData: true, subtree: true });
+            }
+            """);
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Switch to green" }).ClickAsync();
         await page.GetByRole(AriaRole.Dialog).GetByLabel("Label").FillAsync("<img src=x onerror=alert(1)>");
@@ -36,6 +43,8 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         await Expect(Slot(page, "green").Locator(".badge")).ToHaveTextAsync("active");
         await Expect(page.Locator("#history tbody tr")).ToContainTextAsync(["blue → green<img src=x onerror=alert(1)>Completed"]);
         Assert.Equal(0, await page.Locator("img").CountAsync());
+        await Expect(page.Locator("#switch-title")).ToHaveTextAsync("Last switch");
+        Assert.Equal(["Last switch", "Running switch", "Last switch"], await page.EvaluateAsync<string[]>("window.titles"));
         await visit.PhotographAsync("dashboard-switched");
         // What the browser itself reports of the refused token is no error of the page.
         Assert.DoesNotContain(visit.Errors, error => !error.Contains("401", StringComparison.Ordinal));
