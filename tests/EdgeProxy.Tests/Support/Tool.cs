@@ -52,6 +52,13 @@ internal sealed class RunningTool : IDisposable
         _process.BeginErrorReadLine();
     }
 
+    /// <summary>Waits until it has ended by itself; fails the test when it does not.</summary>
+    public Task WaitAsync(TimeSpan patience)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        return _process.WaitForExitAsync(cancellation).WaitAsync(patience, cancellation);
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)
