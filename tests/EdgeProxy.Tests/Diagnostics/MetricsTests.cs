@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Slots;
@@ -14,7 +16,7 @@ using OpenTelemetry.Metrics;
 namespace EdgeProxy.Tests.Diagnostics;
 
 /// <summary><c>GET /metrics</c>, read as Prometheus and its own tools read it.</summary>
-public sealed class MetricsTests
+public sealed partial class MetricsTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -150,6 +152,15 @@ public sealed class MetricsTests
                 return rules.Count == 9 && rules.TrueForAll(rule => (string)rule!["health"]! == "ok");
             },
             "every alert is evaluated without an error");
+
+        var instruments = Instruments();
+        foreach (var expression in await DashboardExpressionsAsync())
+        {
+            // Prometheus answers 400 to an expression that it cannot read.
+            using var answer = await api.GetAsync($"query?query={Uri.EscapeDataString(expression)}", Cancellation);
+            Assert.True(answer.IsSuccessStatusCode, expression);
+            Assert.All(Family().Matches(expression), name => Assert.Contains(instruments, instrument => name.Value.StartsWith(instrument, StringComparison.Ordinal)));
+        }
     }
 
     [Fact]
@@ -188,6 +199,27 @@ public sealed class MetricsTests
         var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
         Figures.Report($"metrics: {bytes / 1000.0} bytes allocated a request");
         Assert.InRange(bytes, 0, 1000);
+    }
+
+    [GeneratedRegex("edgeproxy_[a-z_]+")]
+    private static partial Regex Family();
+
+    /// <summary>The names of all that is measured, as Prometheus writes them; behind them come unit and kind. (A scrape lacks those that have measured nothing yet.)</summary>
+    private static ConcurrentQueue<string> Instruments()
+    {
+        var names = new ConcurrentQueue<string>(); // other tests make instruments meanwhile
+        using var listener = new MeterListener { InstrumentPublished = (instrument, _) => names.Enqueue(instrument.Name.Replace('.', '_')) };
+        listener.Start();
+        return names;
+    }
+
+    /// <summary>What the shipped Grafana dashboard asks Prometheus for, its variables filled in.</summary>
+    private static async Task<List<string>> DashboardExpressionsAsync()
+    {
+        var dashboard = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "edgeproxy.json"), Cancellation))!;
+        return [.. dashboard["panels"]!.AsArray().SelectMany(panel => panel!["targets"]!.AsArray())
+            .Concat(dashboard["annotations"]!["list"]!.AsArray())
+            .Select(target => ((string)target!["expr"]!).Replace("$__rate_interval", "1m", StringComparison.Ordinal).Replace("$job", ".*", StringComparison.Ordinal))];
     }
 
     private static async Task<string> ScrapeAsync(Uri admin)
