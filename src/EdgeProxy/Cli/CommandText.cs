@@ -39,6 +39,11 @@ internal static class CommandText
             new("edgeproxy certificates", "How long each lasts, when it is renewed, and why the last attempt failed."),
             new("edgeproxy certificates renew shop.example.com", "Have a new one now; exit code 1 if that fails."),
         ],
+        ["import-caddyfile"] =
+        [
+            new("edgeproxy import-caddyfile /etc/caddy/Caddyfile > appsettings.json", "The settings that serve what Caddy serves; exit code 2, and no settings, where a line cannot be translated."),
+            new("edgeproxy import-caddyfile Caddyfile --blue unix:/run/app/blue.sock --green unix:/run/app/green.sock --health-path /healthz", "With slots other than the recipe's."),
+        ],
         ["watch"] =
         [
             new("edgeproxy watch https://shop.example.com/ --interval 0.2s", "Beside a deploy: a line a request, Ctrl-C sums up."),

@@ -48,6 +48,7 @@ public static class EdgeProxyCommand
             ResumeCommand.Create(),
             MaintenanceCommand.Create(),
             CertificatesCommand.Create(),
+            ImportCaddyfileCommand.Create(),
             WatchCommand.Create(),
             VersionCommand.Create(),
             CompletionCommand.Create(),

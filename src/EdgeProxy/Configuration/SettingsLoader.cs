@@ -23,15 +23,28 @@ public static class SettingsLoader
     internal static LoadedSettings Load(IReadOnlyList<string> candidates, string environmentPrefix)
     {
         var (file, content, complaint) = Read(candidates);
-        if (content is null || !TryParse(content, environmentPrefix, out var root, out complaint))
+        return content is null ? Unusable(file, complaint) : Check(file, content, environmentPrefix);
+    }
+
+    /// <summary>Checks what would be a settings file, with no environment to override it.</summary>
+    /// <param name="file">What to call it.</param>
+    /// <param name="content">JSON.</param>
+    internal static LoadedSettings Check(string file, byte[] content) => Check(file, content, environmentPrefix: null);
+
+    private static LoadedSettings Check(string file, byte[] content, string? environmentPrefix)
+    {
+        if (!TryParse(content, environmentPrefix, out var root, out var complaint))
         {
-            return new LoadedSettings(file, new ConfigurationBuilder().Build(), Options: null, [new(SettingsSeverity.Error, file, Value: null, complaint)]);
+            return Unusable(file, complaint);
         }
 
         var problems = new ProblemList(root);
         var options = SettingsCheck.Run(root, problems);
         return new LoadedSettings(file, root, problems.HasErrors ? null : options, problems.Sorted);
     }
+
+    private static LoadedSettings Unusable(string file, string complaint) =>
+        new(file, new ConfigurationBuilder().Build(), Options: null, [new(SettingsSeverity.Error, file, Value: null, complaint)]);
 
     private static (string File, byte[]? Content, string Complaint) Read(IReadOnlyList<string> candidates)
     {
@@ -55,7 +68,7 @@ public static class SettingsLoader
         return (string.Join(" or ", candidates), null, "does not exist; name the settings file with --config FILE");
     }
 
-    private static bool TryParse(byte[] content, string environmentPrefix, out IConfigurationRoot root, out string complaint)
+    private static bool TryParse(byte[] content, string? environmentPrefix, out IConfigurationRoot root, out string complaint)
     {
         root = new ConfigurationBuilder().Build();
         var json = content.AsMemory(content.AsSpan().StartsWith(_byteOrderMark) ? _byteOrderMark.Length : 0);
@@ -66,7 +79,8 @@ public static class SettingsLoader
             complaint = document.RootElement.ValueKind == JsonValueKind.Object ? "" : "must hold one JSON object: { \"EdgeProxy\": { ... } }";
             if (complaint.Length == 0)
             {
-                root = new ConfigurationBuilder().AddJsonStream(new MemoryStream(json.ToArray())).AddEnvironmentVariables(environmentPrefix).Build();
+                var file = new ConfigurationBuilder().AddJsonStream(new MemoryStream(json.ToArray()));
+                root = (environmentPrefix is null ? file.AddInMemoryCollection() : file.AddEnvironmentVariables(environmentPrefix)).Build();
             }
         }
         catch (JsonException malformed)

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using EdgeProxy.Admin;
+using EdgeProxy.CaddyImport;
 using EdgeProxy.Cli;
 using EdgeProxy.Demo;
 using EdgeProxy.Slots;
@@ -30,6 +32,7 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(AdminProblem))]
 [JsonSerializable(typeof(SettingsReport))]
 [JsonSerializable(typeof(VersionReport))]
+[JsonSerializable(typeof(ImportResult))]
 [JsonSerializable(typeof(WatchedRequest))]
 [JsonSerializable(typeof(WatchSummary))]
 [JsonSerializable(typeof(StatusView))]
@@ -53,5 +56,6 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(RenewBody))]
 [JsonSerializable(typeof(RenewOrder))]
 [JsonSerializable(typeof(AcmeAccount))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class EdgeProxyJson : JsonSerializerContext;

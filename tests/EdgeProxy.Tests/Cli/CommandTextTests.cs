@@ -44,7 +44,7 @@ public sealed class CommandTextTests
         Assert.Equal(await File.ReadAllTextAsync(Repository.File("docs/edgeproxy.1"), Cancellation), page);
         foreach (var command in EdgeProxyCommand.Create().Subcommands.Where(command => !command.Hidden))
         {
-            Assert.Contains($".SS {command.Name}", page, StringComparison.Ordinal);
+            Assert.Contains($".SS {command.Name.Replace("-", "\\-", StringComparison.Ordinal)}", page, StringComparison.Ordinal);
             Assert.All(command.Options.Where(option => !option.Hidden), option => Assert.Contains(option.Name.Replace("-", "\\-", StringComparison.Ordinal), page, StringComparison.Ordinal));
         }
     }

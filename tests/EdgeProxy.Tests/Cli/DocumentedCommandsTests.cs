@@ -11,6 +11,7 @@ public sealed class DocumentedCommandsTests
     [InlineData("README.md", 2)]
     [InlineData("docs/operations.md", 8)]
     [InlineData("docs/switching.md", 4)]
+    [InlineData("docs/from-caddy.md", 2)]
     public async Task Every_command_line_of_a_page_is_right(string page, int atLeast)
     {
         var root = EdgeProxyCommand.Create();
@@ -21,7 +22,7 @@ public sealed class DocumentedCommandsTests
             isCode = line.StartsWith("```", StringComparison.Ordinal) ? line == "```sh" : isCode;
             if (isCode && line.StartsWith("edgeproxy ", StringComparison.Ordinal))
             {
-                var own = line["edgeproxy ".Length..].Split(" #")[0].Split('|')[0];
+                var own = line["edgeproxy ".Length..].Split(" #")[0].Split('|', '>')[0];
                 var parsed = root.Parse([.. CommandLineParser.SplitCommandLine(own)]);
                 Assert.True(parsed.Errors.Count == 0, $"{line}: {string.Join("; ", parsed.Errors.Select(error => error.Message))}");
                 count++;

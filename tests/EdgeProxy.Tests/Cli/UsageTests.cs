@@ -18,6 +18,9 @@ public sealed class UsageTests
     [InlineData("sample-backend", "--port", "1", "--socket", "/x")]
     [InlineData("check", "--config", "/no/such/file.json")]
     [InlineData("run", "--config", "/no/such/file.json")]
+    [InlineData("import-caddyfile")]
+    [InlineData("import-caddyfile", "/no/such/Caddyfile")]
+    [InlineData("import-caddyfile", "/dev/null", "--blue", "127.0.0.1:8000")]
     public async Task Wrong_usage_is_explained_and_exits_2(params string[] arguments)
     {
         var run = await CommandLine.RunAsync(arguments);
@@ -33,6 +36,7 @@ public sealed class UsageTests
     [InlineData("status")]
     [InlineData("switch")]
     [InlineData("watch")]
+    [InlineData("import-caddyfile")]
     [InlineData("version")]
     public async Task Every_verb_has_help_and_json(params string[] verb)
     {

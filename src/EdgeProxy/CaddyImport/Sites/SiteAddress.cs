@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Net;
+using EdgeProxy.CaddyImport.Syntax;
+
+namespace EdgeProxy.CaddyImport.Sites;
+
+/// <summary>An address in front of a site's block: <c>api.example.com</c>, <c>http://api.example.com</c>, <c>:80</c>, <c>https://*.example.com:8443</c>.</summary>
+/// <param name="IsHttps">Caddy speaks TLS there: unless the scheme or the port of HTTP is given, or only a port.</param>
+/// <param name="Host">Empty: any.</param>
+/// <param name="At">Where it stands.</param>
+internal sealed record SiteAddress(bool IsHttps, string Host, int Port, SourceLine At)
+{
+    /// <summary>Names that no public authority certifies: Caddy makes certificates of its own for them.</summary>
+    public bool IsLocal =>
+        IPAddress.TryParse(Host.Trim('[', ']'), out _)
+        || Host is "localhost"
+        || Array.Exists([".localhost", ".local", ".internal", ".home.arpa"], end => Host.EndsWith(end, StringComparison.OrdinalIgnoreCase));
+
+    public bool IsWildcard => Host.StartsWith("*.", StringComparison.Ordinal);
+
+    /// <returns>Null: it cannot be translated, and a problem says why.</returns>
+    public static SiteAddress? Parse(Token token, int httpPort, int httpsPort, ImportRemarks remarks)
+    {
+        var text = token.Text;
+        var scheme = text.IndexOf("://", StringComparison.Ordinal) is > 0 and var end ? text[..end].ToLowerInvariant() : "";
+        var authority = scheme.Length > 0 ? text[(scheme.Length + "://".Length)..] : text;
+        if (authority.Contains('/', StringComparison.Ordinal))
+        {
+            remarks.Problem(token.At, $"{text} has a path, but EdgeProxy has one site for a host's whole name; write the host alone, and the path in a handle block");
+            return null;
+        }
+
+        var (host, digits) = Split(authority);
+        var port = 0;
+        if (scheme is not ("" or "http" or "https")
+            || (digits.Length > 0 && (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is < 1 or > 65535))
+            || (host.Length > 0 && Uri.CheckHostName(host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host) == UriHostNameType.Unknown))
+        {
+            remarks.Problem(token.At, $"{text} is not understood as a site's address; write it as api.example.com, http://api.example.com or :80");
+            return null;
+        }
+
+        var isHttps = scheme == "https" || (scheme.Length == 0 && (port == 0 ? host.Length > 0 : port == httpsPort || (port != httpPort && host.Length > 0)));
+        return new SiteAddress(isHttps, host.ToLowerInvariant(), port > 0 ? port : isHttps ? httpsPort : httpPort, token.At);
+    }
+
+    /// <summary>At the last colon, unless that is one of an IPv6 address.</summary>
+    private static (string Host, string Port) Split(string authority) =>
+        authority.LastIndexOf(':') is >= 0 and var colon && !authority[colon..].Contains(']', StringComparison.Ordinal)
+            ? (authority[..colon], authority[(colon + 1)..])
+            : (authority, "");
+}

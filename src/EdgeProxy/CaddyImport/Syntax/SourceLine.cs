@@ -1,0 +1,15 @@
+namespace EdgeProxy.CaddyImport.Syntax;
+
+/// <summary>Where something stands. Shown as <c>FILE:LINE</c>.</summary>
+/// <param name="File">As the user named it, or as an <c>import</c> led to it.</param>
+/// <param name="Line">From 1; 0: the file as a whole.</param>
+internal readonly record struct SourceLine(string File, int Line)
+{
+    public override string ToString() => Line == 0 ? File : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{File}:{Line}");
+}
+
+/// <summary>The file cannot be read as a Caddyfile from this line on, so that nothing behind it can be judged.</summary>
+internal sealed class CaddyfileSyntaxException(SourceLine at, string message) : Exception(message)
+{
+    public SourceLine At { get; } = at;
+}
