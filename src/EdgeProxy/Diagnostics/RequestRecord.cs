@@ -10,7 +10,7 @@ namespace EdgeProxy.Diagnostics;
 internal readonly record struct RequestRecord(HttpContext Context, DateTimeOffset EndedAt, TimeSpan Duration, long BytesSent)
 {
     /// <summary>Null: the app was not asked.</summary>
-    public ForwardedRequest? Forwarded => Context.Features.Get<ForwardedRequest>();
+    public ForwardedRequest? Forwarded { get; } = Context.Features.Get<ForwardedRequest>();
 
     /// <summary>499 where the client left, also in the middle of an answer that had begun well.</summary>
     public int Status => Forwarded is { ClientLeft: true } ? GatewayErrors.ClientClosedRequest : Context.Response.StatusCode;

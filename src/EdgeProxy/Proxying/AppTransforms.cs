@@ -55,21 +55,20 @@ internal static class AppTransforms
         var client = peer is { IsIPv4MappedToIPv6: true } ? peer.MapToIPv4().ToString() : (peer ?? IPAddress.Loopback).ToString();
         var proto = request.Scheme;
         var host = request.Host.Value;
+        var headers = context.ProxyRequest.Headers;
         if (trustedProxies.Contains(peer))
         {
             client = request.Headers["X-Forwarded-For"] is { Count: > 0 } chain ? $"{chain}, {client}" : client;
             proto = request.Headers["X-Forwarded-Proto"].ToString() is "http" or "https" ? request.Headers["X-Forwarded-Proto"].ToString() : proto;
             host = request.Headers["X-Forwarded-Host"] is { Count: 1 } said && said[0]!.Length > 0 ? said[0] : host;
+            // Copied already. Those of others RequestHygiene has taken away.
+            headers.Remove("X-Forwarded-For");
+            headers.Remove("X-Forwarded-Proto");
+            headers.Remove("X-Forwarded-Host");
         }
 
-        Set("X-Forwarded-For", client);
-        Set("X-Forwarded-Proto", proto);
-        Set("X-Forwarded-Host", host);
-
-        void Set(string name, string? value)
-        {
-            RequestTransform.RemoveHeader(context, name);
-            RequestTransform.AddHeader(context, name, value);
-        }
+        headers.TryAddWithoutValidation("X-Forwarded-For", client);
+        headers.TryAddWithoutValidation("X-Forwarded-Proto", proto);
+        headers.TryAddWithoutValidation("X-Forwarded-Host", host);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Frozen;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -21,11 +22,13 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
     /// Headers that make an app believe something about the connection. gunicorn takes the scheme from several names and refuses a request
     /// whose names disagree (<c>secure_scheme_headers</c>); <c>Proxy</c> becomes HTTP_PROXY in CGI-like environments (httpoxy, CVE-2016-5385).
     /// </summary>
-    private static readonly string[] _spoofable =
-        ["X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Real-IP", "Forwarded", "Proxy"];
+    private static readonly FrozenSet<string> _spoofable = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase,
+        "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Real-IP", "Forwarded", "Proxy");
 
     /// <summary>Headers that only a trusted proxy may set; the app's are made from them or from the connection.</summary>
-    private static readonly string[] _forwarded = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"];
+    private static readonly FrozenSet<string> _forwarded = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host");
 
     /// <summary>RFC 9110 section 5.6.2: what the name of a field is made of.</summary>
     private static readonly SearchValues<char> _token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
@@ -36,39 +39,40 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
 
     public Task InvokeAsync(HttpContext context)
     {
-        var request = context.Request;
-        if (FindFault(context) is var (status, detail))
+        var headers = context.Request.Headers;
+        var fault = ReadFields(headers, trustedProxies.Contains(context.Connection.RemoteIpAddress), out var id, out var unwanted);
+        if ((FindFault(context) ?? fault) is var (status, detail))
         {
             return RefuseAsync(context, status, detail);
         }
 
-        foreach (var name in _spoofable)
+        // Not ForEach: its closure would be made for every request.
+        for (var i = 0; i < unwanted?.Count; i++)
         {
-            request.Headers.Remove(name);
-        }
-
-        if (!trustedProxies.Contains(context.Connection.RemoteIpAddress))
-        {
-            foreach (var name in _forwarded)
-            {
-                request.Headers.Remove(name);
-            }
+            headers.Remove(unwanted[i]);
         }
 
         // The only protocol that a connection is handed over to; YARP would tunnel SPDY, too.
-        if (request.Headers.Upgrade is { Count: > 0 } protocol && !"websocket".Equals(protocol.ToString(), StringComparison.OrdinalIgnoreCase))
+        if (headers.Upgrade is { Count: > 0 } protocol && !"websocket".Equals(protocol.ToString(), StringComparison.OrdinalIgnoreCase))
         {
-            request.Headers.Remove(HeaderNames.Upgrade);
+            headers.Remove(HeaderNames.Upgrade);
         }
 
-        var id = request.Headers[RequestIdHeader].ToString();
-        if (id.Length is 0 or > MaxRequestIdLength)
+        if (id is null or { Length: 0 or > MaxRequestIdLength })
         {
-            request.Headers[RequestIdHeader] = id = Guid.CreateVersion7().ToString("N");
+            headers[RequestIdHeader] = id = NewRequestId();
         }
 
         context.TraceIdentifier = id;
         return next(context);
+    }
+
+    /// <summary>128 random bits. They need be no secret: a Guid asks the kernel for its own.</summary>
+    private static string NewRequestId()
+    {
+        Span<byte> bits = stackalloc byte[16];
+        Random.Shared.NextBytes(bits);
+        return Convert.ToHexStringLower(bits);
     }
 
     /// <summary>No further request is read from a connection whose client and proxy may not agree where this one ends (RFC 9112 section 6.3). Streams of HTTP/2 have ends of their own.</summary>
@@ -116,13 +120,15 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             return (StatusCodes.Status400BadRequest, "The Host header is missing.");
         }
 
-        return FindFieldFault(request.Headers);
+        return null;
     }
 
-    /// <summary>Takes away what WSGI would take for another header, on the way.</summary>
-    private static (int Status, string Detail)? FindFieldFault(IHeaderDictionary headers)
+    /// <summary>One walk over all fields: most requests have none of those that are looked for, and to look for a dozen names costs more than all the rest of this class.</summary>
+    /// <param name="id">What the client calls its request; null: it does not.</param>
+    /// <param name="unwanted">The names of what is to be taken away; null: nothing is.</param>
+    private static (int Status, string Detail)? ReadFields(IHeaderDictionary headers, bool fromTrusted, out string? id, out List<string>? unwanted)
     {
-        List<string>? underscored = null;
+        (id, unwanted) = (null, null);
         foreach (var (name, values) in headers)
         {
             if (name.AsSpan().ContainsAnyExcept(_token) || HasControl(values))
@@ -133,18 +139,23 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             if (name.Contains('_'))
             {
                 // WSGI maps X_A and X-A to the same variable: the one would pass for the other.
-                (underscored ??= []).Add(name);
+                (unwanted ??= []).Add(name);
+                continue;
             }
-            else if (FieldSize(name, values) > MaxFieldSize)
+
+            if (FieldSize(name, values) > MaxFieldSize)
             {
                 return (StatusCodes.Status431RequestHeaderFieldsTooLarge, $"The header {name} is longer than {MaxFieldSize} bytes.");
             }
-        }
 
-        // Not ForEach: its closure would be made for every request.
-        for (var i = 0; i < underscored?.Count; i++)
-        {
-            headers.Remove(underscored[i]);
+            if (_spoofable.Contains(name) || (!fromTrusted && _forwarded.Contains(name)))
+            {
+                (unwanted ??= []).Add(name);
+            }
+            else if (name.Equals(RequestIdHeader, StringComparison.OrdinalIgnoreCase))
+            {
+                id = values.ToString();
+            }
         }
 
         return null;

@@ -40,7 +40,7 @@ internal static class RequestTarget
     {
         var query = target.IndexOf('?');
         var path = query < 0 ? target : target[..query];
-        if (!path.Contains('.') && !path.Contains("%2e", StringComparison.OrdinalIgnoreCase))
+        if (!path.ContainsAny('.', '%')) // most paths
         {
             return false;
         }
