@@ -85,7 +85,8 @@ public static class EdgeProxyServer
     /// <summary>The public side alone: whoever calls it brings an <see cref="IOutageAdvisor"/>.</summary>
     internal static WebApplication BuildDataPlane(IConfiguration configuration, EdgeProxyOptions options, Action<WebApplicationBuilder> configure)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        // Empty: the builders with defaults read a settings file and the environment for themselves, and watch the file on a thread of its own.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         UseSettings(builder, configuration);
         builder.Services.AddSingleton(TimeProvider.System);
         AddDataPlane(builder, options);
@@ -137,10 +138,9 @@ public static class EdgeProxyServer
         app.MapProxying();
     }
 
-    /// <summary>One file is read, never two merged: what the builder found beside the binary is dropped.</summary>
+    /// <summary>Our defaults of standard sections, and above them the one file and the environment, as they were checked.</summary>
     private static void UseSettings(WebApplicationBuilder builder, IConfiguration settings)
     {
-        builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Logging:LogLevel:Default"] = "Information",

@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EdgeProxy.Hosting;
 
@@ -14,15 +13,14 @@ internal static class HostingFeature
     public static void AddHosting(this WebApplicationBuilder builder, UpstreamOptions upstream, ShutdownOptions shutdown)
     {
         var services = builder.Services;
-        // The builder's own steps, which would come before the public pipeline: host filtering, so that the access log missed what it refuses,
-        // and, where an environment variable says so, the belief in anybody's X-Forwarded-For.
-        services.RemoveAll<IStartupFilter>();
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole();
+        services.AddRoutingCore();
         services.AddSystemd();
         services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
         services.AddHostedService<SystemdWatchdog>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout);
 
-        builder.WebHost.UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, upstream));
         services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
         services.AddSingleton<PublicConnections>();

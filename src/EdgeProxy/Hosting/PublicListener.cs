@@ -33,7 +33,7 @@ internal static class PublicListener
             return;
         }
 
-        kestrel.Configure(); // takes the place of the loader of Kestrel:Endpoints: its ports are systemd's to bind
+        // Kestrel:Endpoints is not read: the ports are systemd's to bind.
         foreach (var (descriptor, name) in sockets)
         {
             switch (name)
@@ -55,10 +55,11 @@ internal static class PublicListener
 
     private static void ListenAsSet(KestrelServerOptions kestrel, IConfigurationSection settings, HttpsEndpoints https)
     {
+        var loader = kestrel.Configure(settings);
         var endpoints = settings.GetSection("Endpoints").GetChildren().ToList();
         foreach (var endpoint in endpoints.Where(endpoint => IsOurs(endpoint, settings)))
         {
-            kestrel.ConfigurationLoader!.Endpoint(endpoint.Key, configured => https.Use(configured.ListenOptions)); // the host has made the loader
+            loader.Endpoint(endpoint.Key, configured => https.Use(configured.ListenOptions));
         }
 
         if (endpoints.Count == 0)

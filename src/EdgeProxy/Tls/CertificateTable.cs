@@ -36,6 +36,7 @@ internal sealed class CertificateTable
     /// <summary>Serves a certificate in place of the one that the same source had before.</summary>
     public void Publish(string source, ServingCertificate certificate)
     {
+        certificate.Prepare();
         lock (_publishing)
         {
             _bySource[source] = certificate;

@@ -52,7 +52,7 @@ internal sealed class HttpsEndpoints(TlsOptions options, CertificateTable certif
             return new(proof);
         }
 
-        return certificates.Find(name) is { } certificate ? new(certificate.HandshakeFor(protocols)) : RefuseAsync(handshake);
+        return certificates.Find(name) is { } certificate ? certificate.HandshakeFor(protocols) : RefuseAsync(handshake);
     }
 
     /// <summary>Says why, and ends the connection: there is no certificate that would be right, and a wrong one tells a scanner what is served here.</summary>

@@ -10,15 +10,13 @@ namespace EdgeProxy.Tls;
 /// <remarks>Not disposed when another takes its place: handshakes that have begun with it still use it. The collector frees it after the last one.</remarks>
 internal sealed class ServingCertificate
 {
-    private readonly SslServerAuthenticationOptions _http1;
-    private readonly SslServerAuthenticationOptions _http2;
+    private readonly Lazy<Task<Handshakes>> _handshakes;
 
-    private ServingCertificate(X509Certificate2 leaf, IReadOnlyList<string> names, SslStreamCertificateContext context)
+    private ServingCertificate(X509Certificate2 leaf, X509Certificate2Collection intermediates, IReadOnlyList<string> names)
     {
         Leaf = leaf;
         Names = names;
-        _http1 = HandshakeOptions(context, SslApplicationProtocol.Http11);
-        _http2 = HandshakeOptions(context, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
+        _handshakes = new(() => Task.Run(() => new Handshakes(SslStreamCertificateContext.Create(leaf, intermediates, offline: !HasOcspResponder(leaf)))));
     }
 
     public X509Certificate2 Leaf { get; }
@@ -62,18 +60,21 @@ internal sealed class ServingCertificate
         }
 
         all.RemoveAt(0);
-        try
-        {
-            return new ServingCertificate(leaf, names, SslStreamCertificateContext.Create(leaf, all, offline: !HasOcspResponder(leaf)));
-        }
-        catch (CryptographicException e)
-        {
-            throw new CertificateException($"cannot be served: {e.Message}", e);
-        }
+        return new ServingCertificate(leaf, all, names);
     }
 
+    /// <summary>Begins to make what handshakes use, on another thread.</summary>
+    /// <remarks>The first certificate of a process has the runtime read every root certificate of the machine, some 300 files: no start waits for that, only a handshake that comes meanwhile.</remarks>
+    public void Prepare() => _ = _handshakes.Value;
+
     /// <summary>What a handshake uses on an endpoint with these protocols.</summary>
-    public SslServerAuthenticationOptions HandshakeFor(HttpProtocols protocols) => protocols.HasFlag(HttpProtocols.Http2) ? _http2 : _http1;
+    public ValueTask<SslServerAuthenticationOptions> HandshakeFor(HttpProtocols protocols)
+    {
+        var handshakes = _handshakes.Value;
+        return handshakes.IsCompletedSuccessfully ? new(handshakes.Result.For(protocols)) : WaitAsync();
+
+        async ValueTask<SslServerAuthenticationOptions> WaitAsync() => (await handshakes).For(protocols);
+    }
 
     private static X509Certificate2 WithKey(string chain, string key)
     {
@@ -96,13 +97,21 @@ internal sealed class ServingCertificate
     private static bool HasOcspResponder(X509Certificate2 leaf) =>
         leaf.Extensions.OfType<X509AuthorityInformationAccessExtension>().Any(access => access.EnumerateOcspUris().Any());
 
-    private static SslServerAuthenticationOptions HandshakeOptions(SslStreamCertificateContext context, params List<SslApplicationProtocol> protocols) => new()
+    private sealed class Handshakes(SslStreamCertificateContext context)
     {
-        ServerCertificateContext = context,
-        ApplicationProtocols = protocols,
+        private readonly SslServerAuthenticationOptions _http1 = Options(context, SslApplicationProtocol.Http11);
+        private readonly SslServerAuthenticationOptions _http2 = Options(context, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
+
+        public SslServerAuthenticationOptions For(HttpProtocols protocols) => protocols.HasFlag(HttpProtocols.Http2) ? _http2 : _http1;
+
+        private static SslServerAuthenticationOptions Options(SslStreamCertificateContext context, params List<SslApplicationProtocol> protocols) => new()
+        {
+            ServerCertificateContext = context,
+            ApplicationProtocols = protocols,
 #pragma warning disable CA5398 // a floor, whatever the machine's OpenSSL allows: older versions are deprecated by RFC 8996
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
 #pragma warning restore CA5398
-        AllowRenegotiation = false,
-    };
+            AllowRenegotiation = false,
+        };
+    }
 }
