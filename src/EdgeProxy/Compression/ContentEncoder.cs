@@ -94,7 +94,7 @@ internal sealed class GzipEncoder : ContentEncoder
     private static ReadOnlySpan<byte> Nothing => [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
     public GzipEncoder(Effort effort) =>
-        _gzip = new GZipStream(_target, new ZLibCompressionOptions { CompressionLevel = effort == Effort.Best ? 9 : 4 }, leaveOpen: true);
+        _gzip = new GZipStream(_target, new ZLibCompressionOptions { CompressionLevel = effort == Effort.Best ? 9 : 3 }, leaveOpen: true);
 
     public override void Write(ReadOnlySpan<byte> content, IBufferWriter<byte> output)
     {
