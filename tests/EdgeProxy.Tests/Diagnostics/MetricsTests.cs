@@ -11,6 +11,7 @@ using EdgeProxy.Tests.Admin;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
 
 namespace EdgeProxy.Tests.Diagnostics;
@@ -199,6 +200,47 @@ public sealed partial class MetricsTests
         var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
         Figures.Report($"metrics: {bytes / 1000.0} bytes allocated a request");
         Assert.InRange(bytes, 0, 1000);
+    }
+
+    [Fact]
+    public async Task Every_status_code_has_a_series_of_its_own()
+    {
+        await using var app = await Backend.StartAsync(context =>
+        {
+            context.Response.StatusCode = int.Parse(context.Request.Path.Value![1..], CultureInfo.InvariantCulture);
+            return Task.CompletedTask;
+        });
+        await using var server = new EdgeProxyFactory(app.Address);
+        using var client = server.CreateClient();
+        for (var code = 400; code < 500; code++)
+        {
+            (await client.GetAsync($"/{code}", Cancellation)).Dispose();
+            (await client.DeleteAsync($"/{code}", Cancellation)).Dispose();
+        }
+
+        var text = await ScrapeAsync(server.AdminUrl);
+
+        Assert.Equal(1, Value(text, "edgeproxy_requests_total", "code=\"400\"", "method=\"GET\"", "slot=\"blue\""));
+        Assert.Equal(1, Value(text, "edgeproxy_requests_total", "code=\"499\"", "method=\"DELETE\"", "slot=\"blue\""));
+        Assert.DoesNotContain("otel_metric_overflow", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Instruments_reserve_room_for_the_series_that_they_may_have_and_not_for_thousands()
+    {
+        using var services = new ServiceCollection()
+            .AddMetricsExport()
+            .AddInstruments<SwitchingMetrics>()
+            .AddSingleton(new SlotPair(new SlotsOptions { Blue = new() { Address = "http://127.0.0.1:1" }, Green = new() { Address = "http://127.0.0.1:2" } }, SlotName.Blue))
+            .BuildServiceProvider();
+        services.GetRequiredService<MeterProvider>();
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        services.GetRequiredService<SwitchingMetrics>(); // eight instruments
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Figures.Report($"metrics: eight instruments take {bytes / 1024} KB");
+        Assert.InRange(bytes, 0, 512 * 1024);
     }
 
     [GeneratedRegex("edgeproxy_[a-z_]+")]
