@@ -49,28 +49,24 @@ public sealed class Vps : IAsyncDisposable
     /// <param name="units">How the app runs.</param>
     /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it. Without a <c>Switch</c> of theirs nothing is observed, so that a switch takes its own time only.</param>
     /// <param name="mountState">Options of a tmpfs that its state directory is to be; null: it is on the machine's file system.</param>
-    public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "", string? mountState = null) => StartAsync(units ?? new AppUnits(), async vps =>
-    {
-        await vps.InstallProxyAsync(settings);
-        if (mountState is not null)
-        {
-            _ = (await vps.Lab.RunAsync("mkdir", "-p", State)).Text;
-            _ = (await vps.Lab.RunAsync("mount", "-t", "tmpfs", "-o", $"{mountState},uid={User},gid={User}", "tmpfs", State)).Text;
-        }
-
-        await vps.SystemctlAsync("start", ProxySocket, Proxy);
-        vps.Admin = vps.NewAdmin();
-    });
+    public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "", string? mountState = null) =>
+        StartAsync(vps => vps.InstallAppAsync(units ?? new AppUnits()), vps => vps.StartProxyAsync(settings, mountState));
 
     /// <summary>Boots the machine with the two app units and whatever else fronts them at <see cref="Public"/>.</summary>
     /// <param name="start">Installs and starts it.</param>
-    public static async Task<Vps> StartAsync(AppUnits units, Func<Vps, Task> start)
+    public static Task<Vps> StartAsync(AppUnits units, Func<Vps, Task> start) => StartAsync(vps => vps.InstallAppAsync(units), start);
+
+    /// <summary>Boots the machine with an app of the test's own and EdgeProxy.</summary>
+    /// <param name="installApp">Writes the two units (<see cref="UnitOf"/>, <see cref="PortOf"/>) and what they run.</param>
+    public static Task<Vps> StartAsync(Func<Vps, Task> installApp) => StartAsync(installApp, vps => vps.StartProxyAsync("", null));
+
+    private static async Task<Vps> StartAsync(Func<Vps, Task> installApp, Func<Vps, Task> start)
     {
         string[] shares = NativeBinary is { } binary ? [$"{Path.GetDirectoryName(binary)}:{NativeInside}"] : [];
         var vps = new Vps(await SystemdLab.BootAsync(shares));
         try
         {
-            await vps.InstallAppAsync(units);
+            await installApp(vps);
             await start(vps);
             await Eventually.TrueAsync(async () => await vps.IsHealthyAsync(), "the app is served");
             return vps;
@@ -183,6 +179,19 @@ public sealed class Vps : IAsyncDisposable
         }
 
         await SystemctlAsync("daemon-reload");
+    }
+
+    private async Task StartProxyAsync(string settings, string? mountState)
+    {
+        await InstallProxyAsync(settings);
+        if (mountState is not null)
+        {
+            _ = (await Lab.RunAsync("mkdir", "-p", State)).Text;
+            _ = (await Lab.RunAsync("mount", "-t", "tmpfs", "-o", $"{mountState},uid={User},gid={User}", "tmpfs", State)).Text;
+        }
+
+        await SystemctlAsync("start", ProxySocket, Proxy);
+        Admin = NewAdmin();
     }
 
     private async Task InstallProxyAsync(string settings)

@@ -1,0 +1,252 @@
+using System.Diagnostics;
+using System.Globalization;
+using EdgeProxy.Slots;
+using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.EndToEnd.Deploys;
+
+/// <summary>A site that <c>restart_app.sh</c> deploys: a Django project with PostgreSQL, its repository and the remote one, on a <see cref="Vps"/>.</summary>
+/// <remarks>
+/// Made by <c>make-site</c> in seconds, so several tests share one: each pushes branches of its own, made from the first version. What one of them
+/// migrates stays, and is nothing that another's version minds. Without a <see cref="SystemdLab"/> the tests skip themselves before they ask for it.
+/// </remarks>
+public abstract class DeploySite : IAsyncLifetime
+{
+    public const string Script = $"{SystemdLab.TestsInside}/deploy/restart_app.sh";
+
+    private Vps? _vps;
+    private int _branches;
+
+    public static string? SkipReason => SystemdLab.SkipReason ?? (Directory.Exists("/usr/lib/postgresql") ? null : "postgresql is not installed");
+
+    public Vps Vps => _vps ?? throw new InvalidOperationException($"call Assert.SkipWhen(DeploySite.SkipReason ...) first");
+
+    private SystemdLab Lab => Vps.Lab;
+
+    /// <summary>The directory of trees and environments.</summary>
+    protected abstract string Base { get; }
+
+    /// <summary><c>apart</c> or <c>shared</c>.</summary>
+    protected abstract string Layout { get; }
+
+    /// <summary>deploy.conf.</summary>
+    protected abstract string Settings { get; }
+
+    /// <summary>Where the slot's unit runs.</summary>
+    public abstract string TreeOf(SlotName slot);
+
+    public string StaticRoot => $"{Base}/shared/static";
+
+    public async ValueTask InitializeAsync()
+    {
+        if (SkipReason is null)
+        {
+            _vps = await Vps.StartAsync(async vps =>
+            {
+                var ports = SlotNameExtensions.All.Select(slot => vps.PortOf(slot).ToString(CultureInfo.InvariantCulture));
+                _ = (await vps.Lab.RunAsync([$"{SystemdLab.TestsInside}/make-site", SystemdLab.TestsInside, Base, Layout, .. ports])).Text;
+                await vps.Lab.WriteFileAsync("/etc/edgeproxy/deploy.conf", Settings);
+                await vps.Lab.WriteFileAsync("/usr/local/bin/edgeproxy", $"#!/bin/sh\nDOTNET_CLI_HOME=/tmp exec {string.Join(' ', Vps.Program)} \"$@\"\n");
+                _ = (await vps.Lab.RunAsync("chmod", "755", "/usr/local/bin/edgeproxy")).Text;
+            });
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_vps is not null)
+        {
+            await _vps.DisposeAsync();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    public Task<CommandResult> DeployAsync(params string[] arguments) => Lab.RunAsync([Script, .. arguments]);
+
+    /// <summary>Deploys, and fails the test where that fails.</summary>
+    /// <returns>What it said, errors behind the rest.</returns>
+    public async Task<string> DeployedAsync(params string[] arguments)
+    {
+        var run = await DeployAsync(arguments);
+        Assert.True(run.ExitCode == 0, $"exit code {run.ExitCode}: {run.Output}{run.Error}");
+        return run.Output + run.Error;
+    }
+
+    /// <summary>Starts a deploy in a session of its own, as a terminal would.</summary>
+    public async Task<RunningDeploy> StartDeployAsync(params string[] arguments)
+    {
+        var log = $"/tmp/deploy-{Guid.NewGuid():N}";
+        await Lab.WriteFileAsync(log, "");
+        var process = Process.Start(new ProcessStartInfo(
+            "nsenter",
+            ["--target", $"{Lab.Pid}", "--all", "--", "setsid", "--wait", "bash", "-c", "echo $$ >> \"$0.pid\"; exec \"$@\" >> \"$0\" 2>&1", log, Script, .. arguments]))!;
+        await Eventually.TrueAsync(() => File.Exists($"{Lab.Root}{log}.pid") && new FileInfo($"{Lab.Root}{log}.pid").Length > 0, "the deploy has begun");
+        return new RunningDeploy(Lab, process, log, (await File.ReadAllTextAsync($"{Lab.Root}{log}.pid", TestContext.Current.CancellationToken)).Trim());
+    }
+
+    /// <summary>Pushes a branch that is the first version with some files changed.</summary>
+    /// <param name="files">Path and content; null: removed.</param>
+    /// <returns>The branch, and its commit as git abbreviates it.</returns>
+    public async Task<(string Branch, string Commit)> PushAsync(params (string Path, string? Content)[] files)
+    {
+        var branch = $"change-{Interlocked.Increment(ref _branches)}";
+        await GitAsync("checkout", "--quiet", "-b", branch, "main");
+        foreach (var (path, content) in files)
+        {
+            var file = $"/srv/work/{path}";
+            if (content is null)
+            {
+                File.Delete(Lab.Root + file);
+            }
+            else
+            {
+                await Lab.WriteFileAsync(file, content);
+            }
+        }
+
+        _ = (await Lab.RunAsync("chown", "-R", "deploy:", "/srv/work")).Text;
+        await GitAsync("add", "--all");
+        await GitAsync("commit", "--quiet", "--allow-empty", "--message", $"Change {branch}");
+        await GitAsync("push", "--quiet", "origin", branch);
+        return (branch, await GitAsync("rev-parse", "--short", "HEAD"));
+    }
+
+    /// <summary>A file of the first version with something in it replaced.</summary>
+    public async Task<(string Path, string? Content)> ChangedAsync(string path, string old, string @new)
+    {
+        var text = await GitAsync("show", $"main:{path}");
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        return (path, text.Replace(old, @new, StringComparison.Ordinal) + "\n");
+    }
+
+    /// <summary>A migration of one operation, behind the first one of its app.</summary>
+    public static (string Path, string? Content) Migration(string app, string name, params string[] operations) => ($"{app}/migrations/{name}.py", $$"""
+        import time
+        from django.db import migrations, models
+
+
+        def wait(apps, schema_editor):
+            time.sleep(30)
+
+
+        def fail(apps, schema_editor):
+            raise RuntimeError("this migration fails")
+
+
+        class Migration(migrations.Migration):
+            dependencies = [("{{app}}", "0001_initial")]
+            operations = [{{string.Join(", ", operations)}}]
+
+        """);
+
+    /// <summary>Adds a column that the first version can live with.</summary>
+    public static string AddColumn(string name) => $"""migrations.AddField("Item", "{name}", models.TextField(null=True))""";
+
+    public Task<string> HeadAsync(SlotName slot) => AsOwnerAsync("git", "-C", TreeOf(slot), "rev-parse", "--short", "HEAD");
+
+    /// <summary>What a deploy may change before it succeeds, and must have put back when it does not: who serves, the idle tree, its environment, the list of hashed names.</summary>
+    public async Task<string> FingerprintAsync()
+    {
+        var active = await Vps.ActiveSlotAsync();
+        var idle = TreeOf(active.Other());
+        return $"{active.ToKey()} {await HeadAsync(active.Other())} " + await ReadAsync(
+            "bash", "-c", $"readlink '{idle}/.venv'; git -c safe.directory='*' -C '{idle}' status --porcelain; cat '{StaticRoot}/staticfiles.json'; ls -A '{StaticRoot}' /var/lib/edgeproxy-deploy | grep -v css");
+    }
+
+    public Task<string> ReadAsync(params string[] command) => TextAsync(Lab.RunAsync(command));
+
+    public Task<string> SqlAsync(string query) => ReadAsync("runuser", "-u", "postgres", "--", "psql", "--tuples-only", "--no-align", "webshop", "--command", query);
+
+    /// <summary>Is the migration in the database?</summary>
+    public async Task<bool> IsAppliedAsync(string app, string name) =>
+        await SqlAsync($"SELECT count(*) FROM django_migrations WHERE app = '{app}' AND name = '{name}'") == "1";
+
+    /// <summary>A path of the site, as a visitor gets it.</summary>
+    public async Task<string> VisitAsync(string path)
+    {
+        using var client = new HttpClient { BaseAddress = Vps.Public };
+        return await client.GetStringAsync(path, TestContext.Current.CancellationToken);
+    }
+
+    private Task<string> GitAsync(params string[] arguments) => AsOwnerAsync(["git", "-C", "/srv/work", .. arguments]);
+
+    private Task<string> AsOwnerAsync(params string[] command) => TextAsync(Lab.RunAsync(["runuser", "-u", "deploy", "--", "env", "HOME=/home/deploy", .. command]));
+
+    private static async Task<string> TextAsync(Task<CommandResult> run) => (await run).Text;
+}
+
+/// <summary>The tests that share one <see cref="SiteWithTwoTrees"/>; one after the other, as all end-to-end tests.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class DeployCollection : ICollectionFixture<SiteWithTwoTrees>
+{
+    public const string Name = "deploys";
+}
+
+/// <summary>A tree for each slot, under a path with a space in it.</summary>
+public sealed class SiteWithTwoTrees : DeploySite
+{
+    protected override string Base => "/srv/web shop";
+
+    protected override string Layout => "apart";
+
+    protected override string Settings => """
+        # How the shop is deployed.
+        REPOSITORY="/srv/web shop/repository.git"
+        VENVS=/srv/web shop/venvs
+          SHARED='/srv/web shop/shared'
+        SHARED_PATHS=media
+        VENV_OPTIONS=--system-site-packages
+        PIP_OPTIONS=--no-index --find-links=/srv/wheels --require-hashes
+        """;
+
+    public override string TreeOf(SlotName slot) => $"{Base}/{slot.ToKey()}";
+}
+
+/// <summary>One tree for both slots, as in the recipe.</summary>
+public sealed class SiteWithOneTree : DeploySite
+{
+    protected override string Base => "/srv/shop";
+
+    protected override string Layout => "shared";
+
+    protected override string Settings => """
+        VENVS=/srv/shop/venvs
+        VENV_OPTIONS=--system-site-packages
+        PIP_OPTIONS=--no-index --find-links=/srv/wheels --require-hashes
+        """;
+
+    public override string TreeOf(SlotName slot) => $"{Base}/tree";
+}
+
+/// <summary>A deploy that goes on while the test looks.</summary>
+public sealed class RunningDeploy(SystemdLab lab, Process process, string log, string pid) : IDisposable
+{
+    public string Output => File.ReadAllText(lab.Root + log);
+
+    /// <summary>Returns when it has said the text.</summary>
+    public Task SaysAsync(string text) => Eventually.TrueAsync(() => process.HasExited || Output.Contains(text, StringComparison.Ordinal), $"the deploy says '{text}'");
+
+    /// <summary>Ctrl-C: every process of the terminal gets it.</summary>
+    public async Task InterruptAsync() => _ = (await lab.RunAsync("kill", "-INT", "--", $"-{pid}")).Text;
+
+    /// <summary>The script alone, which can do nothing about it.</summary>
+    public async Task KillAsync() => _ = (await lab.RunAsync("kill", "-KILL", pid)).Text;
+
+    public async Task<int> EndAsync()
+    {
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Eventually.Patience, TestContext.Current.CancellationToken);
+        return process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+        }
+
+        process.Dispose();
+    }
+}

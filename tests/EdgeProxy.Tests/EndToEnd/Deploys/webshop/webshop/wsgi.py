@@ -1,0 +1,8 @@
+"""What gunicorn runs: webshop.wsgi."""
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webshop.settings")
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+application = get_wsgi_application()
