@@ -14,11 +14,12 @@ from pathlib import Path
 import report
 from footprint import footprint
 from loads import LOADS, Load, misfit, saturate, steady
-from servers import BareYarp, Caddy, EdgeProxy, HAProxy, Nginx, Server, Site, backend, free_port
+from servers import BareYarp, Caddy, EdgeProxy, HAProxy, Nginx, Server, Site, backend, django, free_port
 from switches import switch_cost
 
 CONTESTANTS = [EdgeProxy, BareYarp, Nginx, Caddy, HAProxy]
 TINY = LOADS[0]
+PARTS = ["loads", "rate", "django", "footprint", "switches"]
 
 
 def main() -> int:
@@ -38,6 +39,8 @@ def main() -> int:
             parts += saturation(arguments, site, kinds, stack)
         if "rate" in arguments.parts:
             parts += fixed_rate(arguments, site, kinds, stack)
+        if "django" in arguments.parts:
+            parts += behind_gunicorn(arguments, site, kinds)
         if "footprint" in arguments.parts:
             parts += footprints(arguments, site, kinds)
         if "switches" in arguments.parts:
@@ -58,7 +61,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=2000, help="requests per second of the fixed rate; default 2000")
     parser.add_argument("--only", default="", help="loads whose name contains this")
     parser.add_argument("--servers", nargs="+", choices=[kind.name for kind in CONTESTANTS], default=[kind.name for kind in CONTESTANTS])
-    parser.add_argument("--parts", nargs="+", choices=["loads", "rate", "footprint", "switches"], default=["loads", "rate", "footprint", "switches"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
@@ -156,6 +159,29 @@ def fixed_rate(arguments, site, kinds, stack) -> list[tuple[str, str]]:
     return [(f"Latency at {arguments.rate:,} requests per second", report.latencies(results, [kind.name for kind in kinds]))]
 
 
+def behind_gunicorn(arguments, site, kinds) -> list[tuple[str, str]]:
+    """What a user sees: most of the time is Django's, and what a proxy costs is taken from it."""
+    load = Load("Django's JSON, 32 connections", "/", size=(20, 200))
+
+    def measure(server, load, warm_up):
+        return saturate(server, load, 1 if warm_up else arguments.seconds)
+
+    with ExitStack() as own:
+        ports = dict(blue=free_port(), green=free_port(), health="/v1/config/feature-flags/")
+        for port in (ports["blue"], ports["green"]):
+            process = django(site.run, port)
+            own.callback(process.stop)
+            process.start()
+            process.wait_until(f"http://127.0.0.1:{port}/")
+        results = interleave(start(kinds, alone(site, **ports), own), [load], arguments.rounds, measure)
+    names = [kind.name for kind in kinds]
+    return [
+        ("gunicorn and Django: CPU per request of the proxy", results.table(names, lambda sample: sample.cpu_per_request, "microseconds")),
+        ("gunicorn and Django: requests per second at saturation", results.table(names, lambda sample: sample.rate, "per second")),
+        ("gunicorn and Django: latency at saturation", report.latencies(results, names, "ms")),
+    ]
+
+
 def footprints(arguments, site, kinds) -> list[tuple[str, str]]:
     count = 1000
     measured = {kind.name: footprint(kind, site, count, starts=3 if arguments.quick else 7) for kind in kinds}
@@ -189,13 +215,13 @@ class SwitchedEdgeProxy(EdgeProxy):
         super().prepare()
 
 
-def alone(site: Site, **ports: int) -> Site:
+def alone(site: Site, **other) -> Site:
     """The same site with a directory of its own, for servers that are started once more."""
     run = Path(tempfile.mkdtemp(prefix="part-", dir=site.run))
     run.chmod(0o755)
     for shared in ("cert.pem", "key.pem", "both.pem"):
         (run / shared).write_bytes((site.run / shared).read_bytes())
-    return replace(site, run=run, **ports)
+    return replace(site, run=run, **other)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class Rounds:
         return table([unit, *servers, *(f"/ {peer}" for peer in peers)], rows)
 
 
-def latencies(rounds: Rounds, servers: list[str]) -> str:
+def latencies(rounds: Rounds, servers: list[str], heading: str = "ms at a fixed rate") -> str:
     rows = []
     for load, samples in rounds.samples.items():
         for server in servers:
@@ -61,7 +61,7 @@ def latencies(rounds: Rounds, servers: list[str]) -> str:
                 rows.append([f"{load}: {server}"] + [
                     f"{median(figure(sample) for sample in all_of_it) / 1000:.2f}"
                     for figure in (lambda s: s.p50, lambda s: s.p99, lambda s: s.p999)] + [str(sum(s.failed for s in all_of_it))])
-    return table(["ms at a fixed rate", "p50", "p99", "p99.9", "failed"], rows)
+    return table([heading, "p50", "p99", "p99.9", "failed"], rows)
 
 
 def footprints(measured: dict[str, Footprint], count: int) -> str:

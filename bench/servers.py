@@ -113,6 +113,7 @@ class Site:
     files: Path
     blue: int
     green: int
+    health: str = "/health"
 
 
 class Server:
@@ -171,7 +172,7 @@ class EdgeProxy(Server):
     def prepare(self) -> None:
         (self.run / "edgeproxy-state").mkdir(mode=0o700)
         (self.run / "edgeproxy.json").write_text(fill("edgeproxy.json", **self.values(
-            BLUE=self.site.blue, GREEN=self.site.green, UNIT=self.unit, ACCESS_LOG="Json" if self.access_log else "None")))
+            BLUE=self.site.blue, GREEN=self.site.green, HEALTH=self.site.health, UNIT=self.unit, ACCESS_LOG="Json" if self.access_log else "None")))
 
     def command(self) -> list[str]:
         return [str(self.binary), "run", "--config", str(self.run / "edgeproxy.json")]
@@ -267,3 +268,12 @@ def backend(run: Path, files: Path, port: int) -> Process:
     path = run / f"backend-{port}.conf"
     path.write_text(fill("backend.conf", RUN=run, SITE=files, PORT=port))
     return Process(f"backend-{port}", ["/usr/sbin/nginx", "-p", str(run), "-c", str(path)], run)
+
+
+def django(run: Path, port: int) -> Process:
+    """The sample project under gunicorn, as a user's backend is run: two workers of four threads."""
+    return Process(
+        f"django-{port}",
+        ["/usr/bin/python3", "-m", "gunicorn", "--chdir", str(HERE.parent / "src/EdgeProxy/Demo/django"), "--bind", f"127.0.0.1:{port}",
+         "--workers", "2", "--threads", "4", "--keep-alive", "300", "sample.wsgi"],
+        run, environment={"PYTHONDONTWRITEBYTECODE": "1"})
