@@ -22,6 +22,9 @@ internal static class AppCluster
     /// <summary>Where a slot seems to be, to YARP and to <see cref="SocketsHttpHandler"/>: <c>http://blue.slot</c>.</summary>
     public static string OriginOf(SlotName slot) => slot == SlotName.Blue ? "http://blue.slot" : "http://green.slot";
 
+    /// <summary>The slot behind the address of one of the two destinations.</summary>
+    public static SlotName SlotAt(string destination) => destination.StartsWith(OriginOf(SlotName.Blue), StringComparison.Ordinal) ? SlotName.Blue : SlotName.Green;
+
     public static IReadOnlyList<RouteConfig> Routes { get; } =
     [
         new RouteConfig { RouteId = Id, ClusterId = Id, Order = int.MaxValue, Match = new RouteMatch { Path = "/{**rest}" } },

@@ -41,7 +41,7 @@ internal static class AppTransforms
     /// <summary>Path and query as the client wrote them: YARP would decode and encode them anew (<c>%2F</c> becomes <c>%252F</c>).</summary>
     private static void KeepTarget(RequestTransformContext context)
     {
-        var slot = context.HttpContext.Features.GetRequiredFeature<ForwardedRequest>().Life!.Lease.Slot.Name;
+        var slot = AppCluster.SlotAt(context.DestinationPrefix);
         var raw = context.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget;
         // Never null here: RequestHygiene refused other forms.
         context.ProxyRequest.RequestUri = new SlotUri(slot, RequestTarget.PathAndQuery(raw)!);

@@ -1,6 +1,5 @@
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Net.Http.Headers;
 
 namespace EdgeProxy.Proxying;
 
@@ -39,7 +38,7 @@ internal sealed class LeaseClassifier(IEnumerable<string> streamPaths)
         && (mediaType.StartsWith(EventStream, StringComparison.OrdinalIgnoreCase) || mediaType.StartsWith(JsonLines, StringComparison.OrdinalIgnoreCase));
 
     private static bool IsWebSocket(HttpContext context) =>
-        (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-            && context.Request.Headers[HeaderNames.Upgrade].ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase))
-        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" };
+        (context.Request.Headers.Upgrade is { Count: > 0 } protocol && "websocket".Equals(protocol.ToString(), StringComparison.OrdinalIgnoreCase)
+            && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true })
+        || (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" });
 }

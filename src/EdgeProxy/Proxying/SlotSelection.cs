@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy;
@@ -80,7 +81,8 @@ internal sealed partial class SlotSelection(
 
     /// <summary>One try on the active slot.</summary>
     /// <returns>Null: the request has ended, well or not. Otherwise what failed; the request may be sent again as it is, and the response is clean.</returns>
-    private async Task<FailedTry?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))] // awaited once, by each request
+    private async ValueTask<FailedTry?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
     {
         using var lease = slots.Acquire(@class);
         if (app.Pause is { } pause)
