@@ -125,12 +125,12 @@ rollback() {
     return
   fi
   demand_quiet_traffic
+  [ -n "$DRY_RUN" ] || begin
   find_previous
   if [ -n "$DRY_RUN" ]; then
     say "would go back to $IDLE, $PREVIOUS"
     return
   fi
-  begin
   STAGE=build
   if [ -n "$SHARED_TREE" ]; then
     COMMIT=$PREVIOUS

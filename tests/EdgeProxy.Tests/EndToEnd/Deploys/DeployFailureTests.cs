@@ -1,5 +1,4 @@
 using EdgeProxy.Slots;
-using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd.Deploys;
 
@@ -11,9 +10,9 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
     public async Task Before_the_migration_everything_is_left_as_it_was()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
-        await DeployBothAsync();
+        await site.FillBothSlotsAsync();
         var before = await site.FingerprintAsync();
-        var load = MixedLoad.Start(site.Vps.Public, withSlow: false);
+        var load = MixedLoad.Start(site.Vps.Public, withBodies: false, withSlow: false);
         (string Says, (string, string?)[] Files)[] faults =
         [
             ("No matching distribution found for webshop-runner==9.0", [("requirements.txt", "webshop-runner==9.0 --hash=sha256:" + new string('0', 64) + "\n")]),
@@ -50,7 +49,7 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
     public async Task A_migration_that_fails_half_way_is_told_exactly()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
-        await DeployBothAsync();
+        await site.FillBothSlotsAsync();
         var before = await site.FingerprintAsync();
         var (path, content) = DeploySite.Migration("shop", "0003_broken", DeploySite.AddColumn("broken"), "migrations.RunPython(fail)");
         var (branch, _) = await site.PushAsync(
@@ -72,9 +71,9 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
     public async Task A_version_that_does_not_prove_itself_never_serves()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
-        await DeployBothAsync();
+        await site.FillBothSlotsAsync();
         var before = await site.FingerprintAsync();
-        var load = MixedLoad.Start(site.Vps.Public, withSlow: false);
+        var load = MixedLoad.Start(site.Vps.Public, withBodies: false, withSlow: false);
         var (branch, _) = await site.PushAsync(
             await site.ChangedAsync("webshop/wsgi.py", "application = ", "raise RuntimeError('this version does not start')\napplication = "),
             DeploySite.Migration("shop", "0002_early", DeploySite.AddColumn("early")),
@@ -95,7 +94,7 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
     public async Task Migrations_that_the_running_version_may_not_survive_are_refused()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
-        await DeployBothAsync();
+        await site.FillBothSlotsAsync();
         var before = await site.FingerprintAsync();
         var (branch, _) = await site.PushAsync(DeploySite.Migration(
             "shop",
@@ -130,7 +129,7 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
     public async Task What_is_not_possible_is_refused_before_anything_is_touched()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
-        await DeployBothAsync();
+        await site.FillBothSlotsAsync();
         var before = await site.FingerprintAsync();
         var (branch, commit) = await site.PushAsync();
         var lab = site.Vps.Lab;
@@ -171,15 +170,6 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
         {
             var run = await site.DeployAsync(arguments);
             Assert.True(run.ExitCode == code && run.Error.Contains(why, StringComparison.Ordinal), $"exit code {run.ExitCode}, not {code} with '{why}': {run.Output}{run.Error}");
-        }
-    }
-
-    /// <summary>Both slots have a version, so that there is something to put back.</summary>
-    private async Task DeployBothAsync()
-    {
-        if (!Directory.Exists($"{site.Vps.Lab.Root}{site.TreeOf(SlotName.Green)}/.git") && !File.Exists($"{site.Vps.Lab.Root}{site.TreeOf(SlotName.Green)}/.git"))
-        {
-            await site.DeployedAsync("main");
         }
     }
 }

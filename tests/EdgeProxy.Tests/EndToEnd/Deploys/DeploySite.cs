@@ -74,6 +74,15 @@ public abstract class DeploySite : IAsyncLifetime
         return run.Output + run.Error;
     }
 
+    /// <summary>Where one slot has none yet, deploys the first version to it: then there is something to put back.</summary>
+    public async Task FillBothSlotsAsync()
+    {
+        if (!SlotNameExtensions.All.All(slot => Path.Exists($"{Lab.Root}{TreeOf(slot)}/.git")))
+        {
+            await DeployedAsync("main");
+        }
+    }
+
     /// <summary>Starts a deploy in a session of its own, as a terminal would.</summary>
     public async Task<RunningDeploy> StartDeployAsync(params string[] arguments)
     {
@@ -128,7 +137,7 @@ public abstract class DeploySite : IAsyncLifetime
 
 
         def wait(apps, schema_editor):
-            time.sleep(30)
+            time.sleep(300)
 
 
         def fail(apps, schema_editor):

@@ -107,13 +107,13 @@ public sealed class DeployTests(SiteWithTwoTrees site)
     public async Task A_deploy_is_called_back_while_it_drains()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
-        await site.DeployedAsync("main");
+        await site.FillBothSlotsAsync();
         var before = await site.FingerprintAsync();
         var (branch, _) = await site.PushAsync(("shop/static/shop/site.css", "body { color: brown }\n"));
         using var deploy = await site.StartDeployAsync(branch);
         await deploy.SaysAsync("manage.py migrate");
         using var visitor = new HttpClient { BaseAddress = site.Vps.Public };
-        var inFlight = visitor.GetStringAsync("/slow?ms=15000", TestContext.Current.CancellationToken);
+        var inFlight = visitor.GetStringAsync("/slow?ms=25000", TestContext.Current.CancellationToken);
         await Eventually.TrueAsync(async () => await PhaseAsync() == nameof(SwitchPhase.Drain), "the old slot drains");
 
         var rollback = await site.DeployAsync("--rollback");
