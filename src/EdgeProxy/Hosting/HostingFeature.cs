@@ -18,7 +18,8 @@ internal static class HostingFeature
         services.AddSystemd();
         services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
         services.AddHostedService<SystemdWatchdog>();
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout);
+        services.AddSingleton(shutdown);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout + StopDeadline.TimeToAnswer);
 
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, upstream));

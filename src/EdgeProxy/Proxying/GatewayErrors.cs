@@ -60,7 +60,8 @@ internal static class GatewayErrors
         heading: "Down for maintenance");
 
     /// <summary>The forwarder failed. What has started can only be cut; YARP has done that.</summary>
-    public static Task FailedAsync(HttpContext context, Lease lease, IForwarderErrorFeature failure, UpstreamOptions options)
+    /// <param name="proxyEnds">The proxy is stopping, and its time for requests is over.</param>
+    public static Task FailedAsync(HttpContext context, Lease lease, IForwarderErrorFeature failure, UpstreamOptions options, bool proxyEnds)
     {
         var response = context.Response;
         if (response.HasStarted)
@@ -76,6 +77,8 @@ internal static class GatewayErrors
         var blamesClient = response.StatusCode is >= 400 and < 500 && failure.Error == ForwarderError.RequestBodyClient;
         var (status, detail) = failure.Error switch
         {
+            _ when lease.Ended.IsCancellationRequested && proxyEnds =>
+                (StatusCodes.Status503ServiceUnavailable, "The proxy is being restarted and the request did not end in time (Shutdown:DrainTimeout). The app may have done what it asked for."),
             _ when lease.Ended.IsCancellationRequested =>
                 (StatusCodes.Status503ServiceUnavailable, $"The app was replaced and the request did not end in time ({drainKey} of {slot})."),
             _ when blamesClient => (response.StatusCode, "The request body could not be read."),

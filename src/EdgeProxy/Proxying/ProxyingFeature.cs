@@ -21,6 +21,8 @@ internal static class ProxyingFeature
         services.AddSingleton(provider => new AppGate(healthPath, upstream, provider.GetRequiredService<TimeProvider>()));
         services.AddInstruments<ProxyingMetrics>();
         services.AddSingleton<SlotSelection>();
+        services.AddSingleton<StopDeadline>();
+        services.AddHostedService(provider => provider.GetRequiredService<StopDeadline>());
         services.AddReverseProxy()
             .LoadFromMemory(AppCluster.Routes, AppCluster.Clusters(upstream))
             .LoadFromConfig(configuration.GetSection("ReverseProxy"))

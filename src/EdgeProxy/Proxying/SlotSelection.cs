@@ -14,7 +14,7 @@ namespace EdgeProxy.Proxying;
 /// </remarks>
 internal sealed partial class SlotSelection(
     SlotPair slots, OutageGate gate, AppGate app, LeaseClassifier classifier, IProxyStateLookup clusters, UpstreamOptions options, TimeProvider time, IHostApplicationLifetime process,
-    ProxyingMetrics metrics, ILogger<SlotSelection> logger)
+    StopDeadline stop, ProxyingMetrics metrics, ILogger<SlotSelection> logger)
 {
     private readonly TimeSpan _holdTimeout = options.HoldTimeout;
     private readonly ClusterState _streams = clusters.TryGetCluster(AppCluster.StreamsId, out var cluster)
@@ -124,7 +124,7 @@ internal sealed partial class SlotSelection(
 
         lease.Slot.Record(isError: true);
         Log.Failed(logger, context.TraceIdentifier, lease.Slot.Name, failure.Error, Innermost(failure.Exception));
-        await GatewayErrors.FailedAsync(context, lease, failure, options);
+        await GatewayErrors.FailedAsync(context, lease, failure, options, stop.Passed.IsCancellationRequested);
         return null;
     }
 
@@ -161,15 +161,16 @@ internal sealed partial class SlotSelection(
 
     private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(FailedTry failed, TimeSpan patience, CancellationToken clientLeft)
     {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, stop.Passed);
         try
         {
             return failed.Refused
-                ? await gate.WaitAsync(failed.Slot, patience, clientLeft)
-                : await gate.WaitForRestartAsync(failed.Slot, patience, clientLeft);
+                ? await gate.WaitAsync(failed.Slot, patience, over.Token)
+                : await gate.WaitForRestartAsync(failed.Slot, patience, over.Token);
         }
         catch (OperationCanceledException)
         {
-            return (HoldEnd.TimedOut, null);
+            return stop.Passed.IsCancellationRequested ? (HoldEnd.Hopeless, "the proxy is being restarted, too.") : (HoldEnd.TimedOut, null);
         }
     }
 

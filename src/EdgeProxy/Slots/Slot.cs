@@ -63,12 +63,20 @@ public sealed class Slot(SlotName name, SlotAddress address)
     public void EndLeases() => TakeLeases().EndAll();
 
     /// <summary>Hands over the ends of every lease that is out now; later ones are not touched.</summary>
-    /// <remarks>Called by the running switch only, one at a time. Whoever gives up before <see cref="LeaseEnds.EndAll"/> leaves them to the next caller.</remarks>
+    /// <remarks>
+    /// Called by the running switch, one at a time, and once by the end of the proxy, which may come in between. Whoever gives up before
+    /// <see cref="LeaseEnds.EndAll"/> leaves them to the next caller.
+    /// </remarks>
     public LeaseEnds TakeLeases()
     {
-        var taken = _ends;
-        Interlocked.Exchange(ref _ends, new LeaseEnds(earlier: taken));
-        return taken;
+        while (true)
+        {
+            var taken = Ends;
+            if (Interlocked.CompareExchange(ref _ends, new LeaseEnds(earlier: taken), taken) == taken)
+            {
+                return taken;
+            }
+        }
     }
 
     /// <summary>Counts an ended request.</summary>
