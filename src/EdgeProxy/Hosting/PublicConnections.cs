@@ -12,12 +12,17 @@ namespace EdgeProxy.Hosting;
 /// (<see cref="GracefulListenerFactory"/>), whoever asks during the stop is answered and told to close, and what is still silent then is
 /// closed. New connections wait meanwhile in the socket that systemd holds, for the next process.
 /// </remarks>
-internal sealed class PublicConnections
+internal sealed class PublicConnections : IDisposable
 {
+    private readonly CancellationTokenSource _handshakesEnd = new();
     private int _open;
+    private int _handshakes;
     private ImmutableArray<TaskCompletionSource> _waiters = [];
 
     public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Those of them that have not agreed on TLS yet: their first request is still to come.</summary>
+    public int Handshakes => Volatile.Read(ref _handshakes);
 
     /// <summary>Counts a connection until its end.</summary>
     public void Add(ConnectionContext connection)
@@ -25,6 +30,26 @@ internal sealed class PublicConnections
         Interlocked.Increment(ref _open);
         connection.ConnectionClosed.UnsafeRegister(static all => ((PublicConnections)all!).Remove(), this);
     }
+
+    /// <summary>A step of the connection before TLS.</summary>
+    public async Task BeginHandshakeAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        using var handshake = new Handshake(this, connection);
+        connection.Features.Set(handshake);
+        await next(connection);
+    }
+
+    /// <summary>A step behind TLS.</summary>
+    public static Task EndHandshakeAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        connection.Features.Get<Handshake>()?.Dispose();
+        return next(connection);
+    }
+
+    /// <summary>Ends those that have not agreed on TLS by now. Kestrel would wait for them, and who never says a word, a scanner say, would keep the process for long.</summary>
+    public void EndHandshakes() => _handshakesEnd.Cancel();
+
+    public void Dispose() => _handshakesEnd.Dispose();
 
     /// <summary>Completes when none is open. Each listener asks for itself, when it accepts no more.</summary>
     public Task WhenNoneAsync()
@@ -52,6 +77,29 @@ internal sealed class PublicConnections
             waiter.TrySetResult();
         }
     }
+
+    /// <summary>One that is under way. Disposed when it has succeeded, and again, to no effect, when its connection ends.</summary>
+    private sealed class Handshake : IDisposable
+    {
+        private readonly CancellationTokenRegistration _end;
+        private PublicConnections? _connections;
+
+        public Handshake(PublicConnections connections, ConnectionContext connection)
+        {
+            _connections = connections;
+            Interlocked.Increment(ref connections._handshakes);
+            _end = connections._handshakesEnd.Token.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(), connection);
+        }
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _connections, null) is { } connections)
+            {
+                _end.Dispose();
+                Interlocked.Decrement(ref connections._handshakes);
+            }
+        }
+    }
 }
 
 /// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told, closed.</summary>
@@ -63,6 +111,9 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
     /// Browsers keep silent connections open: there is always one that would not end by itself.
     /// </summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>A handshake takes two or three journeys before the first request can be sent: on a bad mobile network longer than <see cref="_patience"/>.</summary>
+    private static readonly TimeSpan _patienceWithHandshakes = TimeSpan.FromSeconds(3);
 
     public bool CanBind(EndPoint endpoint) => ((IConnectionListenerFactorySelector)sockets).CanBind(endpoint);
 
@@ -97,8 +148,17 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
             await inner.UnbindAsync(cancellationToken);
-            // Not a failure: Kestrel closes what is left, as it would have done at once.
-            await connections.WhenNoneAsync().WaitAsync(_patience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var none = connections.WhenNoneAsync();
+            var started = time.GetTimestamp();
+            bool handshakes;
+            do
+            {
+                handshakes = connections.Handshakes > 0; // its request comes after it
+                // Not a failure: Kestrel closes what is left, as it would have done at once.
+                await none.WaitAsync(_patience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            while ((handshakes || connections.Handshakes > 0) && !none.IsCompleted && !cancellationToken.IsCancellationRequested && time.GetElapsedTime(started) < _patienceWithHandshakes);
+            connections.EndHandshakes();
         }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();

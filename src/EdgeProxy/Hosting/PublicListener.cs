@@ -17,6 +17,7 @@ internal static class PublicListener
     public static void Configure(KestrelServerOptions kestrel, IConfiguration configuration, UpstreamOptions upstream)
     {
         var https = kestrel.ApplicationServices.GetRequiredService<HttpsEndpoints>();
+        var connections = kestrel.ApplicationServices.GetRequiredService<PublicConnections>();
         kestrel.AddServerHeader = false;
         // RFC 9112 section 2.2 lets a server take a bare LF for the end of a line; whoever stands in front may not have.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
@@ -29,7 +30,7 @@ internal static class PublicListener
         var sockets = HandedOver();
         if (sockets.Count == 0)
         {
-            ListenAsSet(kestrel, configuration.GetSection("Kestrel"), https);
+            ListenAsSet(kestrel, configuration.GetSection("Kestrel"), https.IsWanted, UseTls);
             return;
         }
 
@@ -42,9 +43,16 @@ internal static class PublicListener
                     kestrel.ListenHandle((ulong)descriptor);
                     break;
                 case "https":
-                    kestrel.ListenHandle((ulong)descriptor, https.Use);
+                    kestrel.ListenHandle((ulong)descriptor, UseTls);
                     break;
             }
+        }
+
+        void UseTls(ListenOptions endpoint)
+        {
+            endpoint.Use(next => connection => connections.BeginHandshakeAsync(connection, next));
+            https.Use(endpoint);
+            endpoint.Use(next => connection => PublicConnections.EndHandshakeAsync(connection, next));
         }
     }
 
@@ -53,21 +61,21 @@ internal static class PublicListener
         endpoint["Url"]?.StartsWith("https://", StringComparison.OrdinalIgnoreCase) == true
         && !endpoint.GetSection("Certificate").Exists() && !endpoint.GetSection("Sni").Exists() && !kestrel.GetSection("Certificates:Default").Exists();
 
-    private static void ListenAsSet(KestrelServerOptions kestrel, IConfigurationSection settings, HttpsEndpoints https)
+    private static void ListenAsSet(KestrelServerOptions kestrel, IConfigurationSection settings, bool wantsTls, Action<ListenOptions> useTls)
     {
         var loader = kestrel.Configure(settings);
         var endpoints = settings.GetSection("Endpoints").GetChildren().ToList();
         foreach (var endpoint in endpoints.Where(endpoint => IsOurs(endpoint, settings)))
         {
-            loader.Endpoint(endpoint.Key, configured => https.Use(configured.ListenOptions));
+            loader.Endpoint(endpoint.Key, configured => useTls(configured.ListenOptions));
         }
 
         if (endpoints.Count == 0)
         {
             kestrel.ListenAnyIP(80);
-            if (https.IsWanted)
+            if (wantsTls)
             {
-                kestrel.ListenAnyIP(443, https.Use);
+                kestrel.ListenAnyIP(443, useTls);
             }
         }
     }

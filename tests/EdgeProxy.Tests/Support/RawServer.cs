@@ -24,7 +24,7 @@ internal sealed class RawServer : IAsyncDisposable
     public int Connections => Volatile.Read(ref _connections);
 
     /// <summary>Reads up to the blank line behind the headers.</summary>
-    public static async Task<string> ReadHeadAsync(NetworkStream stream, CancellationToken cancellationToken)
+    public static async Task<string> ReadHeadAsync(Stream stream, CancellationToken cancellationToken)
     {
         var head = new StringBuilder();
         var one = new byte[1];
@@ -36,7 +36,7 @@ internal sealed class RawServer : IAsyncDisposable
         return head.ToString();
     }
 
-    public static ValueTask WriteAsync(NetworkStream stream, string text, CancellationToken cancellationToken) =>
+    public static ValueTask WriteAsync(Stream stream, string text, CancellationToken cancellationToken) =>
         stream.WriteAsync(Encoding.Latin1.GetBytes(text), cancellationToken);
 
     public async ValueTask DisposeAsync()

@@ -85,6 +85,15 @@ internal static class TlsVisitor
         return answer.ToArray();
     }
 
+    /// <summary>Trusts the root alone.</summary>
+    public static X509ChainPolicy Trust(X509Certificate2 root) => new()
+    {
+        TrustMode = X509ChainTrustMode.CustomRootTrust,
+        CustomTrustStore = { root },
+        RevocationMode = X509RevocationMode.NoCheck,
+        DisableCertificateDownloads = true,
+    };
+
     private static SslClientAuthenticationOptions Options(string name, X509Certificate2? root, SslApplicationProtocol[] protocols)
     {
         var options = new SslClientAuthenticationOptions { TargetHost = name, AllowTlsResume = false };
@@ -101,13 +110,7 @@ internal static class TlsVisitor
         }
         else
         {
-            options.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                CustomTrustStore = { root },
-                RevocationMode = X509RevocationMode.NoCheck,
-                DisableCertificateDownloads = true,
-            };
+            options.CertificateChainPolicy = Trust(root);
         }
 
         return options;
