@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using EdgeProxy.Json;
 using EdgeProxy.Switching;
@@ -5,7 +6,10 @@ using EdgeProxy.Switching;
 namespace EdgeProxy.State;
 
 /// <summary>The last switches, kept in <c>history.jsonl</c>: one a line, appended.</summary>
-/// <remarks>Written by the running switch and by the start, one at a time; read by anyone.</remarks>
+/// <remarks>
+/// Written by the running switch and by the start, one at a time; read by anyone. A line that another version of EdgeProxy has written in words of its own
+/// (a phase, an outcome) is not shown, but kept as it is, for when that version is back.
+/// </remarks>
 public sealed partial class SwitchHistory
 {
     public const string FileName = "history.jsonl";
@@ -16,6 +20,7 @@ public sealed partial class SwitchHistory
     private readonly StateDirectory _directory;
     private readonly ILogger<SwitchHistory> _logger;
     private Switch[] _recent = [];
+    private Line[] _lines = []; // oldest first, as they are in the file
     private int _linesInFile;
 
     public SwitchHistory(StateDirectory directory, ILogger<SwitchHistory> logger)
@@ -33,10 +38,12 @@ public sealed partial class SwitchHistory
     /// <summary>Adds an ended switch. One that cannot be written is kept in memory and written with the next.</summary>
     public void Add(Switch ended)
     {
+        var line = new Line(ended, JsonSerializer.Serialize(ended, EdgeProxyJson.Default.Switch));
+        _lines = [.. _lines.TakeLast(Capacity - 1), line];
         _recent = [ended, .. _recent.Take(Capacity - 1)];
         try
         {
-            if (_linesInFile >= 2 * Capacity || !TryAppend(ended))
+            if (_linesInFile >= 2 * Capacity || !TryAppend(line))
             {
                 Compact();
             }
@@ -49,11 +56,11 @@ public sealed partial class SwitchHistory
     }
 
     /// <summary>After a failure a part of the line may be there: the file is to be written anew.</summary>
-    private bool TryAppend(Switch ended)
+    private bool TryAppend(Line ended)
     {
         try
         {
-            _directory.Append(FileName, Line(ended));
+            _directory.Append(FileName, Bytes(ended));
             _linesInFile++;
             return true;
         }
@@ -63,16 +70,22 @@ public sealed partial class SwitchHistory
         }
     }
 
-    private static byte[] Line(Switch ended) => [.. JsonSerializer.SerializeToUtf8Bytes(ended, EdgeProxyJson.Default.Switch), (byte)'\n'];
+    private static byte[] Bytes(Line line) => Encoding.UTF8.GetBytes(line.Text + '\n');
 
     private void Load()
     {
         var (content, problem) = _directory.Read(FileName);
-        var lines = content is null ? [] : System.Text.Encoding.UTF8.GetString(content).Split('\n');
+        var lines = content is null ? [] : Encoding.UTF8.GetString(content).Split('\n');
         var read = lines.Where(line => line.Length > 0).Select(Parse).ToArray();
-        var good = read.OfType<Switch>().ToArray();
-        _recent = [.. good.Reverse().Take(Capacity)];
+        var good = read.OfType<Line>().ToArray();
+        _lines = [.. good.TakeLast(Capacity)];
+        _recent = [.. good.Select(line => line.Switch).OfType<Switch>().Reverse().Take(Capacity)];
         _linesInFile = good.Length;
+        if (good.Count(line => line.Switch is null) is > 0 and var foreign)
+        {
+            Log.Foreign(_logger, foreign, _directory.PathOf(FileName));
+        }
+
         if (good.Length == read.Length && lines is [] or [.., ""] && problem is null)
         {
             return;
@@ -83,23 +96,41 @@ public sealed partial class SwitchHistory
         Log.Damaged(_logger, _directory.PathOf(FileName), problem ?? $"{read.Length - good.Length} unreadable lines", good.Length);
     }
 
-    private static Switch? Parse(string line)
+    /// <returns>Null: it is torn.</returns>
+    private static Line? Parse(string line)
     {
         try
         {
-            return JsonSerializer.Deserialize(line, EdgeProxyJson.Default.Switch);
+            return new Line(JsonSerializer.Deserialize(line, EdgeProxyJson.Default.Switch), line);
         }
         catch (JsonException)
         {
-            return null;
+            return IsWhole(line) ? new Line(null, line) : null;
+        }
+    }
+
+    private static bool IsWhole(string line)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            return json.RootElement.ValueKind == JsonValueKind.Object;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 
     private void Compact()
     {
-        _directory.WriteAtomically(FileName, _recent.Reverse().SelectMany(Line).ToArray(), StateDirectory.DefaultMode);
-        _linesInFile = _recent.Length;
+        _directory.WriteAtomically(FileName, _lines.SelectMany(Bytes).ToArray(), StateDirectory.DefaultMode);
+        _linesInFile = _lines.Length;
     }
+
+    /// <param name="Switch">Null: another version's words.</param>
+    /// <param name="Text">As it is in the file.</param>
+    private sealed record Line(Switch? Switch, string Text);
 
     private static partial class Log
     {
@@ -108,5 +139,8 @@ public sealed partial class SwitchHistory
 
         [LoggerMessage(401, LogLevel.Warning, "{Path} is damaged ({Problem}); {Kept} switches could be read, the file is written anew with the next one")]
         public static partial void Damaged(ILogger logger, string path, string problem, int kept);
+
+        [LoggerMessage(402, LogLevel.Warning, "{Count} switches in {Path} were written by another version of EdgeProxy in words that this one does not know; they are kept and not shown")]
+        public static partial void Foreign(ILogger logger, int count, string path);
     }
 }
