@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using EdgeProxy.Slots;
+using EdgeProxy.Tests.Tls;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
@@ -23,13 +25,15 @@ public sealed class MixedLoad
 
     private readonly Uri _target;
     private readonly X509Certificate2? _root;
+    private readonly Func<int, CancellationToken, ValueTask<Stream>>? _connect;
+    private readonly bool _isHttp2;
     private readonly ConcurrentQueue<Shot> _shots = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _visitors;
 
-    private MixedLoad(Uri target, bool withBodies, bool withSlow, X509Certificate2? root)
+    private MixedLoad(Uri target, bool withBodies, bool withSlow, X509Certificate2? root, Func<int, CancellationToken, ValueTask<Stream>>? connect, bool isHttp2)
     {
-        (_target, _root) = (target, root);
+        (_target, _root, _connect, _isHttp2) = (target, root, connect, isHttp2);
         List<Task> visitors = [];
         foreach (var keepAlive in new[] { true, false })
         {
@@ -54,7 +58,11 @@ public sealed class MixedLoad
     /// <param name="withBodies">POSTs, too.</param>
     /// <param name="withSlow">GETs of a second, too.</param>
     /// <param name="root">With https: what visitors trust.</param>
-    public static MixedLoad Start(Uri target, bool withBodies = true, bool withSlow = true, X509Certificate2? root = null) => new(target, withBodies, withSlow, root);
+    /// <param name="connect">Connects to a port; null: as the target says.</param>
+    /// <param name="isHttp2">Over https.</param>
+    public static MixedLoad Start(
+        Uri target, bool withBodies = true, bool withSlow = true, X509Certificate2? root = null,
+        Func<int, CancellationToken, ValueTask<Stream>>? connect = null, bool isHttp2 = false) => new(target, withBodies, withSlow, root, connect, isHttp2);
 
     public async Task<IReadOnlyList<Shot>> StopAsync()
     {
@@ -65,20 +73,24 @@ public sealed class MixedLoad
 
     private async Task VisitAsync(string kind, bool keepAlive, Func<HttpClient, Task<(SlotName?, string?)>> request)
     {
-        kind += keepAlive ? ", keep-alive" : ", new connection";
+        kind = $"{(_isHttp2 ? "HTTP/2 " : _target.Scheme == Uri.UriSchemeHttps ? "HTTPS " : "")}{kind}, {(keepAlive ? "keep-alive" : "new connection")}";
         using var handler = new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = keepAlive ? Timeout.InfiniteTimeSpan : TimeSpan.Zero };
         if (_root is not null)
         {
-            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                CustomTrustStore = { _root },
-                RevocationMode = X509RevocationMode.NoCheck,
-                DisableCertificateDownloads = true,
-            };
+            handler.SslOptions.CertificateChainPolicy = TlsVisitor.Trust(_root);
+        }
+
+        if (_connect is not null)
+        {
+            handler.ConnectCallback = (to, cancellation) => _connect(to.DnsEndPoint.Port, cancellation);
         }
 
         using var client = new HttpClient(handler) { BaseAddress = _target, Timeout = TimeSpan.FromSeconds(60) };
+        if (_isHttp2)
+        {
+            (client.DefaultRequestVersion, client.DefaultVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        }
+
         client.DefaultRequestHeaders.Host = "api.example.com";
         while (!_stop.IsCancellationRequested)
         {

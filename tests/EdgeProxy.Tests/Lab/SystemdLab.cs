@@ -28,8 +28,10 @@ public sealed class SystemdLab : IAsyncDisposable
     /// <summary>Where the tests' build output is found inside.</summary>
     public const string TestsInside = "/opt/edgeproxy-tests";
 
+    /// <summary>Where dotnet is found inside.</summary>
+    public const string DotnetInside = "/opt/dotnet";
+
     private const string DirectoryPrefix = "edgeproxy-lab-";
-    private const string DotnetInside = "/opt/dotnet";
 
     private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "lab-systemd");
     private static readonly Lazy<string?> Reason = new(FindReason);
@@ -54,12 +56,13 @@ public sealed class SystemdLab : IAsyncDisposable
 
     /// <summary>Boots and waits until systemd says <c>running</c>.</summary>
     /// <param name="shares">More paths of this machine to see inside, <c>SOURCE</c> or <c>SOURCE:TARGET</c>; /tmp is not seen otherwise.</param>
-    public static Task<SystemdLab> BootAsync(params IEnumerable<string> shares) => BootAsync(ownNetwork: false, shares);
+    public static Task<SystemdLab> BootAsync(params IEnumerable<string> shares) => BootAsync([], shares);
 
     /// <summary>The same with a network of its own, only loopback, whose ports are all free: 80, 443 and those of the units as they are shipped. Reached from inside only.</summary>
-    public static Task<SystemdLab> BootAloneAsync(params IEnumerable<string> shares) => BootAsync(ownNetwork: true, shares);
+    /// <remarks>It may be rebooted.</remarks>
+    public static Task<SystemdLab> BootAloneAsync(params IEnumerable<string> shares) => BootAsync(["--net", "--keep"], shares);
 
-    private static async Task<SystemdLab> BootAsync(bool ownNetwork, IEnumerable<string> shares)
+    private static async Task<SystemdLab> BootAsync(string[] options, IEnumerable<string> shares)
     {
         await RemoveLeftoversAsync();
         var number = Interlocked.Increment(ref s_count);
@@ -67,9 +70,8 @@ public sealed class SystemdLab : IAsyncDisposable
         try
         {
             string[] all = [$"{AppContext.BaseDirectory.TrimEnd('/')}:{TestsInside}", $"{DotnetRoot}:{DotnetInside}", .. shares];
-            var booted = await RunScriptAsync(["up", lab.StateDirectory, .. all.SelectMany(share => new[] { "--share", share }), .. ownNetwork ? ["--net"] : Array.Empty<string>()]);
-            var pid = booted.Text.Split(' ').Single(word => word.StartsWith("pid=", StringComparison.Ordinal));
-            lab.Pid = int.Parse(pid.AsSpan("pid=".Length), CultureInfo.InvariantCulture);
+            var booted = await RunScriptAsync(["up", lab.StateDirectory, .. all.SelectMany(share => new[] { "--share", share }), .. options]);
+            lab.Pid = PidOf(booted);
             return lab;
         }
         catch
@@ -78,6 +80,10 @@ public sealed class SystemdLab : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Powers off and boots again; what was written outside /run and /tmp is still there. Only for one that was booted alone.</summary>
+    /// <param name="cutsPower">Every process is killed at once instead of being stopped.</param>
+    public async Task RebootAsync(bool cutsPower) => Pid = PidOf(await RunScriptAsync(["reboot", StateDirectory, .. cutsPower ? ["--cut"] : Array.Empty<string>()]));
 
     /// <summary>Runs a command inside, as root, and waits for its end.</summary>
     public Task<CommandResult> RunAsync(params IEnumerable<string> command) => RunScriptAsync(["exec", StateDirectory, .. command]);
@@ -103,6 +109,9 @@ public sealed class SystemdLab : IAsyncDisposable
 
     /// <summary>Powers off and removes every trace, also of a boot that failed.</summary>
     public async ValueTask DisposeAsync() => await RunScriptAsync(["down", StateDirectory]);
+
+    private static int PidOf(CommandResult booted) =>
+        int.Parse(booted.Text.Split(' ').Single(word => word.StartsWith("pid=", StringComparison.Ordinal)).AsSpan("pid=".Length), CultureInfo.InvariantCulture);
 
     private static string DotnetRoot => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
 

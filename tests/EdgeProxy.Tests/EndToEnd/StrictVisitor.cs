@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Text;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.EndToEnd;
+
+/// <summary>A visitor who sends POSTs over HTTP/1.1 and never one again: it reuses a connection until an answer says that it is the last, and everything else is a failure.</summary>
+/// <remarks>HttpClient and browsers repeat a request whose kept-alive connection was closed under it, and so hide that it was.</remarks>
+/// <param name="connect">A connection, after its handshake where there is one.</param>
+internal sealed class StrictVisitor(Func<CancellationToken, Task<Stream>> connect)
+{
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(15);
+
+    private readonly CancellationTokenSource _stop = new();
+    private Task _visit = Task.CompletedTask;
+
+    public int Requests { get; private set; }
+
+    public int Connections { get; private set; }
+
+    public TimeSpan Longest { get; private set; }
+
+    public List<string> Failures { get; } = [];
+
+    public static StrictVisitor Start(Func<CancellationToken, Task<Stream>> connect)
+    {
+        var visitor = new StrictVisitor(connect);
+        visitor._visit = Task.Run(visitor.VisitAsync);
+        return visitor;
+    }
+
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await _visit;
+    }
+
+    private async Task VisitAsync()
+    {
+        Stream? connection = null;
+        while (!_stop.IsCancellationRequested)
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            try
+            {
+                if (connection is null)
+                {
+                    connection = await connect(CancellationToken.None).WaitAsync(Eventually.Patience);
+                    Connections++;
+                }
+
+                await connection.WriteAsync(Encoding.ASCII.GetBytes($"POST /hash HTTP/1.1\r\nHost: {ShippedSite.Name}\r\nContent-Length: 5\r\n\r\nhello"));
+                var head = await ReadAnswerAsync(connection).WaitAsync(Eventually.Patience);
+                if (!head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal))
+                {
+                    Failures.Add(head);
+                }
+
+                if (head.Contains("\r\nConnection: close\r\n", StringComparison.OrdinalIgnoreCase))
+                {
+                    await connection.DisposeAsync();
+                    connection = null;
+                }
+            }
+            catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException or TimeoutException)
+            {
+                Failures.Add($"after {Requests} requests on {Connections} connections: {error}");
+                connection?.Dispose();
+                connection = null;
+            }
+
+            Requests++;
+            var took = TimeProvider.System.GetElapsedTime(started);
+            Longest = took > Longest ? took : Longest;
+            await Task.Delay(_pause, TimeProvider.System, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        connection?.Dispose();
+    }
+
+    /// <summary>Head and body, of a stated length.</summary>
+    private static async Task<string> ReadAnswerAsync(Stream connection)
+    {
+        var buffer = new byte[16 * 1024];
+        var answer = "";
+        while (true)
+        {
+            var count = await connection.ReadAsync(buffer);
+            if (count == 0)
+            {
+                throw new EndOfStreamException(answer.Length == 0 ? "the connection was closed instead of an answer" : $"the answer broke off: {answer}");
+            }
+
+            answer += Encoding.Latin1.GetString(buffer, 0, count);
+            var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+            if (end > 0)
+            {
+                var length = answer[..end].Split("\r\n").Single(line => line.StartsWith("Content-Length: ", StringComparison.OrdinalIgnoreCase)).Split(' ')[1];
+                if (answer.Length - end - 4 >= int.Parse(length, CultureInfo.InvariantCulture))
+                {
+                    return answer[..(end + 2)];
+                }
+            }
+        }
+    }
+}
