@@ -12,6 +12,7 @@ using EdgeProxy.StaticFiles;
 using EdgeProxy.Switching;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
+using EdgeProxy.Tls.Local;
 using EdgeProxy.Units;
 
 namespace EdgeProxy;
@@ -121,6 +122,7 @@ public static class EdgeProxyServer
         services.AddUnits(options.Slots, options.Units);
         services.AddSwitching(options);
         services.AddAcme(options.Tls.Acme);
+        services.AddLocalAuthority(options.Tls);
         services.AddAdmin(options);
     }
 

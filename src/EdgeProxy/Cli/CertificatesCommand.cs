@@ -2,18 +2,19 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using EdgeProxy.Admin;
 using EdgeProxy.Json;
 
 namespace EdgeProxy.Cli;
 
-/// <summary><c>certificates</c>: how long each lasts, and what is wrong; <c>certificates renew</c>: have new ones now.</summary>
+/// <summary><c>certificates</c>: how long each lasts, and what is wrong; <c>certificates renew</c>: have new ones now; <c>certificates root</c>: what to trust.</summary>
 internal static class CertificatesCommand
 {
     private static readonly string[] Heading = ["NAME", "SOURCE", "STATE", "ISSUER", "ENDS", "LEFT", "RENEWAL"];
 
     public static Command Create()
     {
-        var command = new Command("certificates", "Show how long the certificates last, and why one could not be renewed") { CreateRenew() };
+        var command = new Command("certificates", "Show how long the certificates last, and why one could not be renewed") { CreateRenew(), CreateRoot() };
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var answer = await client.GetAsync("status", cancellationToken);
@@ -40,6 +41,19 @@ internal static class CertificatesCommand
         return command;
     }
 
+    private static Command CreateRoot()
+    {
+        var command = new Command("root", "Print the root of the local authority (Tls:Internal), in PEM form, for whoever is to trust it");
+        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        {
+            var answer = await client.GetAsync("certificates/root", cancellationToken);
+            var root = answer.Status == HttpStatusCode.OK ? answer.Read(ApiJson.Default.RootView).Root : throw client.Refusal(answer);
+            parsed.InvocationConfiguration.Output.Write(parsed.GetValue(EdgeProxyCommand.Json) ? answer.Body + "\n" : root);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
     private static List<JsonElement> Certificates(AdminClient client, AdminAnswer answer) =>
         answer.Status != HttpStatusCode.OK ? throw client.Refusal(answer)
         : JsonText.Get(JsonText.ReadObject(answer.Body), "certificates") is { ValueKind: JsonValueKind.Array } certificates ? [.. certificates.EnumerateArray()]
@@ -56,7 +70,7 @@ internal static class CertificatesCommand
 
         if (certificates.Count == 0)
         {
-            output.WriteLine("There are none: neither Tls:Acme:Domains nor Tls:Certificates is set.");
+            output.WriteLine("There are none: none of Tls:Acme:Domains, Tls:Certificates and Tls:Internal is set.");
             return;
         }
 

@@ -38,6 +38,7 @@ internal static class CommandText
         [
             new("edgeproxy certificates", "How long each lasts, when it is renewed, and why the last attempt failed."),
             new("edgeproxy certificates renew shop.example.com", "Have a new one now; exit code 1 if that fails."),
+            new("edgeproxy certificates root > root.pem", "The root of the local authority (Tls:Internal), to be trusted on the machines that come here."),
         ],
         ["import-caddyfile"] =
         [

@@ -22,8 +22,6 @@ internal static class SettingsCheck
         TlsRules.CheckEndpoints(configuration, problems, options.Tls);
         AdminRules.Check(root, options);
         StandardSectionRules.Check(configuration, problems);
-
-        NotBuiltYet.Warn(section, problems);
         return options;
     }
 

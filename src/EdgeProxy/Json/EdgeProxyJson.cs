@@ -54,6 +54,7 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(DemoReport))]
 [JsonSerializable(typeof(CertificateStatus))]
 [JsonSerializable(typeof(RenewBody))]
+[JsonSerializable(typeof(RootView))]
 [JsonSerializable(typeof(RenewOrder))]
 [JsonSerializable(typeof(AcmeAccount))]
 [JsonSerializable(typeof(JsonObject))]

@@ -5,6 +5,9 @@ internal enum CertificateSource
 {
     Acme,
     File,
+
+    /// <summary>The local authority.</summary>
+    Internal,
 }
 
 /// <summary>What handshakes for the names meet.</summary>

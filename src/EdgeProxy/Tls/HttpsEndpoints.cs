@@ -17,7 +17,7 @@ internal sealed class HttpsEndpoints(TlsOptions options, CertificateTable certif
     private readonly List<ListenOptions> _endpoints = [];
 
     /// <summary>The settings name a source of certificates.</summary>
-    public bool IsWanted => options.Acme.Domains is { Length: > 0 } || options.Certificates is { Length: > 0 };
+    public bool IsWanted => options.Internal || options.Acme.Domains is { Length: > 0 } || options.Certificates is { Length: > 0 };
 
     /// <summary>Where a visitor who came without TLS is sent: 443 where an endpoint has it, else the first one's port. Null: none speaks TLS.</summary>
     /// <remarks>Known once the server has started.</remarks>

@@ -6,6 +6,7 @@ using EdgeProxy.Proxying;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
+using EdgeProxy.Tls.Local;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EdgeProxy.Tests.Admin;
@@ -42,7 +43,7 @@ internal sealed class AdminHost : IAsyncDisposable
         host.Options.Url = "http://127.0.0.1:0";
         host.Options.TokenFile = host._directory["state/admin.token"];
         host.Plane.Options.Health.Interval = TimeSpan.FromMilliseconds(200);
-        host.Plane.ConfigureServices = services => services.AddSingleton<OutageGate>().AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddAdmin(host.Plane.Options);
+        host.Plane.ConfigureServices = services => services.AddSingleton<OutageGate>().AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls).AddAdmin(host.Plane.Options);
         configure?.Invoke(host);
         await host.Plane.StartAsync();
         return host;

@@ -125,7 +125,6 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "\"00:00:30\"", "is less than twice IdleConnectionTimeout")]
     [InlineData("EdgeProxy:Admin:SocketMode", "\"0666\"", "lets every user of this machine switch")]
     [InlineData("Serilog", "{ \"a\": 1 }", "is not read")]
-    [InlineData("EdgeProxy:Tls:Internal", "true", "has no effect")]
     public void A_doubtful_setting_only_warns(string key, string json, string message)
     {
         using var file = SettingsFile.With(key, json);

@@ -29,10 +29,10 @@ internal static class TlsRules
         var kestrel = configuration.GetSection("Kestrel");
         var endpoints = kestrel.GetSection("Endpoints").GetChildren().ToList();
         var https = endpoints.Where(endpoint => PublicListener.IsOurs(endpoint, kestrel)).ToList();
-        var hasSource = tls.Acme.Domains is { Length: > 0 } || tls.Certificates is { Length: > 0 };
+        var hasSource = tls.Internal || tls.Acme.Domains is { Length: > 0 } || tls.Certificates is { Length: > 0 };
         foreach (var endpoint in https.Where(_ => !hasSource))
         {
-            problems.Error(endpoint.GetSection("Url").Path, "speaks TLS, but nothing names a certificate for it; set EdgeProxy:Tls:Acme:Domains or EdgeProxy:Tls:Certificates");
+            problems.Error(endpoint.GetSection("Url").Path, "speaks TLS, but nothing names a certificate for it; set EdgeProxy:Tls:Acme:Domains or EdgeProxy:Tls:Certificates, or for development EdgeProxy:Tls:Internal");
         }
 
         if (hasSource && endpoints.Count > 0 && https.Count == 0)

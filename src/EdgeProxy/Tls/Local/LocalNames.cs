@@ -1,0 +1,39 @@
+namespace EdgeProxy.Tls.Local;
+
+/// <summary>The names that the local authority signs for.</summary>
+internal static class LocalNames
+{
+    private const string Localhost = "localhost";
+
+    /// <summary><c>localhost</c> and the hosts of <c>AllowedHosts</c>, wildcards too; not those whose certificates come from an ACME authority, and no addresses.</summary>
+    /// <param name="tls">With <see cref="TlsOptions.Internal"/>.</param>
+    /// <param name="allowedHosts">ASP.NET Core's setting: host names with <c>;</c> between them; null: not set.</param>
+    /// <returns>In ASCII and in order; none where the feature is off.</returns>
+    public static IReadOnlyList<string> Of(TlsOptions tls, string? allowedHosts)
+    {
+        if (!tls.Internal)
+        {
+            return [];
+        }
+
+        var fromAuthority = (tls.Acme.Domains ?? []).Select(domain => DomainName.TryNormalize(domain, out var ascii) ? ascii : domain);
+        return
+        [
+            .. (allowedHosts ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(Normalize)
+                .OfType<string>()
+                .Append(Localhost)
+                .Except(fromAuthority)
+                .Order(StringComparer.Ordinal),
+        ];
+    }
+
+    /// <returns>Null: no name, or any.</returns>
+    private static string? Normalize(string host)
+    {
+        var wildcard = host.StartsWith("*.", StringComparison.Ordinal) ? "*." : "";
+        return DomainName.TryNormalize(host[wildcard.Length..], out var ascii) ? wildcard + ascii
+            : host.Equals(Localhost, StringComparison.OrdinalIgnoreCase) ? Localhost
+            : null;
+    }
+}
