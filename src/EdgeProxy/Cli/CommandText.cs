@@ -55,6 +55,7 @@ internal static class CommandText
         [
             new("edgeproxy completion bash > /etc/bash_completion.d/edgeproxy", "For all users of bash."),
             new("edgeproxy completion zsh > /usr/local/share/zsh/site-functions/_edgeproxy", "For all users of zsh."),
+            new("edgeproxy completion fish > /usr/share/fish/vendor_completions.d/edgeproxy.fish", "For all users of fish."),
         ],
     };
 

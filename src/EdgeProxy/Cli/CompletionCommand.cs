@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace EdgeProxy.Cli;
 
-/// <summary><c>completion bash|zsh</c>: prints a script for the shell, which asks this program for what may follow. So it never falls behind.</summary>
+/// <summary><c>completion bash|zsh|fish</c>: prints a script for the shell, which asks this program for what may follow. So it never falls behind.</summary>
 internal static class CompletionCommand
 {
     /// <summary>The directive of System.CommandLine gets the words behind the program's name; of its answers those for other systems (<c>/?</c>) are left out.</summary>
@@ -29,14 +29,34 @@ internal static class CompletionCommand
         if [ "$funcstack[1]" = _edgeproxy ]; then _edgeproxy "$@"; else compdef _edgeproxy edgeproxy; fi
         """;
 
+    private const string Fish = """
+        # fish completion for edgeproxy; made by 'edgeproxy completion fish'
+        function __edgeproxy_candidates
+            set -l words (commandline -opc)
+            set -l line (string join ' ' -- $words[2..-1] "$(commandline -ct)")
+            set -l found (edgeproxy "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null | string match -r '^[a-z-].*')
+            if set -q found[1]
+                printf '%s\n' $found
+            else
+                __fish_complete_path "$(commandline -ct)"
+            end
+        end
+        complete -c edgeproxy -f -a '(__edgeproxy_candidates)'
+        """;
+
     public static Command Create()
     {
-        var shell = new Argument<string>("bash|zsh") { Description = "The shell" };
-        shell.AcceptOnlyFromAmong("bash", "zsh");
+        var shell = new Argument<string>("bash|zsh|fish") { Description = "The shell" };
+        shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
         var command = new Command("completion", "Print a completion script for a shell") { shell };
         command.SetAction(parsed =>
         {
-            parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(shell) == "bash" ? Bash : Zsh);
+            parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(shell) switch
+            {
+                "bash" => Bash,
+                "zsh" => Zsh,
+                _ => Fish,
+            });
             return ExitCode.Done;
         });
         return command;

@@ -100,5 +100,23 @@ public sealed class CommandTextTests
         Assert.Equal(["blue", "green"], completed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
+    [Theory]
+    [InlineData("edgeproxy sw", "switch")]
+    [InlineData("edgeproxy switch --to ", "blue green")]
+    [InlineData("edgeproxy switch --no", "--no-wait")]
+    [InlineData("edgeproxy check --config /etc/host", "/etc/hosts")] // files, where nothing else is to be said
+    public async Task Fish_completes(string line, string expected)
+    {
+        Tool.Demand("fish");
+        var completed = await Tool.RunAsync("fish", ["--no-config", "-c", $$"""
+            function edgeproxy; {{Edgeproxy}} $argv; end
+            {{Edgeproxy}} completion fish | source
+            complete -C $argv[1]
+            """, line]);
+
+        Assert.Equal((0, ""), (completed.ExitCode, completed.Error));
+        Assert.True(expected.Split(' ').ToHashSet().IsSubsetOf(completed.Output.Split()), completed.Output);
+    }
+
     private static string Edgeproxy => EdgeProxy.Units.Process.CommandTemplate.Quote(EdgeProxy.Units.Process.ChildLauncher.OwnExecutable);
 }
