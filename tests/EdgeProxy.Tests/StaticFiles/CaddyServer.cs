@@ -19,35 +19,44 @@ internal sealed class CaddyServer : IAsyncDisposable
     public Uri Address { get; }
 
     /// <summary><c>/static</c> from a directory with sidecars, the rest from an app, all of it compressed.</summary>
-    public static async Task<CaddyServer> StartAsync(TemporaryDirectory directory, string root, string app)
+    public static Task<CaddyServer> StartAsync(TemporaryDirectory directory, string root, string app) => StartAsync(
+        directory["Caddyfile"],
+        $$"""
+        	encode zstd gzip
+        	handle_path /static/* {
+        		root * {{root}}
+        		file_server {
+        			precompressed zstd br gzip
+        		}
+        	}
+        	handle {
+        		reverse_proxy {{app}}
+        	}
+        """);
+
+    /// <summary>One site.</summary>
+    /// <param name="caddyfile">Where to write its Caddyfile.</param>
+    /// <param name="directives">What is in the block of the site.</param>
+    public static async Task<CaddyServer> StartAsync(string caddyfile, string directives)
     {
         var port = Backend.FreePort();
         await File.WriteAllTextAsync(
-            directory["Caddyfile"],
+            caddyfile,
             $$"""
             {
             	admin off
             	auto_https off
             }
             http://127.0.0.1:{{port}} {
-            	encode zstd gzip
-            	handle_path /static/* {
-            		root * {{root}}
-            		file_server {
-            			precompressed zstd br gzip
-            		}
-            	}
-            	handle {
-            		reverse_proxy {{app}}
-            	}
+            {{directives}}
             }
 
             """,
             TestContext.Current.CancellationToken);
-        var process = Process.Start(new ProcessStartInfo(Binary, ["run", "--config", directory["Caddyfile"]])
+        var process = Process.Start(new ProcessStartInfo(Binary, ["run", "--config", caddyfile])
         {
             RedirectStandardError = true,
-            Environment = { ["HOME"] = directory.Path },
+            Environment = { ["HOME"] = Path.GetDirectoryName(caddyfile) },
         })!;
         process.ErrorDataReceived += (_, _) => { };
         process.BeginErrorReadLine();
