@@ -10,7 +10,8 @@ internal static class Tool
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="input">For its standard input.</param>
-    public static async Task<CommandLine> RunAsync(string name, IEnumerable<string> arguments, string input = "")
+    /// <param name="patience">How long it may take; null: as long as anything else.</param>
+    public static async Task<CommandLine> RunAsync(string name, IEnumerable<string> arguments, string input = "", TimeSpan? patience = null)
     {
         var cancellation = TestContext.Current.CancellationToken;
         using var process = Process.Start(new ProcessStartInfo(PathOf(name), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
@@ -18,7 +19,7 @@ internal static class Tool
         var error = process.StandardError.ReadToEndAsync(cancellation);
         await process.StandardInput.WriteAsync(input.AsMemory(), cancellation);
         process.StandardInput.Close();
-        await process.WaitForExitAsync(cancellation).WaitAsync(Eventually.Patience, cancellation);
+        await process.WaitForExitAsync(cancellation).WaitAsync(patience ?? Eventually.Patience, cancellation);
         return new CommandLine(process.ExitCode, await output, await error);
     }
 
