@@ -7,7 +7,7 @@ namespace EdgeProxy.Tls;
 /// with a <c>NAME.key</c> beside it below that directory, which is how Caddy stores its certificates.
 /// </remarks>
 internal sealed partial class CertificateFiles(TlsOptions options, CertificateTable table, CertificateBoard board, TimeProvider time, ILogger<CertificateFiles> logger)
-    : BackgroundService
+    : BackgroundService, IHostedLifecycleService
 {
     /// <summary>How soon a change is seen.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -22,6 +22,17 @@ internal sealed partial class CertificateFiles(TlsOptions options, CertificateTa
         Look();
         return base.StartAsync(cancellationToken);
     }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>systemd is told that the proxy is ready when handshakes take no longer than they should: whoever waits for that may stop it at once, and connections that have shaken hands are waited for.</summary>
+    /// <remarks>Of all certificates, also those from an authority. One that cannot be prepared fails its own handshakes, and no start.</remarks>
+    public async Task StartedAsync(CancellationToken cancellationToken) =>
+        await table.WhenPreparedAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -36,11 +36,20 @@ internal sealed class CertificateTable
     /// <summary>Serves a certificate in place of the one that the same source had before.</summary>
     public void Publish(string source, ServingCertificate certificate)
     {
-        certificate.Prepare();
+        _ = certificate.PrepareAsync();
         lock (_publishing)
         {
             _bySource[source] = certificate;
             Volatile.Write(ref _names, new Names(_bySource.Values));
+        }
+    }
+
+    /// <summary>Completes when no handshake has to wait for what is published by now.</summary>
+    public Task WhenPreparedAsync()
+    {
+        lock (_publishing)
+        {
+            return Task.WhenAll(_bySource.Values.Select(certificate => certificate.PrepareAsync()));
         }
     }
 

@@ -63,9 +63,10 @@ internal sealed class ServingCertificate
         return new ServingCertificate(leaf, all, names);
     }
 
-    /// <summary>Begins to make what handshakes use, on another thread.</summary>
-    /// <remarks>The first certificate of a process has the runtime read every root certificate of the machine, some 300 files: no start waits for that, only a handshake that comes meanwhile.</remarks>
-    public void Prepare() => _ = _handshakes.Value;
+    /// <summary>Begins to make what handshakes use, on another thread; they wait for it.</summary>
+    /// <remarks>The first certificate of a process has the runtime read every root certificate of the machine, some 300 files, while the rest of the process starts.</remarks>
+    /// <returns>Completes when it is made.</returns>
+    public Task PrepareAsync() => _handshakes.Value;
 
     /// <summary>What a handshake uses on an endpoint with these protocols.</summary>
     public ValueTask<SslServerAuthenticationOptions> HandshakeFor(HttpProtocols protocols)
