@@ -122,7 +122,7 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
     {
         try
         {
-            return new Listener(await sockets.BindAsync(endpoint, cancellationToken), connections, time);
+            return new Listener(await sockets.BindAsync(endpoint, cancellationToken), endpoint as FileHandleEndPoint, connections, time);
         }
         catch (SocketException refusal)
         {
@@ -130,7 +130,7 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
         }
     }
 
-    private sealed class Listener(IConnectionListener inner, PublicConnections connections, TimeProvider time) : IConnectionListener
+    private sealed class Listener(IConnectionListener inner, FileHandleEndPoint? handedOver, PublicConnections connections, TimeProvider time) : IConnectionListener
     {
         public EndPoint EndPoint => inner.EndPoint;
 
@@ -148,6 +148,7 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
             await inner.UnbindAsync(cancellationToken);
+            LetGo();
             var none = connections.WhenNoneAsync();
             var started = time.GetTimestamp();
             bool handshakes;
@@ -162,5 +163,17 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
         }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
+
+        /// <summary>
+        /// Kestrel never closes a descriptor that was handed to it. Where systemd has closed its own, whoever connects while the last requests end would
+        /// wait for nobody, and the port would not be free for another server.
+        /// </summary>
+        private void LetGo()
+        {
+            if (Interlocked.Exchange(ref handedOver, null) is { } endpoint)
+            {
+                new SafeSocketHandle((nint)endpoint.FileHandle, ownsHandle: true).Dispose();
+            }
+        }
     }
 }
