@@ -143,6 +143,16 @@ internal sealed class CaddyfileImport
             _remarks.Note(_file, $"says nothing of a health check, so Health:Path is {recipes}; name with --health-path a page that answers 200 when the app is well");
         }
 
+        if (options.Certificates is { } directory)
+        {
+            _server.AppendNode("EdgeProxy:Tls:Certificates", new JsonObject { ["Certificate"] = directory }, _file);
+        }
+
+        if (options.ServerKeepAlive is { } keepAlive)
+        {
+            _server.Set("EdgeProxy:Upstream:ServerKeepAlive", keepAlive, _file);
+        }
+
         if (!_server.Has(LogReader.FormatKey))
         {
             _server.Set(LogReader.FormatKey, JsonValue.Create("None"), _file);

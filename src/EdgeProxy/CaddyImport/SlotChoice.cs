@@ -9,8 +9,16 @@ namespace EdgeProxy.CaddyImport;
 /// <param name="Blue">As in the settings; null: not said.</param>
 /// <param name="Green">Likewise.</param>
 /// <param name="HealthPath">Null: as the Caddyfile's <c>health_uri</c> says, else that of the recipe.</param>
+/// <param name="Certificates">A directory of certificates to begin with; null: none.</param>
+/// <param name="ServerKeepAlive">What the app runs with; null: not known.</param>
 internal sealed record ImportOptions(
-    string? Blue = null, string? Green = null, string BlueUnit = "app-server-blue.service", string GreenUnit = "app-server-green.service", string? HealthPath = null);
+    string? Blue = null,
+    string? Green = null,
+    string BlueUnit = "app-server-blue.service",
+    string GreenUnit = "app-server-green.service",
+    string? HealthPath = null,
+    string? Certificates = null,
+    TimeSpan? ServerKeepAlive = null);
 
 /// <summary>Finds the addresses of both slots, and which of them serves now: the one that the Caddyfile names.</summary>
 internal static class SlotChoice

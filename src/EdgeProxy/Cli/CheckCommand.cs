@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Text.Json;
 using EdgeProxy.Configuration;
+using EdgeProxy.Json;
 
 namespace EdgeProxy.Cli;
 
@@ -9,20 +11,50 @@ internal static class CheckCommand
     public static Command Create()
     {
         var config = SettingsOption.Create();
-        var command = new Command("check", "Check the settings: every problem, a line each") { config };
+        var show = new Option<bool>("--show") { Description = "Print what is set, by file and environment, as NAME=VALUE with the names of environment variables; problems go to standard error" };
+        var command = new Command("check", "Check the settings: every problem, a line each") { config, show };
         command.SetAction(parsed =>
         {
             var settings = SettingsLoader.Load(parsed.GetValue(config));
-            var output = parsed.InvocationConfiguration.Output;
-            var json = parsed.GetValue(EdgeProxyCommand.Json);
-            SettingsOption.Write(settings, output, json);
-            if (!json)
+            if (parsed.GetValue(show))
             {
-                output.WriteLine(settings.Options is not null ? $"{settings.File}: valid" : $"{settings.File}: not valid; nothing would start");
+                SettingsOption.Write(settings, parsed.InvocationConfiguration.Error, json: false);
+                Show(settings, parsed);
+            }
+            else
+            {
+                Report(settings, parsed);
             }
 
             return settings.Options is not null ? ExitCode.Done : ExitCode.Usage;
         });
         return command;
+    }
+
+    private static void Report(LoadedSettings settings, ParseResult parsed)
+    {
+        var output = parsed.InvocationConfiguration.Output;
+        var json = parsed.GetValue(EdgeProxyCommand.Json);
+        SettingsOption.Write(settings, output, json);
+        if (!json)
+        {
+            output.WriteLine(settings.Options is not null ? $"{settings.File}: valid" : $"{settings.File}: not valid; nothing would start");
+        }
+    }
+
+    private static void Show(LoadedSettings settings, ParseResult parsed)
+    {
+        var output = parsed.InvocationConfiguration.Output;
+        var values = new SortedDictionary<string, string>(settings.Values().ToDictionary(), StringComparer.OrdinalIgnoreCase);
+        if (parsed.GetValue(EdgeProxyCommand.Json))
+        {
+            output.WriteLine(JsonSerializer.Serialize(values, ApiJson.Default.SortedDictionaryStringString));
+            return;
+        }
+
+        foreach (var (name, value) in values)
+        {
+            output.WriteLine($"{name}={value}");
+        }
     }
 }

@@ -17,6 +17,7 @@ internal static class CommandText
         [
             new("edgeproxy check", "Check the settings that 'run' would read."),
             new("EdgeProxy__Health__Path=/healthz edgeproxy check --config new.json", "Check a file before it is put in place, as it is with a variable of the environment."),
+            new("edgeproxy check --show | grep ^EdgeProxy__Slots", "What is set, for a script."),
         ],
         ["demo"] =
         [

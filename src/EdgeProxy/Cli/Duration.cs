@@ -45,6 +45,14 @@ internal static class Duration
         CustomParser = result => Parse(result, minimum),
     };
 
+    /// <summary>An option that takes a duration and need not be given.</summary>
+    public static Option<TimeSpan?> Option(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "duration",
+        CustomParser = result => Parse(result, TimeSpan.Zero),
+    };
+
     private static TimeSpan Parse(ArgumentResult result, TimeSpan minimum)
     {
         var text = result.Tokens[0].Value;

@@ -20,13 +20,17 @@ internal static class ImportCaddyfileCommand
         var green = Address("--green", "green");
         var (blueUnit, greenUnit) = (Unit("--blue-unit", "blue", new ImportOptions().BlueUnit), Unit("--green-unit", "green", new ImportOptions().GreenUnit));
         var health = new Option<string?>("--health-path") { Description = "A page that answers 200 when the app is well; without it the file's health_uri, else that of the recipe", HelpName = "path" };
+        var certificates = new Option<string?>("--certificates") { Description = "A directory of NAME.crt and NAME.key, such as Caddy's storage, to serve until EdgeProxy has its own", HelpName = "directory" };
+        var keepAlive = Duration.Option("--server-keep-alive", "How long the app keeps an idle connection (gunicorn's --keep-alive)");
         var command = new Command("import-caddyfile", "Print the settings that serve what a Caddyfile serves; name each line that cannot be translated")
         {
-            file, blue, green, blueUnit, greenUnit, health,
+            file, blue, green, blueUnit, greenUnit, health, certificates, keepAlive,
         };
         command.SetAction(parsed =>
         {
-            var options = new ImportOptions(parsed.GetValue(blue), parsed.GetValue(green), parsed.GetValue(blueUnit)!, parsed.GetValue(greenUnit)!, parsed.GetValue(health));
+            var options = new ImportOptions(
+                parsed.GetValue(blue), parsed.GetValue(green), parsed.GetValue(blueUnit)!, parsed.GetValue(greenUnit)!, parsed.GetValue(health),
+                parsed.GetValue(certificates), parsed.GetValue(keepAlive));
             var result = CaddyfileImport.Run(parsed.GetValue(file)!, options, Environment.GetEnvironmentVariable);
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             if (parsed.GetValue(EdgeProxyCommand.Json))

@@ -31,6 +31,7 @@ namespace EdgeProxy.Json;
 [JsonSerializable(typeof(SwitchOrder))]
 [JsonSerializable(typeof(AdminProblem))]
 [JsonSerializable(typeof(SettingsReport))]
+[JsonSerializable(typeof(SortedDictionary<string, string>))]
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(ImportResult))]
 [JsonSerializable(typeof(WatchedRequest))]

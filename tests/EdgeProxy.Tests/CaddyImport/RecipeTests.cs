@@ -127,6 +127,21 @@ public sealed class RecipeTests
     }
 
     [Fact]
+    public async Task What_the_site_has_beside_its_Caddyfile_is_added()
+    {
+        using var file = new Caddyfile(Recipe);
+        file.Write("upstream.txt", "to 127.0.0.1:8000\n");
+        using var certificates = new TemporaryDirectory();
+
+        var run = await CommandLine.RunAsync("import-caddyfile", file.Path, "--certificates", certificates.Path, "--server-keep-alive", "75s");
+
+        Assert.Equal(0, run.ExitCode);
+        var settings = JsonNode.Parse(run.Output)!["EdgeProxy"]!;
+        Assert.Equal(certificates.Path, settings["Tls"]!["Certificates"]!.AsArray().Single()!["Certificate"]!.GetValue<string>());
+        Assert.Equal("00:01:15", settings["Upstream"]!["ServerKeepAlive"]!.GetValue<string>());
+    }
+
+    [Fact]
     public void Slots_elsewhere_are_named_or_found_beside_the_app()
     {
         var found = Caddyfile.Settings("http://a.example.com {\nreverse_proxy 127.0.0.1:9000\n}\n");

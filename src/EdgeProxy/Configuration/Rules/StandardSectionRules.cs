@@ -6,7 +6,7 @@ namespace EdgeProxy.Configuration.Rules;
 /// <summary><c>Kestrel</c>, <c>AllowedHosts</c> and the names of the top level: what their owners would report late, or not at all.</summary>
 internal static class StandardSectionRules
 {
-    private static readonly string[] _sections = [EdgeProxyOptions.SectionName, "Kestrel", "Logging", "AllowedHosts", "ReverseProxy"];
+    public static IReadOnlyList<string> Sections { get; } = [EdgeProxyOptions.SectionName, "Kestrel", "Logging", "AllowedHosts", "ReverseProxy"];
 
     public static void Check(IConfigurationRoot configuration, ProblemList problems)
     {
@@ -23,15 +23,15 @@ internal static class StandardSectionRules
     private static void CheckTopLevel(IConfigurationRoot configuration, ProblemList problems)
     {
         var names = configuration.Providers.First().GetChildKeys([], parentPath: null).Distinct(StringComparer.OrdinalIgnoreCase);
-        foreach (var name in names.Except(_sections, StringComparer.OrdinalIgnoreCase))
+        foreach (var name in names.Except(Sections, StringComparer.OrdinalIgnoreCase))
         {
-            if (NearestKey.Find(name, _sections) is { } nearest)
+            if (NearestKey.Find(name, Sections) is { } nearest)
             {
                 problems.Error(name, $"is not a section; did you mean {nearest}?");
             }
             else
             {
-                problems.Warn(name, $"is not read; the sections are {string.Join(", ", _sections)}");
+                problems.Warn(name, $"is not read; the sections are {string.Join(", ", Sections)}");
             }
         }
     }
