@@ -1,0 +1,185 @@
+# Sourced by setup_bluegreen.sh: the files of EdgeProxy, and the drop-ins of the app's units. Each is written only where it differs.
+# shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
+
+has_package() { dpkg-query --show --showformat '${db:Status-Status}' edgeproxy 2> /dev/null | grep -qx installed; }
+
+install_product() {
+  local unit
+  step "EdgeProxy"
+  undo systemctl daemon-reload # the last thing on the way back
+  if has_package; then
+    say "  the package has its files in place"
+  else
+    install_files
+  fi
+  install_site
+  add_deployer
+  [ -n "$dry" ] || systemctl daemon-reload
+}
+
+install_files() {
+  local unit directory
+  for directory in /var/lib/edgeproxy /var/log/edgeproxy; do
+    [ -e "$directory" ] || undo rm -rf "$directory" # systemd makes it at the first start
+  done
+  [ "$binary" = /usr/bin/edgeproxy ] || put /usr/bin/edgeproxy 0755 < "$binary"
+  put /usr/lib/sysusers.d/edgeproxy.conf 0644 < "$here/sysusers.d/edgeproxy.conf"
+  put /usr/lib/tmpfiles.d/edgeproxy.conf 0644 < "$here/tmpfiles.d/edgeproxy.conf"
+  put /etc/polkit-1/rules.d/49-edgeproxy.rules 0644 < "$here/polkit/49-edgeproxy.rules"
+  [ ! -d /etc/logrotate.d ] || put /etc/logrotate.d/edgeproxy 0644 < "$here/logrotate.d/edgeproxy"
+  for unit in "${SOCKETS[@]}" edgeproxy.service; do
+    put "/etc/systemd/system/$unit" 0644 < "$here/systemd/$unit"
+  done
+  if ! getent passwd edgeproxy > /dev/null; then
+    undo userdel edgeproxy
+    change "add the user edgeproxy" systemd-sysusers /usr/lib/sysusers.d/edgeproxy.conf
+  fi
+}
+
+# install_site: settings, certificates, and the right to read what is served.
+install_site() {
+  local host from path
+  for path in "${to_grant[@]}"; do
+    give_access "$path"
+  done
+  while read -r host; do
+    from=$(stored "$host")
+    if [ -n "$from" ] && [ ! -e "$CERTIFICATES/$host.crt" ]; then
+      put "$CERTIFICATES/$host.crt" 0640 root:edgeproxy < "$from.crt"
+      put "$CERTIFICATES/$host.key" 0640 root:edgeproxy < "$from.key"
+    fi
+  done < <(values_of 'EdgeProxy__Tls__Acme__Domains__*')
+  if [ "$settings" != "$SETTINGS" ]; then
+    compose_settings
+    draft "$SETTINGS" 0640 root:edgeproxy < "$settings"
+  fi
+  [ -n "$dry" ] || chgrp edgeproxy /etc/edgeproxy "$CERTIFICATES" 2> /dev/null || true
+  # Of an installation that was taken out: it might name another slot than the one that serves now.
+  if ! proxy_has_ports && [ -e /var/lib/edgeproxy/active.json ]; then
+    undo mv /var/lib/edgeproxy/active.json.old /var/lib/edgeproxy/active.json
+    change "set an old active.json aside" mv /var/lib/edgeproxy/active.json /var/lib/edgeproxy/active.json.old
+  fi
+}
+
+# compose_settings: the Caddyfile's, with what the units and the options say.
+compose_settings() {
+  local options=() seconds directory=$CERTIFICATES
+  seconds=$(keep_alive)
+  [ -z "$seconds" ] || options+=(--server-keep-alive "${seconds}s")
+  if [ -n "$(values_of 'EdgeProxy__Tls__Acme__Domains__*')" ]; then
+    [ -z "$dry" ] || { directory=$work/certificates; mkdir "$directory"; } # it must be there
+    options+=(--certificates "$directory")
+  fi
+  import_caddyfile "${options[@]}"
+  sed -i "s|$work/certificates|$CERTIFICATES|" "$settings"
+}
+
+# keep_alive: how long both units keep an idle connection, in seconds; nothing where one does not say it.
+keep_alive() {
+  local unit seconds least=''
+  [ -z "$gthread" ] || { say 75; return; }
+  for unit in $(app_units); do
+    seconds=$(option_of "$unit" --keep-alive)
+    [ -n "$seconds" ] || return 0
+    [ -n "$least" ] && [ "$least" -le "$seconds" ] || least=$seconds
+  done
+  [ "$least" -le 0 ] || say "$least"
+}
+
+# give_access PATH: EdgeProxy's user may read it, now and what comes, and pass the directories above it.
+give_access() {
+  local above=$1 saved=$BACKUP/acl${1//\//_}
+  [ -n "$dry" ] || getfacl --absolute-names --recursive "$1" > "$saved"
+  undo setfacl --restore="$saved"
+  change "let edgeproxy read $1" setfacl --recursive --modify u:edgeproxy:rX "$1"
+  [ ! -d "$1" ] || change "and what comes there" setfacl --recursive --default --modify u:edgeproxy:rX "$1"
+  [ -n "$dry" ] || printf '%s\n' "$1" >> "$BACKUP/granted"
+  while [ "$above" != / ]; do
+    above=$(dirname "$above")
+    if ! as_proxy test -x "$above"; then
+      undo take_access "$above"
+      change "let edgeproxy pass $above" setfacl --modify u:edgeproxy:x "$above"
+      [ -n "$dry" ] || printf '%s\n' "$above" >> "$BACKUP/granted"
+    fi
+  done
+  [ -n "$dry" ] || [ -z "$(unreadable "$1")" ] || fail "edgeproxy still cannot read $(unreadable "$1")"
+}
+
+add_deployer() {
+  [ -n "$deployer" ] && [ "$deployer" != root ] || return 0
+  if ! id -nG "$deployer" | tr ' ' '\n' | grep -qx edgeproxy; then
+    undo gpasswd --delete "$deployer" edgeproxy
+    change "let $deployer use \`edgeproxy switch\` (from the next login on)" usermod --append --groups edgeproxy "$deployer"
+  fi
+}
+
+# install_app_units: blue and green of a single unit where they are missing; what their stops and starts need; what is asked for.
+install_app_units() {
+  local slot unit warnings
+  step "The app's units"
+  warnings=$(verify_app_units)
+  for slot in blue green; do
+    unit=$(unit_of "$slot")
+    [ -z "$from_single" ] || derived "$single" "$(port_of_address "$slot")" | draft "/etc/systemd/system/$unit" "$(mode_of "$single")"
+    [ -z "$move_secrets" ] || hide_secrets "$unit"
+  done
+  for slot in blue green; do
+    adapt "$(unit_of "$slot")" "${from_single:+$single}"
+  done
+  [ -z "$dry" ] || return 0
+  systemctl daemon-reload
+  warnings=$(comm -13 <(sort <<< "$warnings") <(verify_app_units | sort))
+  [ -z "$warnings" ] || fail "systemd does not like what came out: $warnings"
+}
+
+# mode_of UNIT: what a copy of it may be read by: everybody, where everybody may read all of its files.
+mode_of() {
+  local file mode=0644
+  while IFS= read -r file; do
+    [ -z "$(find "$file" ! -perm -004)" ] || mode=0600
+  done < <(systemctl cat "$1" | sed -n 's/^# \(\/.*\)/\1/p')
+  say "$mode"
+}
+
+# adapt UNIT [ORIGINAL]: the drop-ins of one, judged by what systemd knows of it, or of the unit that it is made of.
+adapt() {
+  local unit=$1 judged=${2:-$1} wish lines
+  lines=$(repairs "$judged")
+  [ -z "$lines" ] || draft "/etc/systemd/system/$unit.d/50-edgeproxy.conf" 0644 <<< "$lines"
+  for wish in user harden; do
+    lines=$("wish_$wish")
+    [ -z "$lines" ] || draft "/etc/systemd/system/$unit.d/51-edgeproxy-$wish.conf" 0644 <<< "$lines"
+  done
+  [ -z "$gthread" ] || wish_gthread "$unit" | draft "/etc/systemd/system/$unit.d/52-edgeproxy-gthread.conf" 0644
+}
+
+# hide_secrets UNIT: what everybody may read in a unit goes where only root can. The values act from the next start on, as before.
+hide_secrets() {
+  local unit=$1 file
+  file=$(property "$unit" FragmentPath)
+  : "${file:=/etc/systemd/system/$unit}"
+  [ -e "$file" ] && grep -q '^Environment=' "$file" || return 0
+  secret_lines "$file" | put "/etc/edgeproxy/${unit%.service}.env" 0600
+  awk -v line="EnvironmentFile=/etc/edgeproxy/${unit%.service}.env" '/^Environment=/ { if (!told++) print line; next } { print }' "$file" | put "$file" "$(stat --format %a "$file")"
+}
+
+verify_app_units() { systemd-analyze verify --man=no "$(unit_of blue)" "$(unit_of green)" 2>&1 | grep -i app-server || true; }
+
+# static_samples: for each static root the path of one file in it.
+static_samples() {
+  local name root file
+  for name in "${!setting[@]}"; do
+    [[ $name == EdgeProxy__StaticFiles__*__Root ]] || continue
+    root=${setting[$name]}
+    file=$(find -L "$root" -type f -regextype posix-extended -regex '.*/[A-Za-z0-9_-]+\.(css|js|png|txt|svg|jpg|woff2?)' -print -quit 2> /dev/null || true)
+    [ -z "$file" ] || say "${setting[${name%Root}Path]}${file#"$root"}"
+  done
+}
+
+# refresh_proxy: a later run, with EdgeProxy on the ports already.
+refresh_proxy() {
+  [ -n "${changed:-}" ] || return 0
+  step "What is new"
+  undo systemctl restart edgeproxy.service
+  change "restart edgeproxy.service; its sockets stay open meanwhile" systemctl restart edgeproxy.service
+}

@@ -1,0 +1,153 @@
+# Sourced by setup_bluegreen.sh and uninstall.sh: who has ports 80 and 443, and how they go over.
+# shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
+
+readonly SOCKETS=(edgeproxy-http.socket edgeproxy-https.socket)
+readonly RUNTIME=/run/systemd/system
+readonly NOWHERE=https://127.0.0.1:9/ # discard: nobody answers
+readonly NOWHERE_ACCOUNT=/var/lib/edgeproxy/acme/127.0.0.1-9.json
+readonly PATIENCE=150 # seconds for the requests that Caddy still has when it has let go of its ports
+
+# listeners: who listens on 80 or 443: PROCESS (or systemd) a line.
+listeners() {
+  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | sed -nE 's/.*users:\(\("([^"]*)".*/\1/p' | sort -u
+}
+
+# ports_are_free: asked in a loop while nobody is served, so without starting a process. 0A is LISTEN; 0050 and 01BB are the ports.
+ports_are_free() {
+  local sockets pattern=':(0050|01BB) [0-9A-F]+:0000 0A'
+  mapfile -t sockets < /proc/net/tcp
+  [[ ! ${sockets[*]} =~ $pattern ]] || return 1
+  [ -e /proc/net/tcp6 ] || return 0
+  mapfile -t sockets < /proc/net/tcp6
+  [[ ! ${sockets[*]} =~ $pattern ]]
+}
+
+proxy_has_ports() { is_active "${SOCKETS[0]}" && is_active "${SOCKETS[1]}" && [ ! -e "$RUNTIME/${SOCKETS[0]}.d/edgeproxy-rehearsal.conf" ]; }
+
+# free_port: one that nobody listens on.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 10000))
+    [ -n "$(ss --no-header --listening --tcp --numeric "( sport = :$port )")" ] || break
+  done
+  printf '%s' "$port"
+}
+
+# lay_in UNIT NAME LINES: a drop-in that is gone after a reboot.
+lay_in() {
+  mkdir -p "$RUNTIME/$1.d"
+  printf '%s\n' "$3" > "$RUNTIME/$1.d/edgeproxy-$2.conf"
+}
+
+take_out() {
+  rm -f "$RUNTIME/$1.d/edgeproxy-$2.conf"
+  rmdir --ignore-fail-on-non-empty "$RUNTIME/$1.d" 2> /dev/null || true
+}
+
+# rehearse_at HTTP HTTPS: the sockets, the unit, its user and its sandbox as they will be, on two ports of 127.0.0.1.
+rehearse_at() {
+  lay_in "${SOCKETS[0]}" rehearsal $'[Socket]\nListenStream=\nListenStream=127.0.0.1:'"$1"
+  lay_in "${SOCKETS[1]}" rehearsal $'[Socket]\nListenStream=\nListenStream=127.0.0.1:'"$2"
+  # Nothing is ordered in a rehearsal: the authority would look for the answer at Caddy, and count the failure.
+  lay_in edgeproxy.service rehearsal $'[Service]\nEnvironment=EdgeProxy__Tls__Acme__DirectoryUrl='"$NOWHERE"
+  systemctl daemon-reload
+  systemctl start "${SOCKETS[@]}" && systemctl start edgeproxy.service
+}
+
+end_rehearsal() {
+  systemctl stop edgeproxy.service "${SOCKETS[@]}"
+  take_out edgeproxy.service rehearsal
+  take_out "${SOCKETS[0]}" rehearsal
+  take_out "${SOCKETS[1]}" rehearsal
+  rm -f "$NOWHERE_ACCOUNT"
+  systemctl daemon-reload
+  systemctl reset-failed edgeproxy.service "${SOCKETS[@]}" 2> /dev/null || true
+}
+
+# watch_ports LOG...: asks for the health path in two tight loops until unwatch_ports; each line: begin, end, status.
+watch_ports() {
+  touch "$work/watching"
+  visit 80 http "$1" > "$work/visits.http" &
+  visit 443 https "$1" > "$work/visits.https" &
+}
+
+visit() {
+  local begin status
+  trap - EXIT
+  while [ -e "$work/watching" ]; do
+    begin=$EPOCHREALTIME
+    status=$(curl --silent --insecure --noproxy '*' --connect-timeout 5 --max-time 20 --output /dev/null --write-out '%{http_code}' \
+      --resolve "$3:$1:127.0.0.1" "$2://$3:$1$(health_path)") || status=000
+    printf '%s %s %s\n' "$begin" "$EPOCHREALTIME" "$status"
+  done
+}
+
+unwatch_ports() {
+  rm -f "$work/watching"
+  wait
+}
+
+# forget_visitors: without waiting for them.
+forget_visitors() {
+  rm -f "$work/watching"
+  # shellcheck disable=SC2046 # a number each
+  kill $(jobs -p) 2> /dev/null || true
+}
+
+# gap LOG: "MILLISECONDS REQUESTS FAILED LONGEST": the longest time from one good answer to the next, and the longest wait for one.
+gap() {
+  awk '
+    { requests++; wait = $2 - $1; if (wait > longest) longest = wait }
+    $3 !~ /^[23]/ { failed++; next }
+    { if (good && $2 - good > gap) gap = $2 - good; good = $2 }
+    END { printf "%d %d %d %d\n", gap * 1000, requests, failed, longest * 1000 }' "$1"
+}
+
+tell_gap() {
+  local scheme milliseconds requests failed longest
+  for scheme in http https; do
+    read -r milliseconds requests failed longest < <(gap "$work/visits.$scheme")
+    say "  ${scheme^^}: at most $milliseconds ms between two good answers, the longest wait $longest ms; $failed of $requests requests met closed doors"
+  done
+}
+
+# caddy_lets_go: it gives its ports up at once, and has time for the requests that it still has.
+# The proxy cannot listen before that: Caddy shares its ports (SO_REUSEPORT) only with sockets of its own user, and these are root's.
+caddy_lets_go() {
+  local end=$((SECONDS + 20))
+  lay_in caddy.service drain $'[Service]\nTimeoutStopSec='"$PATIENCE"
+  systemctl daemon-reload
+  systemctl stop --no-block caddy.service
+  until ports_are_free; do
+    [ "$SECONDS" -lt "$end" ] || fail "the ports 80 and 443 do not come free; $(listeners | paste -sd ' ') has them"
+  done
+}
+
+proxy_takes_ports() { systemctl start "${SOCKETS[@]}" edgeproxy.service; }
+
+# why_not UNIT: what systemd and the unit said last.
+why_not() { journalctl --unit "$1" --lines 5 --output cat --no-pager; }
+
+# caddy_has_ended: its last request is answered.
+caddy_has_ended() {
+  until is_gone caddy.service; do
+    sleep 0.2
+  done
+  forget_drain
+}
+
+forget_drain() {
+  take_out caddy.service drain
+  systemctl daemon-reload
+}
+
+# caddy_takes_ports: at once, also when it has not ended yet what it had before.
+caddy_takes_ports() {
+  systemctl stop edgeproxy.service "${SOCKETS[@]}"
+  if ! is_gone caddy.service; then
+    timeout 5 systemctl stop caddy.service || systemctl kill --signal KILL caddy.service
+  fi
+  forget_drain
+  systemctl start caddy.service
+}

@@ -1,0 +1,237 @@
+# Sourced by setup_bluegreen.sh: what is here, and whether it can be done. Nothing is changed here; all that is in the way is told at once.
+# shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
+
+readonly SETTINGS=/etc/edgeproxy/appsettings.json
+readonly CERTIFICATES=/etc/edgeproxy/certificates
+
+serving=''     # the slot that serves at the end: blue or green
+from_single='' # there is a single unit, from which blue and green are to be made
+problems=()
+to_grant=()
+
+in_the_way() { problems+=("$*"); }
+
+find_tools() {
+  local tool missing=()
+  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl setpriv:util-linux ss:iproute2 systemd-analyze:systemd; do
+    command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
+  done
+  exists polkit.service || missing+=(polkitd) # EdgeProxy's user may start two units by its rule
+  [ ${#missing[@]} -eq 0 ] || usage_error "apt install ${missing[*]}"
+}
+
+find_binary() {
+  local file
+  for file in "$binary" "$here/../bin/edgeproxy" /usr/bin/edgeproxy; do
+    [ -z "$file" ] || [ ! -x "$file" ] || { binary=$(realpath "$file"); break; }
+  done
+  [ -x "$binary" ] || usage_error "no edgeproxy here${binary:+ ($binary)}: install the package, or name the executable with --binary FILE"
+  say "  $("$binary" version), $binary"
+}
+
+# read_site: the settings that are there, else those that the Caddyfile means.
+read_site() {
+  if [ -e "$SETTINGS" ]; then
+    settings=$SETTINGS
+    say "  $SETTINGS is there, and stays"
+  else
+    settings=$work/appsettings.json
+    # shellcheck disable=SC2119
+    import_caddyfile
+    sed 's/^/  /' "$work/import" # notes, each with its line
+  fi
+  read_settings "$settings"
+  say "  ${settings/#"$work"*/$caddyfile}: $(hosts | paste -sd ' ')"
+}
+
+# import_caddyfile [OPTION...]: what it means, as settings. Its {$VARIABLES} are those of caddy.service.
+# shellcheck disable=SC2120
+import_caddyfile() {
+  local variables
+  mapfile -t variables < <(property caddy.service Environment | xargs --no-run-if-empty -n 1)
+  env "${variables[@]}" "$binary" import-caddyfile "$caddyfile" ${health:+--health-path "$health"} "$@" > "$work/appsettings.json" 2> "$work/import" \
+    || usage_error "$caddyfile has what EdgeProxy cannot take over; nothing was changed:"$'\n'"$(cat "$work/import")"
+}
+
+# read_layout: blue and green, or the single unit that they are to be made of; and which slot serves.
+read_layout() {
+  local slot
+  if exists "$(unit_of blue)" && exists "$(unit_of green)"; then
+    if proxy_has_ports; then
+      serving=$("$binary" status | sed -nE 's/.*traffic is on (blue|green).*/\1/p' | head -n 1)
+    else
+      serving=${setting[EdgeProxy__InitialSlot]:-blue}
+      serving=${serving,,}
+    fi
+  elif exists "$single"; then
+    from_single=1
+    for slot in green blue; do
+      [ "$(port_of_address "$slot")" = "$(port_of "$single")" ] || serving=$slot
+    done
+  else
+    usage_error "there is neither $(unit_of blue) with $(unit_of green) nor $single (--single UNIT); deploy/systemd has units for a new site"
+  fi
+  say "  ${from_single:+$single becomes blue and green; }$serving serves"
+}
+
+port_of_address() { address_of "$1" | sed -n 's/.*:\([0-9]*\)\/*$/\1/p'; }
+
+preflight() {
+  step "Whether it can be done"
+  proxy_has_ports || check_ports
+  check_app
+  check_certificates
+  check_static
+  check_wishes
+  [ ${#problems[@]} -eq 0 ] || usage_error "it cannot be done as things are; nothing was changed:$(printf '\n  %s' "${problems[@]}")"
+  say "  nothing is in the way"
+}
+
+check_ports() {
+  local who
+  is_active caddy.service || in_the_way "caddy.service does not run: systemctl start caddy"
+  ! is_active edgeproxy.service || in_the_way "edgeproxy.service runs already, elsewhere than on ports 80 and 443: systemctl stop edgeproxy"
+  while read -r who; do
+    [ "$who" = caddy ] || in_the_way "port 80 or 443 is $who's, not Caddy's: ss -ltnp '( sport = :80 or sport = :443 )'"
+  done < <(listeners)
+}
+
+check_app() {
+  local slot
+  if [ -n "$from_single" ]; then
+    mapfile -O ${#problems[@]} -t problems < <(not_twice "$single")
+    check_memory
+    healthy "$(health_host)" "http://127.0.0.1:$(port_of "$single")" "$(health_path)" \
+      || in_the_way "$single does not answer $(health_path) with 2xx; name a path that proves it healthy with --health"
+    return
+  fi
+  for slot in blue green; do
+    [ "$(port_of "$(unit_of $slot)")" = "$(port_of_address $slot)" ] \
+      || in_the_way "$(unit_of $slot) listens on port $(port_of "$(unit_of $slot)"), the settings have $(address_of $slot)"
+  done
+  ! is_active "$(unit_of "$serving")" || healthy "$(health_host)" "$(address_of "$serving")" "$(health_path)" \
+    || in_the_way "$(unit_of "$serving") does not answer $(health_path) with 2xx; name a path that proves it healthy with --health"
+}
+
+# check_memory: as in every switch, two versions run for a while.
+check_memory() {
+  local used
+  used=$(property "$single" MemoryCurrent)
+  [[ ! $used =~ ^[0-9]{1,15}$ ]] || [ "$((used / 1024))" -lt "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" ] \
+    || in_the_way "$single uses $((used / 1048576)) MB, and less is available: there is no room for a second version beside it"
+}
+
+# check_certificates: for each name that Caddy got from an authority there is one to begin with; own files can be read.
+check_certificates() {
+  local host home file
+  home=$(getent passwd "$(property caddy.service User)" | cut -d : -f 6)
+  : "${caddy_storage:=$home/.local/share/caddy/certificates}"
+  while read -r host; do
+    [ -s "$CERTIFICATES/$host.crt" ] || [ -n "$(stored "$host")" ] || in_the_way "Caddy has no valid certificate for $host in $caddy_storage (--caddy-storage DIR)"
+  done < <(values_of 'EdgeProxy__Tls__Acme__Domains__*')
+  while read -r file; do
+    [ -d "$file" ] || check_readable "$file" "a certificate"
+  done < <(values_of 'EdgeProxy__Tls__Certificates__*')
+}
+
+check_static() {
+  local root
+  while read -r root; do
+    if [ -d "$root" ]; then
+      check_readable "$root" "static files"
+    else
+      say "  $root is not there; its paths answer 404, as they do with Caddy"
+    fi
+  done < <(values_of 'EdgeProxy__StaticFiles__*__Root')
+}
+
+# check_readable PATH WHAT
+check_readable() {
+  local first
+  first=$(unreadable "$1")
+  if [ -n "$first" ] && [ -n "$grant" ]; then
+    command -v setfacl > /dev/null || in_the_way "--grant needs setfacl: apt install acl"
+    to_grant+=("$1")
+  elif [ -n "$first" ]; then
+    in_the_way "$1 ($2): EdgeProxy's user cannot read $first; --grant gives it that by an access control list"
+  fi
+}
+
+# check_wishes: what was asked for beyond the repairs.
+check_wishes() {
+  local unit
+  for unit in $(app_units); do
+    if [ -n "$app_user" ]; then
+      check_user "$unit"
+    fi
+    if [ -n "$move_secrets" ] && ! secret_lines "$(property "$unit" FragmentPath)" > /dev/null; then
+      in_the_way "$unit: an Environment= line has an escape, a specifier or a second line; --move-secrets leaves that to you"
+    fi
+    if [ -n "$gthread" ] && [[ $(command_of "$unit" | head -n 1) != */gunicorn ]]; then
+      in_the_way "$unit: its ExecStart is not gunicorn's; --gthread would not know where its options go"
+    fi
+    if [ -n "$app_user$gthread$harden" ] && [ ${#problems[@]} -eq 0 ]; then
+      try_wishes "$unit"
+    fi
+  done
+}
+
+# app_units: those that are here now.
+app_units() { if [ -n "$from_single" ]; then say "$single"; else unit_of blue; printf ' '; unit_of green; fi; }
+
+as_user() { setpriv --reuid "$app_user" --regid "$(id -g "$app_user")" --init-groups --inh-caps=-all -- "$@"; }
+
+# check_user UNIT: may the new user do what the app does with files?
+check_user() {
+  local unit=$1 file
+  getent passwd "$app_user" > /dev/null || { in_the_way "there is no user $app_user: useradd --system $app_user"; return; }
+  as_user test -x "$(command_of "$unit" | head -n 1)" || in_the_way "$unit: $app_user cannot run $(command_of "$unit" | head -n 1)"
+  as_user test -r "$(property "$unit" WorkingDirectory)" || in_the_way "$unit: $app_user cannot read $(property "$unit" WorkingDirectory)"
+  for file in "$(option_of "$unit" --access-logfile)" "$(option_of "$unit" --error-logfile --log-file)"; do
+    [[ $file != /* ]] || as_user test -w "$file" || { [ ! -e "$file" ] && as_user test -w "$(dirname "$file")"; } \
+      || in_the_way "$unit: $app_user cannot write $file: chown -R $app_user $(dirname "$file")"
+  done
+  while read -r file; do
+    [[ $file != */media* ]] || [ ! -d "$file" ] || as_user test -w "$file" || in_the_way "$app_user cannot write $file: chown -R $app_user $file"
+  done < <(values_of 'EdgeProxy__StaticFiles__*__Root')
+}
+
+# try_wishes UNIT: gunicorn loads the app as it is to run from now on, in a unit of its own that serves nobody.
+try_wishes() {
+  local unit=$1 try=edgeproxy-try.service
+  say "  try ${unit} with what is asked for"
+  [ -z "$dry" ] || return 0
+  {
+    systemctl cat "$unit"
+    printf '\n[Service]\nType=oneshot\nRestart=no\nStandardOutput=journal\nStandardError=journal\n'
+    wish_user
+    wish_harden
+    printf '\n[Service]\nExecStart=\nExecStart=%s --check-config\n' "$(wished_command "$unit")"
+  } > "/run/systemd/system/$try"
+  systemctl daemon-reload
+  systemctl start "$try" || in_the_way "$unit does not start with what is asked for: $(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
+  rm -f "/run/systemd/system/$try"
+  systemctl reset-failed "$try" 2> /dev/null || true
+  systemctl daemon-reload
+}
+
+# exec_line UNIT: what follows ExecStart= in its file or the last drop-in that sets it, on one line and as it is quoted there.
+exec_line() {
+  systemctl cat "$1" | awk '
+    /^ExecStart=/ { text = ""; take = 1; sub(/^ExecStart=/, "") }
+    take { more = sub(/\\[ \t]*$/, ""); text = text $0; take = more }
+    END { gsub(/[ \t]+/, " ", text); print text }'
+}
+
+# wished_command UNIT: its ExecStart, threaded when that is asked for. Of an option that is given twice gunicorn takes the last.
+wished_command() {
+  local command
+  command=$(exec_line "$1")
+  [ -z "$gthread" ] || [[ $command == *--worker-class\ gthread* ]] || command+=' --worker-class gthread --threads 4 --keep-alive 75'
+  printf '%s' "$command"
+}
+
+# What is asked for, as drop-ins; nothing when it is not.
+wish_user() { [ -z "$app_user" ] || printf '[Service]\nUser=%s\nGroup=%s\n' "$app_user" "$(id -gn "$app_user")"; }
+wish_gthread() { [ -z "$gthread" ] || printf '[Service]\nExecStart=\nExecStart=%s\n' "$(wished_command "$1")"; }
+wish_harden() { [ -z "$harden" ] || { printf '[Service]\n'; sed -n '/^UMask=/,$p' "$here/systemd/app-server-blue.service"; }; }

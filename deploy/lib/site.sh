@@ -1,0 +1,100 @@
+# Sourced by setup_bluegreen.sh and uninstall.sh: the site as visitors know it, its settings, certificates and files.
+# shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
+
+settings='' # the file that EdgeProxy will read, or reads
+declare -A setting=()
+
+# read_settings FILE: every value of it, by the name that an environment variable would have.
+read_settings() {
+  local line
+  setting=()
+  "$binary" check --config "$1" > "$work/check" || usage_error "$(cat "$work/check")"
+  while IFS= read -r line; do
+    setting[${line%%=*}]=${line#*=}
+  done < <("$binary" check --config "$1" --show)
+}
+
+# values_of PATTERN: the values of the settings whose names match, in order.
+values_of() {
+  local name
+  for name in "${!setting[@]}"; do
+    # shellcheck disable=SC2053 # a pattern it is
+    [[ $name == $1 ]] && printf '%s\t%s\n' "$name" "${setting[$name]}"
+  done | sort -V | cut -f 2-
+}
+
+# hosts: the names of the site; where it answers to any, the address that it is asked by here.
+hosts() { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}" | grep -v '[*]' || say 127.0.0.1; }
+health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/v1/config/feature-flags/}"; }
+health_host() {
+  local host=${setting[EdgeProxy__Health__Host]:-$(values_of 'EdgeProxy__Tls__Acme__Domains__*' | head -n 1)}
+  printf '%s' "${host:-$(hosts | head -n 1)}"
+}
+address_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Address]}"; }
+unit_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Unit]:-app-server-$1.service}"; }
+other() { if [ "$1" = blue ]; then printf green; else printf blue; fi; }
+
+# ask PORT SCHEME HOST PATH [OPTION...]: the status of the answer, 000 when there is none; its body in $work/body. The certificate is looked at elsewhere.
+ask() {
+  local port=$1 url=$2://$3:$1$4 host=$3
+  shift 4
+  curl --silent --insecure --noproxy '*' --max-time 15 --output "$work/body" --write-out '%{http_code}' --resolve "$host:$port:127.0.0.1" "$@" "$url" || true
+}
+
+# presented PORT HOST: the certificate that a visitor of this name gets there; exit 1 where none.
+presented() {
+  openssl s_client -connect "127.0.0.1:$1" -servername "$2" < /dev/null 2> /dev/null | openssl x509 2> /dev/null
+}
+
+# is_good HOST < CERTIFICATE: for this name, and for another hour at least.
+is_good() {
+  local certificate
+  certificate=$(cat)
+  openssl x509 -noout -checkhost "$1" <<< "$certificate" | grep -q 'does match' && openssl x509 -noout -checkend 3600 <<< "$certificate" > /dev/null
+}
+
+# stored HOST: the certificate that Caddy keeps for it and that lives longest, without its extension; nothing where it has none.
+stored() {
+  local file end best=0 found=''
+  while IFS= read -r file; do
+    if [ ! -s "${file%.crt}.key" ] || ! is_good "$1" < "$file"; then
+      continue
+    fi
+    end=$(date --date "$(openssl x509 -noout -enddate -in "$file" | cut -d = -f 2)" +%s)
+    [ "$end" -le "$best" ] || { best=$end found=${file%.crt}; }
+  done < <(find "$caddy_storage" -name '*.crt' -path "*/$1/*" 2> /dev/null)
+  printf '%s' "$found"
+}
+
+# as_proxy COMMAND...: as EdgeProxy's user; before there is one as nobody, who may read what everybody may.
+as_proxy() {
+  if getent passwd edgeproxy > /dev/null; then
+    setpriv --reuid edgeproxy --regid edgeproxy --init-groups --inh-caps=-all -- "$@"
+  else
+    setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all -- "$@"
+  fi
+}
+
+# unreadable PATH: the first thing at or below it that EdgeProxy could not read; nothing when it can read all.
+unreadable() {
+  local above=$1
+  while [ "$above" != / ] && ! as_proxy test -x "$(dirname "$above")"; do
+    above=$(dirname "$above")
+  done
+  if ! as_proxy test -r "$1"; then
+    as_proxy test -e "$1" && printf '%s' "$1" || printf '%s' "$above"
+    return
+  fi
+  as_proxy find -L "$1" ! -readable -print -quit 2> /dev/null || true
+}
+
+# take_access PATH: what was given to EdgeProxy's user. Default entries go as a whole where there were none before: they override the umask.
+take_access() {
+  local saved=$BACKUP/acl${1//\//_}
+  setfacl --remove u:edgeproxy "$1"
+  [ -e "$saved" ] || return 0 # a directory on the way
+  setfacl --recursive --remove u:edgeproxy "$1"
+  if [ -d "$1" ]; then
+    if grep -q '^default:' "$saved"; then setfacl --recursive --remove default:u:edgeproxy "$1"; else setfacl --recursive --remove-default "$1"; fi
+  fi
+}

@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# Puts EdgeProxy in front of a Django app that Caddy fronts today: a blue and a green unit of gunicorn, or a single one. Root only.
+#
+#   sudo deploy/setup_bluegreen.sh --dry-run     every step, nothing changed
+#   sudo deploy/setup_bluegreen.sh
+#
+#   --caddyfile FILE       the site as it is (/etc/caddy/Caddyfile)
+#   --caddy-storage DIR    where Caddy keeps its certificates (.local/share/caddy/certificates in the home of its user)
+#   --binary FILE          the executable; without it bin/edgeproxy beside this directory, else the installed one
+#   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
+#   --deployer NAME        who may run `edgeproxy switch` without sudo (whoever calls sudo)
+#   --health PATH          the path that proves the app healthy, where it is not the one of the settings
+#   --grant                give EdgeProxy's user the read access that it lacks to static files and certificates (ACLs)
+# Asked for, each tried before anything moves:
+#   --move-secrets         Environment= of the app's units into files that only root can read
+#   --user NAME            the app runs as NAME, from each unit's next start on
+#   --gthread              threaded workers that keep connections (--worker-class gthread --threads 4 --keep-alive 75), from the next start on
+#   --harden               the sandbox of deploy/systemd for the app's units, from the next start on
+#
+# The app's units stay as they are; what their stops and starts need comes as drop-ins beside them. Ports 80 and 443 move when EdgeProxy has shown, on two
+# other ports, that it has a certificate for every name, and answers as Caddy does. Whatever goes wrong puts the old state back. A second run changes
+# nothing. deploy/uninstall.sh goes back to Caddy.
+# Exit codes: 0 done; 1 failed, and what was is back; 2 wrong usage, or it cannot be done as things are: nothing was changed.
+set -Eeuo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+program=setup_bluegreen.sh
+# shellcheck source=lib/changes.sh
+. "$here/lib/changes.sh"
+# shellcheck source=lib/units.sh
+. "$here/lib/units.sh"
+# shellcheck source=lib/site.sh
+. "$here/lib/site.sh"
+# shellcheck source=lib/move.sh
+. "$here/lib/move.sh"
+# shellcheck source=lib/preflight.sh
+. "$here/lib/preflight.sh"
+# shellcheck source=lib/install.sh
+. "$here/lib/install.sh"
+
+caddyfile=/etc/caddy/Caddyfile
+caddy_storage=''
+binary=''
+single=app-server-prod.service
+deployer=${SUDO_USER:-}
+health=''
+grant='' move_secrets='' app_user='' gthread='' harden=''
+
+main() {
+  parse "$@"
+  begin
+  look
+  preflight
+  may_change
+  install_product
+  install_app_units
+  if proxy_has_ports; then
+    refresh_proxy
+  else
+    start_app
+    rehearse
+    move_ports
+    hand_over
+  fi
+  commit
+  finish
+}
+
+parse() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --dry-run) dry=1 ;;
+      --grant) grant=1 ;;
+      --move-secrets) move_secrets=1 ;;
+      --gthread) gthread=1 ;;
+      --harden) harden=1 ;;
+      --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --user)
+        [ $# -ge 2 ] || usage_error "$1 needs a value"
+        case $1 in
+          --caddyfile) caddyfile=$2 ;;
+          --caddy-storage) caddy_storage=$2 ;;
+          --binary) binary=$2 ;;
+          --single) single=${2%.service}.service ;;
+          --deployer) deployer=$2 ;;
+          --health) health=$2 ;;
+          --user) app_user=$2 ;;
+        esac
+        shift
+        ;;
+      *) usage_error "unknown option $1; --help tells them" ;;
+    esac
+    shift
+  done
+  [ "$(id -u)" = 0 ] || usage_error "needs root: sudo $0"
+}
+
+# look: what is here. Nothing of it changes anything.
+look() {
+  step "What is here"
+  find_tools
+  find_binary
+  read_site
+  read_layout
+}
+
+# start_app: the slot that serves, healthy on its own address before anything else.
+start_app() {
+  local unit
+  unit=$(unit_of "$serving")
+  step "The app: $serving"
+  if ! is_active "$unit"; then
+    undo systemctl stop "$unit"
+    change "start $unit" systemctl start "$unit"
+  fi
+  [ -z "$dry" ] || { say "  ask $(address_of "$serving")$(health_path) until it answers well"; return; }
+  until_healthy "$unit" "$(health_host)" "$(address_of "$serving")" "$(health_path)" \
+    || fail "$unit does not answer $(address_of "$serving")$(health_path) with 2xx within a minute; journalctl -u $unit -n 50 says more"
+  say "  $(address_of "$serving")$(health_path) answers"
+}
+
+# rehearse: EdgeProxy as it will be, on two other ports, asked for what Caddy is asked for.
+rehearse() {
+  local http https host
+  step "A rehearsal on two other ports, while Caddy serves"
+  [ -z "$dry" ] || { say "  start edgeproxy.service on free ports of 127.0.0.1; compare certificates, the health path and a static file with Caddy's; stop it"; return; }
+  read -r http https <<< "$(free_port) $(free_port)"
+  undo end_rehearsal
+  rehearse_at "$http" "$https" || fail "EdgeProxy does not start: $(why_not edgeproxy.service)"
+  for host in $(hosts); do
+    if presented 443 "$host" > /dev/null; then
+      presented "$https" "$host" | is_good "$host" || fail "EdgeProxy has no valid certificate for $host, which Caddy serves over HTTPS"
+      say "  $host: certificate valid until $(presented "$https" "$host" | openssl x509 -noout -enddate | cut -d = -f 2)"
+      same_answer https 443 "$https" "$host"
+    else
+      same_answer http 80 "$http" "$host"
+    fi
+  done
+  end_rehearsal
+}
+
+# same_answer SCHEME CADDYS-PORT OURS HOST: for the health path, and for a file of each static root.
+same_answer() {
+  local scheme=$1 caddys=$2 ours=$3 host=$4 path theirs status
+  for path in "$(health_path)" $(static_samples); do
+    theirs=$(ask "$caddys" "$scheme" "$host" "$path")
+    mv -f "$work/body" "$work/theirs" 2> /dev/null || : > "$work/theirs"
+    status=$(ask "$ours" "$scheme" "$host" "$path")
+    [ "$status" = "$theirs" ] || fail "$scheme://$host$path is $theirs from Caddy and $status from EdgeProxy"
+    # The app may say something else each time; a file does not.
+    [ "$path" = "$(health_path)" ] || cmp -s "$work/body" "$work/theirs" || fail "$scheme://$host$path is another file from EdgeProxy than from Caddy"
+    say "  $scheme://$host$path: $status, as from Caddy"
+  done
+}
+
+# move_ports: from Caddy to systemd's sockets. In between both are closed for as long as two systemctl take.
+move_ports() {
+  local host
+  step "The ports 80 and 443 move"
+  [ -z "$dry" ] || { say "  stop caddy.service (it finishes what it has), start ${SOCKETS[*]} and edgeproxy.service, and measure the gap"; return; }
+  host=$(health_host)
+  undo caddy_takes_ports
+  watch_ports "$host"
+  caddy_lets_go
+  proxy_takes_ports || fail "EdgeProxy does not start; $(listeners | paste -sd ' ') has ports 80 and 443; $(why_not 'edgeproxy*')"
+  prove "$host"
+  unwatch_ports
+  tell_gap
+  is_gone caddy.service || say "  Caddy answers its last requests"
+  caddy_has_ended
+}
+
+# prove HOST: what visitors get now, while there is a way back.
+prove() {
+  local scheme=http port=80 status
+  ! presented 443 "$1" > /dev/null || { scheme=https port=443; }
+  status=$(ask "$port" "$scheme" "$1" "$(health_path)")
+  [[ $status == 2?? ]] || fail "$scheme://$1$(health_path) is $status through EdgeProxy"
+  "$binary" status | grep -q "traffic is on $serving" || fail "EdgeProxy does not have traffic on $serving: $("$binary" status | head -n 3)"
+}
+
+# hand_over: who starts what at the next boot. EdgeProxy starts the slots.
+hand_over() {
+  local unit enabled=()
+  step "The next boot"
+  for unit in caddy.service "$(unit_of blue)" "$(unit_of green)" ${from_single:+"$single"}; do
+    ! is_enabled "$unit" || enabled+=("$unit")
+  done
+  if [ ${#enabled[@]} -gt 0 ]; then
+    undo systemctl --quiet enable "${enabled[@]}"
+    change "disable ${enabled[*]}" systemctl --quiet disable "${enabled[@]}"
+    [ -n "$dry" ] || printf '%s\n' "${enabled[@]}" > "$BACKUP/enabled"
+  fi
+  undo systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
+  change "enable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet enable "${SOCKETS[@]}" edgeproxy.service
+  if [ -n "$from_single" ] && is_active "$single"; then
+    undo systemctl start "$single"
+    change "stop $single, whose place $(unit_of "$serving") has taken" systemctl stop "$single"
+    [ -n "$dry" ] || printf '%s\n' "$single" > "$BACKUP/single"
+  fi
+}
+
+finish() {
+  step "Done${dry:+ (nothing was changed)}"
+  [ -z "$dry" ] || return 0
+  "$binary" status | head -n 1
+  say "A deploy is now  $here/restart_app.sh BRANCH  (or your own script, with  edgeproxy switch  at its end)."
+  say "A script that writes upstream.txt and reloads Caddy does nothing any more. Back to Caddy: $here/uninstall.sh"
+}
+
+before_going_back() { forget_visitors; }
+
+after_going_back() {
+  local where
+  where=$(listeners | paste -sd ' ')
+  say "All is as it was; ports 80 and 443 are served by ${where:-nobody: systemctl start caddy}. Mend what is said above, and run it again."
+}
+
+main "$@"

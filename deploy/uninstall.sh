@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Goes back to Caddy: the ports, upstream.txt (it names the slot that is active now), the app's units and what starts at boot are as they were before
+# setup_bluegreen.sh. Root only.
+#
+#   sudo deploy/uninstall.sh --dry-run     every step, nothing changed
+#   sudo deploy/uninstall.sh
+#
+#   --upstream-file FILE   what the Caddyfile imports its upstream from (/etc/caddy/upstream.txt)
+#   --purge                remove state, logs, settings and the user of EdgeProxy as well
+#
+# Whatever goes wrong leaves EdgeProxy where it is. Exit codes: 0 done; 1 failed, EdgeProxy serves on; 2 wrong usage, or it cannot be done as things are.
+set -Eeuo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+program=uninstall.sh
+# shellcheck source=lib/changes.sh
+. "$here/lib/changes.sh"
+# shellcheck source=lib/units.sh
+. "$here/lib/units.sh"
+# shellcheck source=lib/site.sh
+. "$here/lib/site.sh"
+# shellcheck source=lib/move.sh
+. "$here/lib/move.sh"
+
+upstream_file=/etc/caddy/upstream.txt
+purge=''
+binary=/usr/bin/edgeproxy
+active=''
+single=''
+
+main() {
+  parse "$@"
+  begin
+  look
+  may_change
+  point_caddy
+  move_back
+  restore_boot
+  commit
+  remove_product
+  say "Caddy serves; traffic is on ${single:-$(unit_of "$active")}."
+}
+
+parse() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --dry-run) dry=1 ;;
+      --purge) purge=1 ;;
+      --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+      --upstream-file) [ $# -ge 2 ] || usage_error "$1 needs a value"; upstream_file=$2; shift ;;
+      *) usage_error "unknown option $1; --help tells them" ;;
+    esac
+    shift
+  done
+  [ "$(id -u)" = 0 ] || usage_error "needs root: sudo $0"
+}
+
+look() {
+  step "What is here"
+  proxy_has_ports || usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back"
+  exists caddy.service || usage_error "there is no caddy.service to go back to"
+  [ -d "$BACKUP" ] || usage_error "$BACKUP is not there: setup_bluegreen.sh has not set this up"
+  read_settings /etc/edgeproxy/appsettings.json
+  active=$("$binary" status | sed -nE 's/.*traffic is on (blue|green).*/\1/p' | head -n 1)
+  [ -n "$active" ] || usage_error "EdgeProxy does not say which slot is active: edgeproxy status"
+  single=$(cat "$BACKUP/single" 2> /dev/null || true)
+  [ -n "$single" ] || [ -e "$upstream_file" ] || usage_error "there is no $upstream_file that would tell Caddy of the active slot (--upstream-file FILE)"
+  caddy validate --config /etc/caddy/Caddyfile --adapter caddyfile > "$work/validate" 2>&1 || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
+  say "  traffic is on $active"
+}
+
+# point_caddy: at what serves the app now, before it gets the ports.
+point_caddy() {
+  step "Where Caddy sends"
+  if [ -n "$single" ]; then
+    start_single
+  else
+    put "$upstream_file" 0644 <<< "to $(address_of "$active" | sed 's/^http:\/\///; s/\/$//')"
+  fi
+}
+
+# start_single: its port must not be that of the active slot.
+start_single() {
+  local port
+  port=$(port_of "$single")
+  if [[ $(address_of "$active") == *:$port ]]; then
+    active=$(other "$active")
+    change "bring traffic to $active, as $single needs port $port" "$binary" switch --to "$active" --label uninstall
+  fi
+  undo systemctl stop "$single"
+  change "start $single" systemctl start "$single"
+  [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "http://127.0.0.1:$port" "$(health_path)" || fail "$single does not answer $(health_path) with 2xx"
+}
+
+move_back() {
+  local status end
+  step "The ports 80 and 443 move back"
+  [ -z "$dry" ] || { say "  stop edgeproxy.service (it finishes what it has), start caddy.service, and measure the gap"; return; }
+  undo proxy_takes_ports
+  undo systemctl stop caddy.service
+  watch_ports "$(health_host)"
+  systemctl stop "${SOCKETS[@]}"
+  # It has let go of the ports when it begins to stop, and goes on with what it has.
+  systemctl stop --no-block edgeproxy.service
+  end=$((SECONDS + 20))
+  until ports_are_free; do
+    [ "$SECONDS" -lt "$end" ] || fail "the ports 80 and 443 do not come free; $(listeners | paste -sd ' ') has them"
+  done
+  systemctl start caddy.service || fail "Caddy does not start: $(why_not caddy.service)"
+  status=$(ask 80 http "$(health_host)" "$(health_path)")
+  [[ $status == [23]?? ]] || fail "http://$(health_host)$(health_path) is $status through Caddy"
+  if presented 443 "$(health_host)" > /dev/null; then
+    status=$(ask 443 https "$(health_host)" "$(health_path)")
+    [[ $status == 2?? ]] || fail "https://$(health_host)$(health_path) is $status through Caddy"
+  fi
+  unwatch_ports
+  tell_gap
+}
+
+# restore_boot: what starts at boot, and the files of setup_bluegreen.sh as they were.
+restore_boot() {
+  local unit enable=()
+  step "The next boot"
+  undo systemctl --quiet enable "${SOCKETS[@]}" edgeproxy.service
+  change "disable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
+  mapfile -t enable < <(grep -vxF -e "$(unit_of blue)" -e "$(unit_of green)" "$BACKUP/enabled" 2> /dev/null)
+  [ -n "$single" ] || enable+=("$(unit_of "$active")") # the one that Caddy sends to
+  undo systemctl --quiet disable "${enable[@]}"
+  change "enable ${enable[*]}" systemctl --quiet enable "${enable[@]}"
+}
+
+# remove_product: nothing depends on it any more. The slot that serves keeps running; its unit is as it was.
+remove_product() {
+  local file
+  step "EdgeProxy"
+  until is_gone edgeproxy.service; do
+    sleep 0.2
+  done
+  if [ -n "$single" ]; then
+    change "stop $(unit_of "$active")" systemctl stop "$(unit_of "$active")"
+  fi
+  while read -r file; do
+    [ "$file" != "$upstream_file" ] || continue
+    if [ -e "$ORIGINALS$file" ]; then
+      change "put back $file" cp -a "$ORIGINALS$file" "$file"
+    elif [ -n "$purge" ] || [ "$file" != /etc/edgeproxy/appsettings.json ]; then
+      change "remove $file" rm -f "$file"
+      [[ $dry$file != /etc/*edgeproxy*/* && $dry$file != *.service.d/* ]] || rmdir --ignore-fail-on-non-empty "$(dirname "$file")"
+    fi
+  done < "$TOUCHED"
+  while read -r file; do
+    change "take the right to read $file from edgeproxy" take_access "$file"
+  done < <(sort -u "$BACKUP/granted" 2> /dev/null)
+  change "forget what was kept" rm -rf "$BACKUP"
+  if [ -n "$purge" ]; then
+    change "remove state, logs and settings" rm -rf /var/lib/edgeproxy /var/log/edgeproxy /etc/edgeproxy
+    ! getent passwd edgeproxy > /dev/null || change "remove the user edgeproxy" userdel edgeproxy
+  fi
+  [ -n "$dry" ] || systemctl daemon-reload
+}
+
+before_going_back() { forget_visitors; }
+
+after_going_back() {
+  say "EdgeProxy is where it was: $("$binary" status | head -n 1)"
+}
+
+main "$@"

@@ -1,0 +1,223 @@
+using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Tests.Tls;
+
+namespace EdgeProxy.Tests.EndToEnd;
+
+/// <summary>What serves the app before EdgeProxy comes.</summary>
+public enum RecipeUnits
+{
+    /// <summary><c>app-server-blue.service</c> and <c>app-server-green.service</c>; blue runs.</summary>
+    BlueGreen,
+
+    /// <summary><c>app-server-prod.service</c> alone.</summary>
+    Alone,
+}
+
+/// <summary>A server as the recipe makes it, with a network of its own: Debian's Caddy on ports 80 and 443, gunicorn with sync workers as root, secrets in the unit, SIGQUIT.</summary>
+/// <remarks>
+/// The Caddyfile is the recipe's to the letter where Caddy has a certificate in its storage, as if it had got it from Let's Encrypt; otherwise with one line more, <c>tls</c>.
+/// EdgeProxy lies in /opt/edgeproxy as its archive has it; nothing of it is installed.
+/// </remarks>
+public sealed class RecipeVps : IAsyncDisposable
+{
+    public const string Host = "api.example.com";
+    public const string Health = $"https://{Host}/v1/config/feature-flags/";
+    public const string Setup = "/opt/edgeproxy/deploy/setup_bluegreen.sh";
+    public const string Uninstall = "/opt/edgeproxy/deploy/uninstall.sh";
+    public const string Caddyfile = "/etc/caddy/Caddyfile";
+    public const string KeyFile = "/etc/caddy/tls/key.pem";
+
+    private const string Project = "/app/test_project/app-server";
+    private const string Storage = "/var/lib/caddy/.local/share/caddy/certificates/acme-v02.api.letsencrypt.org-directory/api.example.com/api.example.com";
+    private const string TrustedRoot = "/etc/test-root.pem";
+
+    private RecipeVps(SystemdLab lab) => Lab = lab;
+
+    public SystemdLab Lab { get; }
+
+    private static string? Binary => Environment.GetEnvironmentVariable("EDGEPROXY_BINARY") is { Length: > 0 } binary ? binary : null;
+
+    /// <summary>Skips the test where such a machine cannot be had.</summary>
+    public static void Demand()
+    {
+        Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
+        Assert.SkipWhen(Binary is null, "needs the native binary (EDGEPROXY_BINARY): a JIT may not run under MemoryDenyWriteExecute=yes");
+        Tool.Demand("caddy");
+        Tool.Demand("setfacl");
+    }
+
+    /// <param name="units">What serves the app.</param>
+    /// <param name="withFiles">The certificate is in files of the site's own, which only Caddy may read.</param>
+    public static async Task<RecipeVps> StartAsync(RecipeUnits units = RecipeUnits.BlueGreen, bool withFiles = false)
+    {
+        Demand();
+        var vps = new RecipeVps(await SystemdLab.BootAloneAsync($"{Binary}:/opt/edgeproxy/bin/edgeproxy", $"{Repository.File("deploy")}:/opt/edgeproxy/deploy"));
+        try
+        {
+            await vps.InstallAppAsync(units);
+            await vps.InstallCaddyAsync(units, withFiles);
+            await vps.RunAsync("systemctl", "enable", "--now", units == RecipeUnits.Alone ? "app-server-prod.service" : "app-server-blue.service", "caddy.service");
+            await Eventually.TrueAsync(async () => await vps.AskAsync(Health) == "200", "the recipe serves");
+            return vps;
+        }
+        catch
+        {
+            await vps.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync() => Lab.DisposeAsync();
+
+    /// <summary>Runs a command inside, which must succeed.</summary>
+    public async Task<string> RunAsync(params string[] command) => (await Lab.RunAsync(command)).Text;
+
+    /// <summary>The status that a visitor gets inside, over a certificate that must be right; 000: none.</summary>
+    public async Task<string> AskAsync(string url) =>
+        (await Lab.RunAsync("curl", "--silent", "--cacert", TrustedRoot, "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "20", url)).Output;
+
+    public async Task<string> ReadAsync(string url) => (await Lab.RunAsync("curl", "--silent", "--cacert", TrustedRoot, "--max-time", "20", url)).Output;
+
+    /// <summary>Visitors of a URL, one after the other, each on a new connection, until <see cref="StopVisitorsAsync"/>.</summary>
+    public async Task StartVisitorsAsync(string name, string url)
+    {
+        await Lab.WriteFileAsync($"/run/visitors/{name}.sh", $"""
+            while :; do
+              begin=$EPOCHREALTIME
+              code=$(curl --silent --cacert {TrustedRoot} --output /dev/null --write-out '%{"{http_code}"}' --max-time 30 '{url}')
+              echo "$begin $EPOCHREALTIME $code $?" >> /run/visitors/{name}.log
+              sleep 0.01
+            done
+            """);
+        await RunAsync("systemd-run", "--quiet", "--unit", $"visitors-{name}", "bash", $"/run/visitors/{name}.sh");
+    }
+
+    public async Task<IReadOnlyList<Visit>> StopVisitorsAsync(string name)
+    {
+        await RunAsync("systemctl", "stop", $"visitors-{name}.service");
+        var log = $"{Lab.Root}/run/visitors/{name}.log";
+        var visits = Visit.Parse(await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken));
+        File.Delete(log);
+        return visits;
+    }
+
+    /// <summary>Every file and directory that setup may touch, by mode, owner and content, and every unit concerned, by state.</summary>
+    public Task<string> SnapshotAsync() => RunAsync("bash", "-c", """
+        find /etc /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/bin/edgeproxy /run/systemd/system /var/lib/edgeproxy /var/log/edgeproxy /var/lib/caddy /app \
+          ! -name '*-' ! -name .pwd.lock ! -path '*/__pycache__*' ! -path '*/logs/*' ! -path '*/.config/*' ! -name '*.lock' ! -name 'last_clean.json' ! -name 'instance.uuid' \
+          \( -type f -printf '%p %m %U:%G ' -exec sh -c 'sha1sum < "$1"' - {} \; -o -type d -printf '%p %m %U:%G\n' -o -type l -printf '%p -> %l\n' \) 2> /dev/null | sort
+        systemctl list-units --all --no-legend --plain 'caddy*' 'app-server*' 'edgeproxy*' | awk '{ print $1, $2, $3, $4 }' | sort
+        systemctl show --property MainPID caddy.service app-server-blue.service app-server-green.service app-server-prod.service
+        """);
+
+    private async Task InstallAppAsync(RecipeUnits units)
+    {
+        await RunAsync("bash", "-c", $$"""
+            set -e
+            rm -rf /etc/edgeproxy /var/lib/edgeproxy /var/log/edgeproxy /usr/bin/edgeproxy
+            userdel edgeproxy 2> /dev/null || true
+            id azureuser > /dev/null 2>&1 || useradd --create-home azureuser
+            mkdir -p /home/azureuser/miniconda3/envs/appenv/bin {{Project}}/{logs,staticfiles/static,media/media,app}
+            chmod 755 /home/azureuser
+            ln -s /usr/bin/gunicorn /home/azureuser/miniconda3/envs/appenv/bin/gunicorn
+            cp -r {{SystemdLab.TestsInside}}/django/. {{Project}}
+            echo 'from sample.wsgi import application' > {{Project}}/app/wsgi.py
+            echo 'body { color: #123 }' > {{Project}}/staticfiles/static/site.css
+            echo '127.0.0.1 {{Host}}' >> /etc/hosts
+            """);
+        if (units == RecipeUnits.Alone)
+        {
+            await Lab.WriteUnitAsync("app-server-prod.service", AppUnit("Production", "prod", 8000));
+        }
+        else
+        {
+            await Lab.WriteUnitAsync("app-server-blue.service", AppUnit("Blue", "blue", 8000));
+            await Lab.WriteUnitAsync("app-server-green.service", AppUnit("Green", "green", 8100));
+        }
+    }
+
+    private async Task InstallCaddyAsync(RecipeUnits units, bool withFiles)
+    {
+        var authority = new TestAuthority();
+        var (chain, key) = authority.Issue([Host]);
+        await Lab.WriteFileAsync(TrustedRoot, authority.Root.ExportCertificatePem());
+        var (chainFile, keyFile) = withFiles ? ("/etc/caddy/tls/cert.pem", KeyFile) : ($"{Storage}.crt", $"{Storage}.key");
+        await Lab.WriteFileAsync(chainFile, chain);
+        await Lab.WriteFileAsync(keyFile, key);
+        if (!withFiles)
+        {
+            await Lab.WriteFileAsync($"{Storage}.json", $$"""{ "sans": ["{{Host}}"], "issuer_data": { "url": "https://acme-v02.api.letsencrypt.org/acme/cert/1" } }""");
+        }
+
+        await RunAsync("bash", "-c", $"chmod 600 {keyFile}; chown -R caddy:caddy /var/lib/caddy {Path.GetDirectoryName(keyFile)}; [ ! -d /var/lib/caddy/.local ] || chmod 700 /var/lib/caddy/.local");
+        await Lab.WriteFileAsync("/etc/caddy/upstream.txt", "to 127.0.0.1:8000\n");
+        await Lab.WriteFileAsync(Caddyfile, Site(withFiles ? $"tls {chainFile} {keyFile}" : "", units == RecipeUnits.Alone ? "to 127.0.0.1:8000" : "import /etc/caddy/upstream.txt"));
+    }
+
+    private static string AppUnit(string title, string slot, int port) => $"""
+        [Unit]
+        Description=Product server ({title} Instance - Port {port})
+        After=network.target
+        [Service]
+        Type=simple
+        User=root
+        WorkingDirectory={Project}
+        ExecStart=/home/azureuser/miniconda3/envs/appenv/bin/gunicorn \
+        --preload \
+        --workers 8 \
+        --bind 127.0.0.1:{port} \
+        --timeout 120 \
+        --access-logfile {Project}/logs/gunicorn_access_{slot}.log \
+        --error-logfile {Project}/logs/gunicorn_error_{slot}.log \
+        app.wsgi:application
+        Restart=on-failure
+        RestartSec=10
+        KillSignal=SIGQUIT
+        TimeoutStopSec=30
+        Environment="DB_PORT=3306"
+        Environment="OPENAI_BASE_URL=https://api.openai.com/v1"
+        Environment="OPENAI_API_KEY=not-for-everybody"
+        Environment="APPLE_CLIENT_ID=com.example.app.dev"
+        [Install]
+        WantedBy=multi-user.target
+
+        """;
+
+    private static string Site(string tls, string upstream) => $$"""
+        {{Host}} {
+        {{tls}}
+        encode zstd gzip
+        @static path /static/*
+        handle @static {
+        root * {{Project}}/staticfiles
+        file_server
+        }
+        @media path /media/*
+        handle @media {
+        root * {{Project}}/media
+        file_server
+        }
+        reverse_proxy {
+        {{upstream}}
+        }
+        }
+
+        """;
+}
+
+/// <summary>One visitor's request.</summary>
+/// <param name="Status">000: no answer.</param>
+/// <param name="CurlExit">curl's own word: 7, it could not connect; 35, the handshake was cut; 16, HTTP/2 said goodbye before the request; 52 and 56, the answer was cut.</param>
+public sealed record Visit(DateTimeOffset Began, DateTimeOffset Ended, string Status, int CurlExit)
+{
+    public bool IsGood => Status is "200" or "308" && CurlExit == 0;
+
+    /// <summary>It never came as far as the app.</summary>
+    public bool IsRefused => Status == "000" && CurlExit is 7 or 16 or 35;
+
+    public static IReadOnlyList<Visit> Parse(IEnumerable<string> lines) =>
+        [.. lines.Select(line => line.Split(' ')).Where(word => word.Length == 4).Select(word => new Visit(At(word[0]), At(word[1]), word[2], int.Parse(word[3], System.Globalization.CultureInfo.InvariantCulture)))];
+
+    private static DateTimeOffset At(string seconds) => DateTimeOffset.UnixEpoch.AddSeconds(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,95 @@
+using EdgeProxy.Tests.Lab;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.EndToEnd;
+
+/// <summary>What can go wrong in <c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c>: nothing is changed, or all is put back, and Caddy (or EdgeProxy) serves.</summary>
+[Collection(EndToEndCollection.Name)]
+public sealed class SetupFailureTests
+{
+    private const string BrokenUnit = "/etc/systemd/system/edgeproxy.service.d/test.conf";
+
+    /// <summary>Before the first change: exit code 2.</summary>
+    [Theory]
+    [InlineData("rm -r /var/lib/caddy/.local", "Caddy has no valid certificate for api.example.com")]
+    [InlineData("sed -i 's/^encode.*/encode zstd gzip\\nphp_fastcgi unix\\/\\/run\\/php.sock/' /etc/caddy/Caddyfile", "/etc/caddy/Caddyfile:4:")]
+    [InlineData("chmod 700 /app", "EdgeProxy's user cannot read /app")]
+    [InlineData("systemctl stop caddy.service && systemd-run --quiet --unit other python3 -m http.server 80 && sleep 0.5", "port 80 or 443 is python3's, not Caddy's")]
+    [InlineData("printf '[Service]\\nEnvironment=SAMPLE_FAULT=health-500\\n' > /etc/systemd/system/app-server-blue.service.d/test.conf && systemctl daemon-reload && systemctl restart app-server-blue.service && sleep 1", "does not answer /v1/config/feature-flags/ with 2xx")]
+    public async Task What_is_in_the_way_is_told_before_anything_is_changed(string fault, string told)
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await vps.RunAsync("bash", "-c", $"mkdir -p /etc/systemd/system/app-server-blue.service.d; {fault}");
+        var before = await vps.SnapshotAsync();
+
+        var run = await vps.Lab.RunAsync(RecipeVps.Setup);
+
+        Assert.True(run.ExitCode == 2, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Contains(told, run.Error, StringComparison.Ordinal);
+        Assert.Equal(before, await vps.SnapshotAsync());
+    }
+
+    /// <summary>After it: exit code 1, and the way back. The faults are drop-ins of an operator that act in the rehearsal, or from the move on.</summary>
+    [Theory]
+    [InlineData("[Service]\nExecStartPre=/bin/false\n", "EdgeProxy does not start", false)]
+    [InlineData("[Service]\nExecStartPre=systemctl is-active --quiet caddy.service\n", "EdgeProxy does not start", true)]
+    [InlineData("[Service]\nEnvironmentFile=-/run/late.env\nExecStartPre=+/bin/sh -c \"systemctl is-active -q caddy || echo AllowedHosts=other.example.com > /run/late.env\"\n", "is 400 through EdgeProxy", true)]
+    public async Task What_goes_wrong_on_the_way_is_undone(string dropIn, string told, bool hasMoved)
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await vps.Lab.WriteFileAsync(BrokenUnit, dropIn);
+        var before = await vps.SnapshotAsync();
+
+        var run = await vps.Lab.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+
+        Assert.True(run.ExitCode == 1, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Contains(told, run.Error, StringComparison.Ordinal);
+        Assert.Contains("All is as it was; ports 80 and 443 are served by caddy.", run.Output, StringComparison.Ordinal);
+        Assert.Equal(hasMoved, run.Output.Contains("The ports 80 and 443 move", StringComparison.Ordinal));
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal(WithoutProcesses(before), WithoutProcesses(await vps.SnapshotAsync()));
+    }
+
+    [Fact]
+    public async Task A_run_that_was_killed_is_undone_by_the_next_one()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        var before = await vps.SnapshotAsync();
+        await vps.Lab.WriteFileAsync(BrokenUnit, "[Service]\nExecStartPre=/bin/sleep 600\nTimeoutStartSec=infinity\n");
+        await vps.RunAsync("systemd-run", "--quiet", "--unit", "killed", RecipeVps.Setup);
+        await Eventually.TrueAsync(async () => (await vps.Lab.RunAsync("systemctl", "is-active", "edgeproxy.service")).Output.Trim() == "activating", "the rehearsal has begun");
+        await vps.RunAsync("systemctl", "kill", "--signal", "KILL", "killed.service");
+        await vps.RunAsync("rm", "-r", Path.GetDirectoryName(BrokenUnit)!);
+        await vps.RunAsync("bash", "-c", $"sed -i 's/^encode.*/respond hello/' {RecipeVps.Caddyfile}");
+
+        // It cannot be done this time: what is left is what was before.
+        var run = await vps.Lab.RunAsync(RecipeVps.Setup);
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("An earlier run was killed; first its changes are undone.", run.Output, StringComparison.Ordinal);
+        await vps.RunAsync("bash", "-c", $"sed -i 's/^respond hello/encode zstd gzip/' {RecipeVps.Caddyfile}");
+        Assert.Equal(WithoutProcesses(before), WithoutProcesses(await vps.SnapshotAsync()));
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+    }
+
+    [Fact]
+    public async Task Caddy_that_does_not_come_back_leaves_EdgeProxy_where_it_is()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await vps.RunAsync(RecipeVps.Setup);
+        await vps.Lab.WriteUnitAsync("caddy.service.d/test.conf", "[Service]\nExecStartPre=/bin/false\n");
+        var before = await vps.SnapshotAsync();
+
+        var run = await vps.Lab.RunAsync(RecipeVps.Uninstall);
+
+        Assert.True(run.ExitCode == 1, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Contains("Caddy does not start", run.Error, StringComparison.Ordinal);
+        Assert.Contains("EdgeProxy is where it was", run.Output, StringComparison.Ordinal);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        await vps.RunAsync("systemctl", "reset-failed", "caddy.service");
+        Assert.Equal(before, await vps.SnapshotAsync());
+    }
+
+    private static string WithoutProcesses(string snapshot) =>
+        string.Join('\n', snapshot.Split('\n').Where(line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("caddy.service ", StringComparison.Ordinal)));
+}

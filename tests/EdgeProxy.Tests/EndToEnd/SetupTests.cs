@@ -1,0 +1,168 @@
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.EndToEnd;
+
+/// <summary><c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c> on the recipe's server, with visitors.</summary>
+[Collection(EndToEndCollection.Name)]
+public sealed class SetupTests
+{
+    [Fact]
+    public async Task The_recipe_moves_to_EdgeProxy_switches_and_moves_back()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await VisitAsync(vps);
+        var setup = await vps.RunAsync(RecipeVps.Setup, "--deployer", "azureuser");
+        await AssertTakenOverAsync(vps, "blue");
+        var moved = await LeaveAsync(vps);
+
+        await VisitAsync(vps);
+        Assert.Contains("Completed: blue -> green", await vps.RunAsync("runuser", "-u", "azureuser", "--", "edgeproxy", "switch"), StringComparison.Ordinal);
+        Assert.Equal("inactive", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-blue.service")).Output.Trim());
+        var switched = await LeaveAsync(vps);
+
+        await VisitAsync(vps);
+        var back = await vps.RunAsync(RecipeVps.Uninstall);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        var movedBack = await LeaveAsync(vps);
+
+        Figures.Report($"setup_bluegreen.sh: {Sum(moved)}; {Gaps(setup)}");
+        Figures.Report($"a switch after it: {Sum(switched)}");
+        Figures.Report($"uninstall.sh: {Sum(movedBack)}; {Gaps(back)}");
+        Assert.All(switched, visit => Assert.True(visit.IsGood, $"{visit}"));
+        // Who comes while the ports are nobody's is turned away; whoever was let in is served.
+        Assert.All(moved.Concat(movedBack), visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
+        Assert.Equal("to 127.0.0.1:8100", await vps.RunAsync("cat", "/etc/caddy/upstream.txt"));
+        Assert.Equal("active", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-green.service")).Output.Trim());
+        Assert.Equal("caddy", await vps.RunAsync("bash", "-c", "ss -ltnpH 'sport = :443' | grep -o caddy | head -n 1"));
+        Assert.Equal(["app-server-green.service", "caddy.service"], await EnabledAsync(vps));
+        Assert.Equal("SIGQUIT", await vps.RunAsync("bash", "-c", "kill -l $(systemctl show --value -p KillSignal app-server-green.service) | sed 's/^/SIG/'"));
+    }
+
+    [Fact]
+    public async Task The_units_keep_what_they_run_and_get_what_their_stops_need()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        var before = await ShowAsync(vps, "ExecStart", "User", "WorkingDirectory", "Environment", "Type");
+        var pid = await ShowAsync(vps, "MainPID");
+
+        await vps.RunAsync(RecipeVps.Setup);
+
+        Assert.Equal(before, await ShowAsync(vps, "ExecStart", "User", "WorkingDirectory", "Environment", "Type"));
+        Assert.Equal(pid, await ShowAsync(vps, "MainPID"));
+        Assert.Equal("KillSignal=15\nKillMode=mixed\nRestartUSec=1s\nTimeoutStopUSec=40s\nStartLimitIntervalUSec=0", await ShowAsync(vps, "KillSignal", "KillMode", "RestartUSec", "TimeoutStopUSec", "StartLimitIntervalUSec"));
+        Assert.DoesNotContain("ServerKeepAlive", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_dry_run_tells_every_step_and_changes_nothing()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        var before = await vps.SnapshotAsync();
+
+        var told = await vps.RunAsync(RecipeVps.Setup, "--dry-run", "--move-secrets", "--deployer", "azureuser");
+
+        Assert.Equal(before, await vps.SnapshotAsync());
+        Assert.All(
+            (string[])["write /etc/edgeproxy/appsettings.json", "KillSignal=SIGTERM", "A rehearsal", "The ports 80 and 443 move", "disable caddy.service app-server-blue.service", "let azureuser use", "app-server-blue.env"],
+            step => Assert.Contains(step, told, StringComparison.Ordinal));
+        Assert.DoesNotContain("not-for-everybody", told, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_second_run_changes_nothing()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+        var after = await vps.SnapshotAsync();
+
+        var second = await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+
+        Assert.Equal(after, await vps.SnapshotAsync());
+        Assert.DoesNotContain("  write ", second, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_single_unit_becomes_blue_and_green_and_single_again()
+    {
+        await using var vps = await RecipeVps.StartAsync(RecipeUnits.Alone, withFiles: true);
+        var before = await vps.SnapshotAsync();
+        await VisitAsync(vps);
+
+        // 8000 is the single unit's, so green begins.
+        var setup = await vps.RunAsync(RecipeVps.Setup, "--grant");
+        await AssertTakenOverAsync(vps, "green");
+        var moved = await LeaveAsync(vps);
+        Assert.Equal("inactive", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-prod.service")).Output.Trim());
+
+        await VisitAsync(vps);
+        Assert.Contains("Completed: green -> blue", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
+        var switched = await LeaveAsync(vps);
+
+        var back = await vps.RunAsync(RecipeVps.Uninstall, "--purge");
+
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal(Without(before), Without(await vps.SnapshotAsync()));
+        Assert.All(moved, visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
+        Assert.All(switched, visit => Assert.True(visit.IsGood, $"{visit}"));
+        Figures.Report($"setup_bluegreen.sh with a single unit: {Sum(moved)}; {Gaps(setup)}; back: {Gaps(back)}");
+
+        // Other processes than before, and the marks of accounts that came and went.
+        static string Without(string snapshot) => string.Join('\n', snapshot.Split('\n').Where(line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("app-server", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task What_is_asked_for_is_tried_and_acts_from_the_next_start_on()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        var refused = await vps.Lab.RunAsync(RecipeVps.Setup, "--user", "azureuser");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("azureuser cannot write /app/test_project/app-server/logs/gunicorn_access_blue.log: chown", refused.Error, StringComparison.Ordinal);
+        await vps.RunAsync("chown", "-R", "azureuser", "/app");
+
+        await vps.RunAsync(RecipeVps.Setup, "--user", "azureuser", "--gthread", "--harden", "--move-secrets");
+        Assert.Contains("Completed: blue -> green", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
+
+        var green = await vps.RunAsync("systemctl", "show", "--value", "-p", "MainPID", "app-server-green.service");
+        Assert.Equal("azureuser", await vps.RunAsync("stat", "-c", "%U", $"/proc/{green}"));
+        Assert.Contains("--worker-class gthread --threads 4 --keep-alive 75", (await vps.RunAsync("cat", $"/proc/{green}/cmdline")).Replace('\0', ' '), StringComparison.Ordinal);
+        Assert.Contains("OPENAI_API_KEY=not-for-everybody", (await vps.RunAsync("cat", $"/proc/{green}/environ")).Split('\0'));
+        Assert.Equal("1", (await vps.RunAsync("cat", $"/proc/{green}/status")).Split('\n').Single(line => line.StartsWith("NoNewPrivs", StringComparison.Ordinal))[^1..]);
+        Assert.Equal("600 root", await vps.RunAsync("stat", "-c", "%a %U", "/etc/edgeproxy/app-server-green.env"));
+        Assert.DoesNotContain("not-for-everybody", await vps.RunAsync("cat", "/etc/systemd/system/app-server-green.service"), StringComparison.Ordinal);
+        Assert.Contains("\"ServerKeepAlive\": \"00:01:15\"", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
+    }
+
+    private static async Task AssertTakenOverAsync(RecipeVps vps, string slot)
+    {
+        Assert.Contains($"traffic is on {slot}", await vps.RunAsync("edgeproxy", "status"), StringComparison.Ordinal);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal("308", await vps.AskAsync($"http://{RecipeVps.Host}/"));
+        Assert.Equal("body { color: #123 }\n", await vps.ReadAsync($"https://{RecipeVps.Host}/static/site.css"));
+        Assert.Equal(["edgeproxy-http.socket", "edgeproxy-https.socket", "edgeproxy.service"], await EnabledAsync(vps));
+        Assert.Equal("inactive", (await vps.Lab.RunAsync("systemctl", "is-active", "caddy.service")).Output.Trim());
+        Assert.Equal("edgeproxy", await vps.RunAsync("bash", "-c", "stat -c %U /proc/$(systemctl show --value -p MainPID edgeproxy.service)"));
+    }
+
+    private static async Task<string[]> EnabledAsync(RecipeVps vps) =>
+        (await vps.RunAsync("bash", "-c", "systemctl list-unit-files --no-legend --state=enabled 'caddy*' 'app-server*' 'edgeproxy*' | cut -d ' ' -f 1 | sort")).Split('\n');
+
+    private static async Task<string> ShowAsync(RecipeVps vps, params string[] properties) =>
+        string.Join('\n', (await vps.RunAsync(["systemctl", "show", .. properties.SelectMany(property => new[] { "-p", property }), "app-server-blue.service"])).Split('\n')
+            .Select(line => line.Split(" ; start_time")[0])
+            .OrderBy(line => Array.IndexOf(properties, line.Split('=')[0])));
+
+    private static async Task VisitAsync(RecipeVps vps)
+    {
+        await vps.StartVisitorsAsync("https", RecipeVps.Health);
+        await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
+        await vps.StartVisitorsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=1500");
+    }
+
+    private static async Task<IReadOnlyList<Visit>> LeaveAsync(RecipeVps vps) =>
+        [.. await vps.StopVisitorsAsync("https"), .. await vps.StopVisitorsAsync("http"), .. await vps.StopVisitorsAsync("slow")];
+
+    private static string Sum(IReadOnlyList<Visit> visits) =>
+        $"{visits.Count} requests over HTTP and HTTPS, {visits.Count(visit => !visit.IsGood)} failed, the longest {visits.Where(visit => visit.IsGood).Max(visit => visit.Ended - visit.Began).TotalSeconds:0.00} s";
+
+    private static string Gaps(string output) => string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good answers", StringComparison.Ordinal)).Select(line => line.Trim()));
+}
