@@ -18,7 +18,9 @@ internal static partial class ExecChild
 
     private const int SetParentDeathSignal = 1; // PR_SET_PDEATHSIG, prctl(2)
     private const uint CloseOnExec = 4; // CLOSE_RANGE_CLOEXEC, close_range(2)
-    private const int BrokenPipe = 13; // SIGPIPE
+
+    /// <summary>SIGPIPE, which the runtime ignores; SIGHUP, SIGINT and SIGQUIT, which nohup and a shell's <c>&amp;</c> do. What is ignored would stay so in the command (execve(2)).</summary>
+    private static readonly int[] _oftenIgnored = [13, 1, 2, 3];
 
     /// <summary>Does not return when all goes well.</summary>
     /// <param name="parent">The proxy.</param>
@@ -33,8 +35,11 @@ internal static partial class ExecChild
             return ExitStatus.CannotExecute;
         }
 
-        // The runtime ignores SIGPIPE, and what is ignored stays so in the command.
-        SetSignalAction(BrokenPipe, 0);
+        foreach (var signal in _oftenIgnored)
+        {
+            SetSignalAction(signal, 0); // SIG_DFL
+        }
+
         // Sockets that systemd handed to the proxy must not live on in a child. Best effort: kernels before 5.11 do not know the call.
         _ = CloseRange(3, uint.MaxValue, CloseOnExec);
 
