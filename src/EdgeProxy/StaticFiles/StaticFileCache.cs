@@ -110,14 +110,15 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
 
     private async Task<FoundFile> LookAsync(StaticMount mount, string key, string name, StaticFile? known)
     {
+        var asked = time.GetUtcNow(); // before it is read: reading may take longer than a step of the kernel's clock
         var found = await SearchAsync(mount, key, name, known);
         if (found.File is null)
         {
             _files.Remove(key);
         }
-        else if (!ReferenceEquals(found.File, known))
+        else if (!ReferenceEquals(found.File, known) && !found.File.Plain.Source.Identity.MayChangeUnseen(asked))
         {
-            Keep(found.File);
+            Keep(found.File); // what may change unseen would be served for ever
         }
 
         return found;
@@ -225,12 +226,5 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
         return bytes;
     }
 
-    /// <summary>Not what may change unseen: it would be served for ever.</summary>
-    private void Keep(StaticFile file)
-    {
-        if (!file.Plain.Source.Identity.MayChangeUnseen(time.GetUtcNow()))
-        {
-            _files.Set(file.Path, file, new MemoryCacheEntryOptions { Size = file.Size });
-        }
-    }
+    private void Keep(StaticFile file) => _files.Set(file.Path, file, new MemoryCacheEntryOptions { Size = file.Size });
 }
