@@ -61,6 +61,7 @@ mkdir "$generated"
 "$binary" man > "$generated/edgeproxy.1"
 "$binary" completion bash > "$generated/edgeproxy.bash"
 "$binary" completion zsh > "$generated/_edgeproxy"
+"$binary" completion fish > "$generated/edgeproxy.fish"
 
 fill_root() {
   local unit kind doc=$root/usr/share/doc/edgeproxy
@@ -75,6 +76,7 @@ fill_root() {
   put deploy/logrotate.d/edgeproxy "$root/etc/logrotate.d/edgeproxy"
   put "$generated/edgeproxy.bash" "$root/usr/share/bash-completion/completions/edgeproxy"
   put "$generated/_edgeproxy" "$root/usr/share/zsh/vendor-completions/_edgeproxy"
+  put "$generated/edgeproxy.fish" "$root/usr/share/fish/vendor_completions.d/edgeproxy.fish"
   put "$generated/edgeproxy.1" "$root/usr/share/man/man1/edgeproxy.1"
   gzip -9n "$root/usr/share/man/man1/edgeproxy.1"
   put_deploy "$root/usr/share/edgeproxy/deploy"
@@ -108,7 +110,7 @@ fill_tree() {
   put "$binary" "$tree/bin/edgeproxy" 0755
   put_deploy "$tree/deploy"
   mkdir -p "$tree/completions"
-  cp "$generated/edgeproxy.bash" "$generated/_edgeproxy" "$tree/completions/"
+  cp "$generated/edgeproxy.bash" "$generated/_edgeproxy" "$generated/edgeproxy.fish" "$tree/completions/"
   cp -r docs "$tree/docs"
   put "$generated/edgeproxy.1" "$tree/docs/edgeproxy.1"
   for file in appsettings.json README.md CHANGELOG.md LICENSE; do

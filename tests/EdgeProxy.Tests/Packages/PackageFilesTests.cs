@@ -18,6 +18,7 @@ public sealed class PackageFilesTests
         "-rw-r--r-- root/root ./etc/logrotate.d/edgeproxy",
         "-rw-r--r-- root/root ./usr/share/man/man1/edgeproxy.1.gz",
         "-rw-r--r-- root/root ./usr/share/bash-completion/completions/edgeproxy",
+        "-rw-r--r-- root/root ./usr/share/fish/vendor_completions.d/edgeproxy.fish",
         "-rw-r--r-- root/root ./usr/share/zsh/vendor-completions/_edgeproxy",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/copyright",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/changelog.gz",
