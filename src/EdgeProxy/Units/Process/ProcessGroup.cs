@@ -117,21 +117,46 @@ internal readonly partial record struct ProcessGroup(int Pid, long StartTime)
     /// <summary>What /proc/PID/stat says.</summary>
     private readonly record struct Stat(char State, int Group, long StartTime)
     {
+        /// <summary>More than the fields up to the 22nd can take.</summary>
+        private const int MaxLength = 1024;
+
         public bool IsAlive => State is not ('Z' or 'X');
 
         public static Stat? Read(int pid)
         {
             try
             {
-                // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
-                var text = File.ReadAllText($"/proc/{pid}/stat");
-                var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-                return new Stat(fields[0][0], int.Parse(fields[2], CultureInfo.InvariantCulture), long.Parse(fields[19], CultureInfo.InvariantCulture));
+                using var file = File.OpenHandle($"/proc/{pid}/stat");
+                Span<byte> line = stackalloc byte[MaxLength]; // all of /proc is read so, again and again: without garbage
+                line = line[..RandomAccess.Read(file, line, fileOffset: 0)];
+                return line.LastIndexOf((byte)')') is >= 0 and var end ? Parse(line[(end + 2)..]) : null;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 return null;
             }
+        }
+
+        /// <param name="fields">From the third on: the second is the program's name in parentheses and may itself hold blanks and parentheses.</param>
+        private static Stat Parse(ReadOnlySpan<byte> fields)
+        {
+            var (state, group, index) = ('?', 0, 3);
+            foreach (var field in fields.Split((byte)' '))
+            {
+                switch (index++)
+                {
+                    case 3:
+                        state = (char)fields[field][0];
+                        break;
+                    case 5:
+                        group = int.Parse(fields[field], CultureInfo.InvariantCulture);
+                        break;
+                    case 22:
+                        return new Stat(state, group, long.Parse(fields[field], CultureInfo.InvariantCulture));
+                }
+            }
+
+            throw new IOException("a line of /proc is shorter than proc_pid_stat(5) says");
         }
     }
 }
