@@ -83,14 +83,14 @@ public abstract class DeploySite : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts a deploy in a session of its own, as a terminal would.</summary>
+    /// <summary>Starts a deploy in a session of its own, as a terminal would; also where whoever runs the tests ignores Ctrl-C (nohup, a shell's &amp;), which a script could not take back.</summary>
     public async Task<RunningDeploy> StartDeployAsync(params string[] arguments)
     {
         var log = $"/tmp/deploy-{Guid.NewGuid():N}";
         await Lab.WriteFileAsync(log, "");
         var process = Process.Start(new ProcessStartInfo(
             "nsenter",
-            ["--target", $"{Lab.Pid}", "--all", "--", "setsid", "--wait", "bash", "-c", "echo $$ >> \"$0.pid\"; exec \"$@\" >> \"$0\" 2>&1", log, Script, .. arguments]))!;
+            ["--target", $"{Lab.Pid}", "--all", "--", "env", "--default-signal", "setsid", "--wait", "bash", "-c", "echo $$ >> \"$0.pid\"; exec \"$@\" >> \"$0\" 2>&1", log, Script, .. arguments]))!;
         await Eventually.TrueAsync(() => File.Exists($"{Lab.Root}{log}.pid") && new FileInfo($"{Lab.Root}{log}.pid").Length > 0, "the deploy has begun");
         return new RunningDeploy(Lab, process, log, (await File.ReadAllTextAsync($"{Lab.Root}{log}.pid", TestContext.Current.CancellationToken)).Trim());
     }
