@@ -217,7 +217,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     }
 
     /// <summary>gunicorn speaks no WebSocket: the units run an app that does.</summary>
-    [Theory]
+    [Theory(Timeout = 120_000)] // a socket that is told nothing waits for ever
     [InlineData("ws", false)]
     [InlineData("wss", false)]
     [InlineData("wss", true)]
@@ -230,7 +230,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         using var socket = (await ConnectAsync(scheme, isHttp2, invoker))!;
 
         var restarted = site.SystemctlAsync("restart", ShippedSite.Proxy);
-        var farewell = await socket.ReceiveAsync(new byte[16].AsMemory(), Cancellation);
+        var farewell = await socket.ReceiveAsync(new byte[16].AsMemory(), TestContext.Current.CancellationToken);
         await AnswerCloseAsync(socket);
         ClientWebSocket? again = null; // waits in the socket; over HTTP/2 it may meet the old process once more, on the connection that is about to end
         await Eventually.TrueAsync(async () => (again = await ConnectAsync(scheme, isHttp2, invoker)) is not null, "it is served again");
