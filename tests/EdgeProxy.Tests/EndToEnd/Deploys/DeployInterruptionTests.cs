@@ -15,7 +15,7 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
         await site.FillBothSlotsAsync();
         var (branch, commit) = await site.PushAsync(
             DeploySite.Migration("shop", "0002_stubborn", DeploySite.AddColumn("stubborn")),
-            ("requirements.txt", await site.ReadAsync("cat", "/srv/work/requirements-2.txt") + "\n# an environment of its own\n"));
+            ("requirements.txt", await site.ReadAsync("cat", "/srv/developer/requirements-2.txt") + "\n# an environment of its own\n"));
         var active = await site.Vps.ActiveSlotAsync();
         var load = MixedLoad.Start(site.Vps.Public, withBodies: false, withSlow: false);
         string[] steps = ["fetching from", "checking ", "building the virtual", "manage.py check", "manage.py collectstatic", "paused:", "manage.py migrate", "StartIdle"];

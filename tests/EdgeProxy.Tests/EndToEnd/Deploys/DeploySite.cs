@@ -104,7 +104,7 @@ public abstract class DeploySite : IAsyncLifetime
         await GitAsync("checkout", "--quiet", "-b", branch, "main");
         foreach (var (path, content) in files)
         {
-            var file = $"/srv/work/{path}";
+            var file = $"/srv/developer/{path}";
             if (content is null)
             {
                 File.Delete(Lab.Root + file);
@@ -115,7 +115,7 @@ public abstract class DeploySite : IAsyncLifetime
             }
         }
 
-        _ = (await Lab.RunAsync("chown", "-R", "deploy:", "/srv/work")).Text;
+        _ = (await Lab.RunAsync("chown", "-R", "deploy:", "/srv/developer")).Text;
         await GitAsync("add", "--all");
         await GitAsync("commit", "--quiet", "--allow-empty", "--message", $"Change {branch}");
         await GitAsync("push", "--quiet", "origin", branch);
@@ -179,7 +179,7 @@ public abstract class DeploySite : IAsyncLifetime
         return await client.GetStringAsync(path, TestContext.Current.CancellationToken);
     }
 
-    private Task<string> GitAsync(params string[] arguments) => AsOwnerAsync(["git", "-C", "/srv/work", .. arguments]);
+    private Task<string> GitAsync(params string[] arguments) => AsOwnerAsync(["git", "-C", "/srv/developer", .. arguments]);
 
     private Task<string> AsOwnerAsync(params string[] command) => TextAsync(Lab.RunAsync(["runuser", "-u", "deploy", "--", "env", "HOME=/home/deploy", .. command]));
 

@@ -36,7 +36,7 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.Equal((oldCommit, firstCommit), (await site.HeadAsync(old), await site.HeadAsync(old.Other())));
 
         // Other lock file, other environment; the one before stays for the way back.
-        var (second, _) = await site.PushAsync(("requirements.txt", await site.ReadAsync("cat", "/srv/work/requirements-2.txt") + "\n"));
+        var (second, _) = await site.PushAsync(("requirements.txt", await site.ReadAsync("cat", "/srv/developer/requirements-2.txt") + "\n"));
         said = await site.DeployedAsync(second);
         Assert.Contains("building the virtual environment", said, StringComparison.Ordinal);
         Assert.EndsWith("-2.0.dist-info", await RunnerAsync(old), StringComparison.Ordinal);
