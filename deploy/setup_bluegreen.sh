@@ -36,6 +36,8 @@ program=setup_bluegreen.sh
 . "$here/lib/preflight.sh"
 # shellcheck source=lib/install.sh
 . "$here/lib/install.sh"
+# shellcheck source=lib/deploy_conf.sh
+. "$here/lib/deploy_conf.sh"
 
 caddyfile=/etc/caddy/Caddyfile
 caddy_storage=''
@@ -53,6 +55,7 @@ main() {
   may_change
   install_product
   install_app_units
+  install_deploy_conf
   if proxy_has_ports; then
     refresh_proxy
   else

@@ -142,7 +142,7 @@ remove_product() {
     [ "$file" != "$upstream_file" ] || continue
     if [ -e "$ORIGINALS$file" ]; then
       change "put back $file" cp -a "$ORIGINALS$file" "$file"
-    elif [ -n "$purge" ] || [ "$file" != /etc/edgeproxy/appsettings.json ]; then
+    elif [ -n "$purge" ] || ! is_yours "$file"; then
       change "remove $file" rm -f "$file"
       [[ $dry$file != /etc/*edgeproxy*/* && $dry$file != *.service.d/* ]] || rmdir --ignore-fail-on-non-empty "$(dirname "$file")"
     fi
@@ -156,6 +156,15 @@ remove_product() {
     ! getent passwd edgeproxy > /dev/null || change "remove the user edgeproxy" userdel edgeproxy
   fi
   [ -n "$dry" ] || systemctl daemon-reload
+}
+
+# is_yours FILE: settings, which stay; of the deploys', when somebody has changed them since setup_bluegreen.sh wrote them.
+is_yours() {
+  case $1 in
+    /etc/edgeproxy/appsettings.json) ;;
+    /etc/edgeproxy/deploy.conf) ! sha256sum --check --status "$DEPLOY_CONF_WRITTEN" 2> /dev/null ;;
+    *) return 1 ;;
+  esac
 }
 
 before_going_back() { forget_visitors; }

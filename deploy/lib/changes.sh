@@ -8,6 +8,7 @@ readonly BACKUP=/etc/edgeproxy/setup
 readonly JOURNAL=$BACKUP/undo         # of the running run: a command a line
 readonly TOUCHED=$BACKUP/touched      # by all runs: a file a line
 readonly ORIGINALS=$BACKUP/originals  # those of them that were there before
+readonly DEPLOY_CONF_WRITTEN=$BACKUP/deploy.conf.sha256 # as setup_bluegreen.sh wrote it, if it did
 
 dry='' # --dry-run: changes are told, not made
 work='' # a directory for what this run makes up

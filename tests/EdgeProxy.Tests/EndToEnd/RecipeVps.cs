@@ -122,6 +122,7 @@ public sealed class RecipeVps : IAsyncDisposable
             chmod 755 /home/azureuser
             ln -s /usr/bin/gunicorn /home/azureuser/miniconda3/envs/appenv/bin/gunicorn
             cp -r {{SystemdLab.TestsInside}}/django/. {{Project}}
+            git init --quiet $(dirname {{Project}})
             echo 'from sample.wsgi import application' > {{Project}}/app/wsgi.py
             echo 'body { color: #123 }' > {{Project}}/staticfiles/static/site.css
             echo '127.0.0.1 {{Host}}' >> /etc/hosts

@@ -6,6 +6,8 @@ namespace EdgeProxy.Tests.EndToEnd;
 [Collection(EndToEndCollection.Name)]
 public sealed class SetupTests
 {
+    private const string DeployConf = "/etc/edgeproxy/deploy.conf";
+
     [Fact]
     public async Task The_recipe_moves_to_EdgeProxy_switches_and_moves_back()
     {
@@ -35,6 +37,7 @@ public sealed class SetupTests
         Assert.Equal("active", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-green.service")).Output.Trim());
         Assert.Equal("caddy", await vps.RunAsync("bash", "-c", "ss -ltnpH 'sport = :443' | grep -o caddy | head -n 1"));
         Assert.Equal(["app-server-green.service", "caddy.service"], await EnabledAsync(vps));
+        Assert.False(File.Exists(vps.Lab.Root + DeployConf)); // nobody had changed it
         Assert.Equal("SIGQUIT", await vps.RunAsync("bash", "-c", "kill -l $(systemctl show --value -p KillSignal app-server-green.service) | sed 's/^/SIG/'"));
     }
 
@@ -51,6 +54,7 @@ public sealed class SetupTests
         Assert.Equal(pid, await ShowAsync(vps, "MainPID"));
         Assert.Equal("KillSignal=15\nKillMode=mixed\nRestartUSec=1s\nTimeoutStopUSec=40s\nStartLimitIntervalUSec=0", await ShowAsync(vps, "KillSignal", "KillMode", "RestartUSec", "TimeoutStopUSec", "StartLimitIntervalUSec"));
         Assert.DoesNotContain("ServerKeepAlive", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
+        Assert.Equal("APP_DIR=app-server\nPYTHON=/usr/bin/python3\nREQUIREMENTS=", await vps.RunAsync("grep", "^[A-Z]", DeployConf));
     }
 
     [Fact]
@@ -63,22 +67,25 @@ public sealed class SetupTests
 
         Assert.Equal(before, await vps.SnapshotAsync());
         Assert.All(
-            (string[])["write /etc/edgeproxy/appsettings.json", "KillSignal=SIGTERM", "A rehearsal", "The ports 80 and 443 move", "disable caddy.service app-server-blue.service", "let azureuser use", "app-server-blue.env"],
+            (string[])["write /etc/edgeproxy/appsettings.json", $"write {DeployConf}", "KillSignal=SIGTERM", "A rehearsal", "The ports 80 and 443 move", "disable caddy.service app-server-blue.service", "let azureuser use", "app-server-blue.env"],
             step => Assert.Contains(step, told, StringComparison.Ordinal));
         Assert.DoesNotContain("not-for-everybody", told, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_second_run_changes_nothing()
+    public async Task A_second_run_changes_nothing_and_what_somebody_has_set_for_deploys_stays()
     {
         await using var vps = await RecipeVps.StartAsync();
         await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+        await vps.RunAsync("bash", "-c", $"echo KEEP_VENVS=5 >> {DeployConf}");
         var after = await vps.SnapshotAsync();
 
         var second = await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
 
         Assert.Equal(after, await vps.SnapshotAsync());
         Assert.DoesNotContain("  write ", second, StringComparison.Ordinal);
+        await vps.RunAsync(RecipeVps.Uninstall);
+        Assert.EndsWith("KEEP_VENVS=5", await vps.RunAsync("cat", DeployConf), StringComparison.Ordinal);
     }
 
     [Fact]
