@@ -52,6 +52,12 @@ internal sealed class CertificateFile(string certificatePath, string keyPath)
                 return $"has expired at {certificate.NotAfter:u}";
             }
 
+            if (Current is not null)
+            {
+                // The old one stays until the new one can take a handshake. The first of all is prepared beside the start.
+                certificate.PrepareAsync().GetAwaiter().GetResult();
+            }
+
             Current = certificate;
             IsKeyExposed = (File.GetUnixFileMode(keyPath) & UnixFileMode.OtherRead) != 0;
             return null;

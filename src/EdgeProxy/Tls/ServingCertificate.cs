@@ -16,7 +16,7 @@ internal sealed class ServingCertificate
     {
         Leaf = leaf;
         Names = names;
-        _handshakes = new(() => Task.Run(() => new Handshakes(SslStreamCertificateContext.Create(leaf, intermediates, offline: !HasOcspResponder(leaf)))));
+        _handshakes = new(() => Task.Run(() => MakeHandshakes(leaf, intermediates)));
     }
 
     public X509Certificate2 Leaf { get; }
@@ -66,6 +66,7 @@ internal sealed class ServingCertificate
     /// <summary>Begins to make what handshakes use, on another thread; they wait for it.</summary>
     /// <remarks>The first certificate of a process has the runtime read every root certificate of the machine, some 300 files, while the rest of the process starts.</remarks>
     /// <returns>Completes when it is made.</returns>
+    /// <exception cref="CertificateException">It cannot be made, and every handshake fails.</exception>
     public Task PrepareAsync() => _handshakes.Value;
 
     /// <summary>What a handshake uses on an endpoint with these protocols.</summary>
@@ -91,6 +92,18 @@ internal sealed class ServingCertificate
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new CertificateException("has no private key that fits the first certificate of the chain", e);
+        }
+    }
+
+    private static Handshakes MakeHandshakes(X509Certificate2 leaf, X509Certificate2Collection intermediates)
+    {
+        try
+        {
+            return new Handshakes(SslStreamCertificateContext.Create(leaf, intermediates, offline: !HasOcspResponder(leaf)));
+        }
+        catch (Exception e) when (e is CryptographicException or AuthenticationException)
+        {
+            throw new CertificateException($"cannot be served: {e.Message}", e);
         }
     }
 

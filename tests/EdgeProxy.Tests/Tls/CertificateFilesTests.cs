@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Tls;
@@ -28,6 +29,23 @@ public sealed class CertificateFilesTests
         Assert.NotEqual(before, await SerialAsync(site));
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
         Assert.Null(Status(site).LastError);
+    }
+
+    [Fact]
+    public void A_new_certificate_takes_the_place_of_the_old_one_when_no_handshake_has_to_wait_for_it()
+    {
+        var authority = new TestAuthority();
+        using var directory = new TemporaryDirectory();
+        var file = new CertificateFile(directory["c.pem"], directory["k.pem"]);
+        for (var i = 0; i < 2; i++)
+        {
+            var (chain, key) = authority.Issue([Name]);
+            File.WriteAllText(directory["c.pem"], chain);
+            File.WriteAllText(directory["k.pem"], key);
+            Assert.Equal(new CertificateFileChange(null), file.Look(TimeProvider.System.GetUtcNow()));
+        }
+
+        Assert.True(file.Current!.HandshakeFor(HttpProtocols.Http1).AsTask().IsCompletedSuccessfully);
     }
 
     /// <summary>certbot and others let a link point to the newest files.</summary>

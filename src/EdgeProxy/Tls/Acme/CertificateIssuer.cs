@@ -100,6 +100,7 @@ internal sealed partial class CertificateIssuer(
             throw new CertificateException($"is for {string.Join(", ", serving.Names)} until {serving.NotAfter:u}, which is of no use for {domain}");
         }
 
+        await serving.PrepareAsync();
         var key = order.KeyPem[order.KeyPem.IndexOf("-----BEGIN", StringComparison.Ordinal)..];
         return new IssuedCertificate(new StoredCertificate(Directory, now, chain.TrimEnd() + "\n" + key), serving);
     }
