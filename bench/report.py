@@ -73,9 +73,10 @@ def footprints(measured: dict[str, Footprint], count: int) -> str:
 
 def switch_costs(measured: dict[str, SwitchCost]) -> str:
     return table(
-        ["server", "switches", "requests", "failed", "p99.9 without, ms", "p99.9 with, ms", "ratio", "command, ms"],
+        ["server", "switches", "requests", "failed", "p99.9 without, ms", "p99.9 with, ms", "ratio", "command, ms", "until seen, ms", "EdgeProxy's own, ms"],
         [[name, str(c.switches), f"{c.requests:,}", str(c.failed), f"{c.steady_p999 / 1000:.2f}", f"{c.p999 / 1000:.2f}",
-          f"{c.p999 / c.steady_p999:.2f}", f"{c.command * 1000:.0f}"] for name, c in measured.items()])
+          f"{c.p999 / c.steady_p999:.2f}", f"{c.command * 1000:.0f}",
+          f"{c.visible * 1000:.1f}", "-" if c.added is None else f"{c.added * 1000:.1f}"] for name, c in measured.items()])
 
 
 def machine() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -41,6 +42,12 @@ def answers(url: str) -> bool:
             return answer.status == 200
     except (OSError, urllib.error.URLError):
         return False
+
+
+def seconds(duration: str) -> float:
+    """Of hh:mm:ss.fff."""
+    hours, minutes, rest = duration.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
 
 
 @dataclass
@@ -145,6 +152,9 @@ class Server:
         """Moves new requests to the other backend, as an operator's script would do it."""
         raise NotImplementedError
 
+    #: Seconds of each flip that were neither a backend's (its start, its probes, its last requests, its stop) nor the command's own start; None: it has none of these.
+    added: list[float] | None = None
+
     def url(self, path: str, tls: bool = False) -> str:
         return f"https://localhost:{self.https}{path}" if tls else f"http://127.0.0.1:{self.http}{path}"
 
@@ -178,9 +188,11 @@ class EdgeProxy(Server):
         return [str(self.binary), "run", "--config", str(self.run / "edgeproxy.json")]
 
     def flip(self) -> None:
-        subprocess.run(
-            [str(self.binary), "switch", "--socket", str(self.run / "edgeproxy.sock")],
-            check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        ended = json.loads(subprocess.run(
+            [str(self.binary), "switch", "--json", "--socket", str(self.run / "edgeproxy.sock")],
+            check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60).stdout)
+        theirs = sum(seconds(phase["duration"]) for phase in ended["phases"] if phase["phase"] in ("StartIdle", "Probe", "Drain", "StopOld"))
+        self.added = (self.added or []) + [seconds(ended["duration"]) - theirs]
 
 
 class BareYarp(Server):
