@@ -155,21 +155,30 @@ same_answer() {
   done
 }
 
-# move_ports: from Caddy to systemd's sockets. In between both are closed for as long as two systemctl take.
+# move_ports: from Caddy to systemd's sockets. Where the ports can be shared, EdgeProxy starts beside Caddy, gets the new connections, and must answer well
+# before Caddy lets go. Else nobody listens for some milliseconds, and visitors wait for the start.
 move_ports() {
   local host
   step "The ports 80 and 443 move"
-  [ -z "$dry" ] || { say "  stop caddy.service (it finishes what it has), start ${SOCKETS[*]} and edgeproxy.service, and measure the gap"; return; }
+  [ -z "$dry" ] || { say "  start ${SOCKETS[*]} and edgeproxy.service beside caddy.service, stop that (it finishes what it has), and measure the gap"; return; }
   host=$(health_host)
   undo caddy_takes_ports
+  prepare_move
   watch_ports "$host"
-  caddy_lets_go
+  share_ports 0 || caddy_lets_go
   proxy_takes_ports || fail "EdgeProxy does not start; $(listeners | paste -sd ' ') has ports 80 and 443; $(why_not 'edgeproxy*')"
+  steer_to second
   prove "$host"
+  if is_sharing; then
+    caddy_lets_go
+    prove "$host"
+  fi
   unwatch_ports
   tell_gap
   is_gone caddy.service || say "  Caddy answers its last requests"
   caddy_has_ended
+  unshare_ports alone
+  forget_move
 }
 
 # prove HOST: what visitors get now, while there is a way back.

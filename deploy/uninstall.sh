@@ -92,28 +92,40 @@ start_single() {
 }
 
 move_back() {
-  local status end
+  local status
   step "The ports 80 and 443 move back"
-  [ -z "$dry" ] || { say "  stop edgeproxy.service (it finishes what it has), start caddy.service, and measure the gap"; return; }
-  undo proxy_takes_ports
+  [ -z "$dry" ] || { say "  start caddy.service beside edgeproxy.service, stop that (it finishes what it has), and measure the gap"; return; }
+  undo proxy_has_them_again
   undo systemctl stop caddy.service
   watch_ports "$(health_host)"
-  systemctl stop "${SOCKETS[@]}"
-  # It has let go of the ports when it begins to stop, and goes on with what it has.
-  systemctl stop --no-block edgeproxy.service
-  end=$((SECONDS + 20))
-  until ports_are_free; do
-    [ "$SECONDS" -lt "$end" ] || fail "the ports 80 and 443 do not come free; $(listeners | paste -sd ' ') has them"
-  done
+  share_ports "$(caddys_user)" || proxy_lets_go
   systemctl start caddy.service || fail "Caddy does not start: $(why_not caddy.service)"
+  steer_to second
+  prove
+  if is_sharing; then
+    proxy_lets_go
+    prove
+  fi
+  unwatch_ports
+  tell_gap
+  unshare_ports own "$(caddys_user)"
+}
+
+# prove: what visitors get now.
+prove() {
+  local status
   status=$(ask 80 http "$(health_host)" "$(health_path)")
   [[ $status == [23]?? ]] || fail "http://$(health_host)$(health_path) is $status through Caddy"
   if presented 443 "$(health_host)" > /dev/null; then
     status=$(ask 443 https "$(health_host)" "$(health_path)")
     [[ $status == 2?? ]] || fail "https://$(health_host)$(health_path) is $status through Caddy"
   fi
-  unwatch_ports
-  tell_gap
+}
+
+proxy_has_them_again() {
+  steer_to first
+  proxy_takes_ports
+  unshare_ports alone
 }
 
 # restore_boot: what starts at boot, and the files of setup_bluegreen.sh as they were.

@@ -5,6 +5,8 @@ readonly SOCKETS=(edgeproxy-http.socket edgeproxy-https.socket)
 readonly RUNTIME=/run/systemd/system
 readonly NOWHERE=https://127.0.0.1:9/ # discard: nobody answers
 readonly NOWHERE_ACCOUNT=/var/lib/edgeproxy/acme/127.0.0.1-9.json
+readonly SHARING=/run/edgeproxy-ports-are-shared
+readonly MIGRATE=/proc/sys/net/ipv4/tcp_migrate_req
 readonly PATIENCE=150 # seconds for the requests that Caddy still has when it has let go of its ports
 
 # listeners: who listens on 80 or 443: PROCESS (or systemd) a line.
@@ -112,17 +114,80 @@ tell_gap() {
   done
 }
 
+# caddys_user: the number of the user that Caddy listens as.
+caddys_user() {
+  local name
+  name=$(property caddy.service User)
+  id -u "${name:-root}"
+}
+
+# share_ports USER: from here on sockets of this user may listen beside whoever has the ports; new connections go to them when steer_to says so.
+# Exit code 1 where the kernel does not let us.
+share_ports() {
+  python3 -I "$here/lib/share_ports.py" share "$1" 2> "$work/share" || { say "  the ports cannot be shared ($(tail -n 1 "$work/share")): one lets go, then the other takes them"; return 1; }
+  # Whoever has knocked, and was not accepted yet when one of them closes, goes to the other one (Linux 5.14).
+  [ ! -e "$MIGRATE" ] || [ "$(< "$MIGRATE")" != 0 ] || { echo 1 > "$MIGRATE" && : > "$SHARING.migrate"; } 2> /dev/null || true
+  : > "$SHARING"
+}
+
+is_sharing() { [ -e "$SHARING" ]; }
+
+# steer_to first|second: who gets the new connections, of the two that share the ports.
+steer_to() {
+  local index=0
+  [ "$1" = first ] || index=1
+  ! is_sharing || python3 -I "$here/lib/share_ports.py" steer "$index"
+}
+
+# unshare_ports own USER|alone: whoever listens does so as if nobody had joined.
+unshare_ports() {
+  is_sharing || return 0
+  python3 -I "$here/lib/share_ports.py" "$@" || true # nobody listens: there is nothing to give back
+  [ ! -e "$SHARING.migrate" ] || echo 0 > "$MIGRATE"
+  rm -f "$SHARING" "$SHARING.migrate"
+}
+
+# prepare_move: what systemd is to know, read while nobody waits for it.
+prepare_move() {
+  local unit
+  lay_in caddy.service move $'[Service]\nTimeoutStopSec='"$PATIENCE"
+  for unit in "${SOCKETS[@]}"; do
+    lay_in "$unit" move $'[Socket]\nReusePort=yes'
+  done
+  systemctl daemon-reload
+}
+
+forget_move() {
+  local unit
+  for unit in caddy.service "${SOCKETS[@]}"; do
+    take_out "$unit" move
+  done
+  systemctl daemon-reload
+}
+
 # caddy_lets_go: it gives its ports up at once, and has time for the requests that it still has.
-# The proxy cannot listen before that: Caddy shares its ports (SO_REUSEPORT) only with sockets of its own user, and these are root's.
 caddy_lets_go() {
   local end=$((SECONDS + 20))
-  lay_in caddy.service drain $'[Service]\nTimeoutStopSec='"$PATIENCE"
-  systemctl daemon-reload
   systemctl stop --no-block caddy.service
-  until ports_are_free; do
+  until caddy_is_off; do
     [ "$SECONDS" -lt "$end" ] || fail "the ports 80 and 443 do not come free; $(listeners | paste -sd ' ') has them"
   done
 }
+
+# Where the ports are not shared nobody is served meanwhile, so that is asked without starting a process.
+caddy_is_off() { if is_sharing; then ! listeners | grep -qx caddy; else ports_are_free; fi; }
+
+proxy_lets_go() {
+  local end=$((SECONDS + 20))
+  systemctl stop "${SOCKETS[@]}"
+  # It has let go of the ports when it begins to stop, and goes on with what it has.
+  systemctl stop --no-block edgeproxy.service
+  until proxy_is_off; do
+    [ "$SECONDS" -lt "$end" ] || fail "the ports 80 and 443 do not come free; $(listeners | paste -sd ' ') has them"
+  done
+}
+
+proxy_is_off() { if is_sharing; then ! listeners | grep -qE '^(systemd|edgeproxy)$'; else ports_are_free; fi; }
 
 proxy_takes_ports() { systemctl start "${SOCKETS[@]}" edgeproxy.service; }
 
@@ -134,20 +199,16 @@ caddy_has_ended() {
   until is_gone caddy.service; do
     sleep 0.2
   done
-  forget_drain
-}
-
-forget_drain() {
-  take_out caddy.service drain
-  systemctl daemon-reload
 }
 
 # caddy_takes_ports: at once, also when it has not ended yet what it had before.
 caddy_takes_ports() {
+  steer_to first
   systemctl stop edgeproxy.service "${SOCKETS[@]}"
+  unshare_ports own "$(caddys_user)"
   if ! is_gone caddy.service; then
     timeout 5 systemctl stop caddy.service || systemctl kill --signal KILL caddy.service
   fi
-  forget_drain
+  forget_move
   systemctl start caddy.service
 }

@@ -7,6 +7,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 [Collection(EndToEndCollection.Name)]
 public sealed class SetupFailureTests
 {
+    private const string Rehearsal = "/run/systemd/system/edgeproxy.service.d/edgeproxy-rehearsal.conf";
     private const string BrokenUnit = "/etc/systemd/system/edgeproxy.service.d/test.conf";
 
     /// <summary>Before the first change: exit code 2.</summary>
@@ -32,13 +33,14 @@ public sealed class SetupFailureTests
     /// <summary>After it: exit code 1, and the way back. The faults are drop-ins of an operator that act in the rehearsal, or from the move on.</summary>
     [Theory]
     [InlineData("[Service]\nExecStartPre=/bin/false\n", "EdgeProxy does not start", false)]
-    [InlineData("[Service]\nExecStartPre=systemctl is-active --quiet caddy.service\n", "EdgeProxy does not start", true)]
-    [InlineData("[Service]\nEnvironmentFile=-/run/late.env\nExecStartPre=+/bin/sh -c \"systemctl is-active -q caddy || echo AllowedHosts=other.example.com > /run/late.env\"\n", "is 400 through EdgeProxy", true)]
+    [InlineData($"[Service]\nExecStartPre=test -e {Rehearsal}\n", "EdgeProxy does not start", true)]
+    [InlineData($"[Service]\nEnvironmentFile=-/run/late.env\nExecStartPre=+/bin/sh -c \"test -e {Rehearsal} || echo AllowedHosts=other.example.com > /run/late.env\"\n", "is 400 through EdgeProxy", true)]
     public async Task What_goes_wrong_on_the_way_is_undone(string dropIn, string told, bool hasMoved)
     {
         await using var vps = await RecipeVps.StartAsync();
         await vps.Lab.WriteFileAsync(BrokenUnit, dropIn);
         var before = await vps.SnapshotAsync();
+        await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
 
         var run = await vps.Lab.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
 
@@ -47,6 +49,11 @@ public sealed class SetupFailureTests
         Assert.Contains("All is as it was; ports 80 and 443 are served by caddy.", run.Output, StringComparison.Ordinal);
         Assert.Equal(hasMoved, run.Output.Contains("The ports 80 and 443 move", StringComparison.Ordinal));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        // What fails, fails beside Caddy; and its sockets are its own again, or it could not listen once more.
+        Assert.All(await vps.StopVisitorsAsync("http"), visit => Assert.True(visit.IsGood || visit.Status == "400", $"{visit}"));
+        await vps.RunAsync("systemctl", "reload", "caddy.service");
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal("0", await vps.RunAsync("cat", "/proc/sys/net/ipv4/tcp_migrate_req"));
         Assert.Equal(WithoutProcesses(before), WithoutProcesses(await vps.SnapshotAsync()));
     }
 

@@ -30,15 +30,34 @@ public sealed class SetupTests
         Figures.Report($"setup_bluegreen.sh: {Sum(moved)}; {Gaps(setup)}");
         Figures.Report($"a switch after it: {Sum(switched)}");
         Figures.Report($"uninstall.sh: {Sum(movedBack)}; {Gaps(back)}");
-        Assert.All(switched, visit => Assert.True(visit.IsGood, $"{visit}"));
-        // Who comes while the ports are nobody's is turned away; whoever was let in is served.
-        Assert.All(moved.Concat(movedBack), visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
+        // Both listen until the one that comes has proved itself.
+        Assert.All([.. moved, .. switched, .. movedBack], visit => Assert.True(visit.IsGood, $"{visit}"));
         Assert.Equal("to 127.0.0.1:8100", await vps.RunAsync("cat", "/etc/caddy/upstream.txt"));
         Assert.Equal("active", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-green.service")).Output.Trim());
         Assert.Equal("caddy", await vps.RunAsync("bash", "-c", "ss -ltnpH 'sport = :443' | grep -o caddy | head -n 1"));
         Assert.Equal(["app-server-green.service", "caddy.service"], await EnabledAsync(vps));
         Assert.False(File.Exists(vps.Lab.Root + DeployConf)); // nobody had changed it
         Assert.Equal("SIGQUIT", await vps.RunAsync("bash", "-c", "kill -l $(systemctl show --value -p KillSignal app-server-green.service) | sed 's/^/SIG/'"));
+    }
+
+    [Fact]
+    public async Task Where_the_ports_cannot_be_shared_nobody_who_was_let_in_is_cut()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await vps.Lab.WriteFileAsync("/opt/without/python3", "#!/bin/sh\necho there is no Python here >&2\nexit 127\n");
+        await vps.RunAsync("chmod", "+x", "/opt/without/python3");
+        string[] without = ["env", "PATH=/opt/without:/usr/sbin:/usr/bin:/sbin:/bin"];
+        await VisitAsync(vps);
+
+        var setup = await vps.RunAsync([.. without, RecipeVps.Setup]);
+        await AssertTakenOverAsync(vps, "blue");
+        var back = await vps.RunAsync([.. without, RecipeVps.Uninstall]);
+
+        Assert.All((string[])[setup, back], output => Assert.Contains("the ports cannot be shared (there is no Python here)", output, StringComparison.Ordinal));
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        // Who comes while the ports are nobody's is turned away.
+        Assert.All(await LeaveAsync(vps), visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
+        Figures.Report($"setup_bluegreen.sh where ports cannot be shared: {Gaps(setup)}; back: {Gaps(back)}");
     }
 
     [Fact]
@@ -109,8 +128,7 @@ public sealed class SetupTests
 
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         Assert.Equal(Without(before), Without(await vps.SnapshotAsync()));
-        Assert.All(moved, visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
-        Assert.All(switched, visit => Assert.True(visit.IsGood, $"{visit}"));
+        Assert.All([.. moved, .. switched], visit => Assert.True(visit.IsGood, $"{visit}"));
         Figures.Report($"setup_bluegreen.sh with a single unit: {Sum(moved)}; {Gaps(setup)}; back: {Gaps(back)}");
 
         // Other processes than before, and the marks of accounts that came and went.

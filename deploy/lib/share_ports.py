@@ -1,0 +1,103 @@
+"""Lets two servers listen on ports 80 and 443 for a while, and says which of the two new connections go to.
+
+  share_ports.py share USER-ID   sockets of this user may join whoever listens there, who goes on to get all new connections
+  share_ports.py steer 0|1       they go to the one who was there first (0), or to the one who has joined (1)
+  share_ports.py own USER-ID     the sockets that listen are this user's, as if nobody had ever joined
+  share_ports.py alone           they are root's, and nobody else may listen there
+
+The kernel lets a second socket listen on a port when both have SO_REUSEPORT and belong to one user (socket(7)). The user of a socket is the owner of its
+inode, which fchown(2) changes, as chown(2) does that of a file; and root may take hold of another process's socket (pidfd_getfd(2), Linux 5.6). A
+program of one instruction picks among them (SO_ATTACH_REUSEPORT_CBPF); where the one that it picks has gone, the kernel takes the other. What has been
+accepted, and whoever accepts, notices nothing.
+
+Exit code 1 where that is not to be had: an older kernel, a container, ptrace_scope 3. "share" has changed nothing then.
+"""
+
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import sys
+
+PORTS = (80, 443)
+LISTEN = "0A"  # in /proc/net/tcp
+PIDFD_GETFD = 438  # the same number on every architecture
+SO_ATTACH_REUSEPORT_CBPF = 51
+SO_DETACH_REUSEPORT_BPF = 68
+BPF_RET = 0x06  # | BPF_K, which is 0
+
+
+def listening():
+    """The inodes of the sockets that listen on PORTS."""
+    for table in filter(os.path.exists, ("/proc/net/tcp", "/proc/net/tcp6")):
+        with open(table) as lines:
+            next(lines)
+            for line in lines:
+                field = line.split()
+                if field[3] == LISTEN and int(field[1].rpartition(":")[2], 16) in PORTS:
+                    yield field[9]
+
+
+def holders(inodes):
+    """For each inode a process and the descriptor that it has of it."""
+    found = {}
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has ended, or closed one
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    found[target[8:-1]] = int(pid), int(descriptor)
+    return found.values()
+
+
+def take(pid, descriptor):
+    """The same socket, here."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    mine = libc.syscall(PIDFD_GETFD, process, descriptor, 0)
+    os.close(process)
+    if mine < 0:
+        raise OSError(ctypes.get_errno(), f"process {pid}: {os.strerror(ctypes.get_errno())}")
+    return socket.socket(fileno=mine)
+
+
+def steer(listener, index):
+    """New connections go to the socket that was the index-th to listen on this address."""
+    program = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RET, 0, 0, index))
+    with contextlib.suppress(OSError):  # EINVAL: it is alone, and did not have SO_REUSEPORT when it began to listen
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, struct.pack("HP", 1, ctypes.addressof(program)))
+
+
+def let_share(listener, user):
+    os.fchown(listener.fileno(), user, -1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    steer(listener, 0)
+
+
+def give_back(listener, user, shared):
+    with contextlib.suppress(OSError):  # ENOENT: there is no program
+        listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+    os.fchown(listener.fileno(), user, -1)
+
+
+def main(order, number=0):
+    act = {
+        "share": lambda listener: let_share(listener, int(number)),
+        "steer": lambda listener: steer(listener, int(number)),
+        "own": lambda listener: give_back(listener, int(number), 1),
+        "alone": lambda listener: give_back(listener, 0, 0),
+    }[order]
+    inodes = set(listening())
+    listeners = [take(*holder) for holder in holders(inodes)]
+    if len(listeners) != len(inodes):
+        raise OSError("a process that listens is not to be seen from here")
+    for listener in listeners:
+        act(listener)
+
+
+try:
+    main(*sys.argv[1:])
+except (OSError, AttributeError) as error:  # os.pidfd_open: Python 3.9
+    sys.exit(str(error))
