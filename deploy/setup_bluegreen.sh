@@ -10,6 +10,7 @@
 #   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
 #   --deployer NAME        who may run `edgeproxy switch` without sudo (whoever calls sudo)
 #   --health PATH          the path that proves the app healthy, where it is not the one of the settings
+#   --issue                EdgeProxy orders the certificates that Caddy's storage lacks, while Caddy serves and passes the authority's question on
 #   --grant                give EdgeProxy's user the read access that it lacks to static files and certificates (ACLs)
 # Asked for, each tried before anything moves:
 #   --move-secrets         Environment= of the app's units into files that only root can read
@@ -32,6 +33,8 @@ program=setup_bluegreen.sh
 . "$here/lib/site.sh"
 # shellcheck source=lib/move.sh
 . "$here/lib/move.sh"
+# shellcheck source=lib/issue.sh
+. "$here/lib/issue.sh"
 # shellcheck source=lib/preflight.sh
 . "$here/lib/preflight.sh"
 # shellcheck source=lib/install.sh
@@ -45,7 +48,7 @@ binary=''
 single=app-server-prod.service
 deployer=${SUDO_USER:-}
 health=''
-grant='' move_secrets='' app_user='' gthread='' harden=''
+grant='' issue='' move_secrets='' app_user='' gthread='' harden=''
 
 main() {
   parse "$@"
@@ -73,6 +76,7 @@ parse() {
     case $1 in
       --dry-run) dry=1 ;;
       --grant) grant=1 ;;
+      --issue) issue=1 ;;
       --move-secrets) move_secrets=1 ;;
       --gthread) gthread=1 ;;
       --harden) harden=1 ;;
@@ -125,20 +129,33 @@ start_app() {
 rehearse() {
   local http https host
   step "A rehearsal on two other ports, while Caddy serves"
-  [ -z "$dry" ] || { say "  start edgeproxy.service on free ports of 127.0.0.1; compare certificates, the health path and a static file with Caddy's; stop it"; return; }
+  if [ -n "$dry" ]; then
+    say "  start edgeproxy.service on free ports of 127.0.0.1; compare certificates, the health path and a static file with Caddy's; stop it"
+    [ ${#to_issue[@]} -eq 0 ] || say "  before that: have Caddy pass the authority's question on, and order ${to_issue[*]}"
+    return
+  fi
   read -r http https <<< "$(free_port) $(free_port)"
   undo end_rehearsal
+  [ ${#to_issue[@]} -eq 0 ] || pass_challenges_on "$http"
   rehearse_at "$http" "$https" || fail "EdgeProxy does not start: $(why_not edgeproxy.service)"
+  [ ${#to_issue[@]} -eq 0 ] || await_certificates
   for host in $(hosts); do
     if presented 443 "$host" > /dev/null; then
-      presented "$https" "$host" | is_good "$host" || fail "EdgeProxy has no valid certificate for $host, which Caddy serves over HTTPS"
-      say "  $host: certificate valid until $(presented "$https" "$host" | openssl x509 -noout -enddate | cut -d = -f 2)"
+      has_good_certificate "$https" "$host"
       same_answer https 443 "$https" "$host"
+    elif is_to_issue "$host"; then
+      has_good_certificate "$https" "$host"
     else
       same_answer http 80 "$http" "$host"
     fi
   done
   end_rehearsal
+}
+
+# has_good_certificate PORT HOST
+has_good_certificate() {
+  presented "$1" "$2" | is_good "$2" || fail "EdgeProxy has no valid certificate for $2, which is served over HTTPS"
+  say "  $2: certificate valid until $(presented "$1" "$2" | openssl x509 -noout -enddate | cut -d = -f 2)"
 }
 
 # same_answer SCHEME CADDYS-PORT OURS HOST: for the health path, and for a file of each static root.
@@ -215,6 +232,7 @@ finish() {
   step "Done${dry:+ (nothing was changed)}"
   [ -z "$dry" ] || return 0
   "$binary" status | head -n 1
+  [ "${setting[EdgeProxy__Tls__Internal]:-false}" = false ] || say "The certificates are EdgeProxy's own, and so is the root that visitors have to trust instead of Caddy's: edgeproxy certificates root"
   say "A deploy is now  $here/restart_app.sh BRANCH  (or your own script, with  edgeproxy switch  at its end)."
   say "A script that writes upstream.txt and reloads Caddy does nothing any more. Back to Caddy: $here/uninstall.sh"
 }

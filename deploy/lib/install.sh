@@ -55,9 +55,9 @@ install_site() {
   fi
   [ -n "$dry" ] || chgrp edgeproxy /etc/edgeproxy "$CERTIFICATES" 2> /dev/null || true
   # Of an installation that was taken out: it might name another slot than the one that serves now.
-  if ! proxy_has_ports && [ -e /var/lib/edgeproxy/active.json ]; then
-    undo mv /var/lib/edgeproxy/active.json.old /var/lib/edgeproxy/active.json
-    change "set an old active.json aside" mv /var/lib/edgeproxy/active.json /var/lib/edgeproxy/active.json.old
+  if ! proxy_has_ports && [ -e "$STATE/active.json" ]; then
+    undo mv "$STATE/active.json.old" "$STATE/active.json"
+    change "set an old active.json aside" mv "$STATE/active.json" "$STATE/active.json.old"
   fi
 }
 
@@ -66,12 +66,22 @@ compose_settings() {
   local options=() seconds directory=$CERTIFICATES
   seconds=$(keep_alive)
   [ -z "$seconds" ] || options+=(--server-keep-alive "${seconds}s")
-  if [ -n "$(values_of 'EdgeProxy__Tls__Acme__Domains__*')" ]; then
+  if imports_certificates; then
     [ -z "$dry" ] || { directory=$work/certificates; mkdir "$directory"; } # it must be there
     options+=(--certificates "$directory")
   fi
   import_caddyfile "${options[@]}"
   sed -i "s|$work/certificates|$CERTIFICATES|" "$settings"
+}
+
+# imports_certificates: Caddy has one at least, or had when this was set up.
+imports_certificates() {
+  local host
+  [ ! -d "$CERTIFICATES" ] || return 0
+  while read -r host; do
+    [ -z "$(stored "$host")" ] || return 0
+  done < <(values_of 'EdgeProxy__Tls__Acme__Domains__*')
+  return 1
 }
 
 # keep_alive: how long both units keep an idle connection, in seconds; nothing where one does not say it.

@@ -51,11 +51,13 @@ take_out() {
 rehearse_at() {
   lay_in "${SOCKETS[0]}" rehearsal $'[Socket]\nListenStream=\nListenStream=127.0.0.1:'"$1"
   lay_in "${SOCKETS[1]}" rehearsal $'[Socket]\nListenStream=\nListenStream=127.0.0.1:'"$2"
-  # Nothing is ordered in a rehearsal: the authority would look for the answer at Caddy, and count the failure.
-  lay_in edgeproxy.service rehearsal $'[Service]\nEnvironment=EdgeProxy__Tls__Acme__DirectoryUrl='"$NOWHERE"
+  lay_in edgeproxy.service rehearsal $'[Service]\nEnvironment=EdgeProxy__Tls__Acme__'"$(ordering)"
   systemctl daemon-reload
   systemctl start "${SOCKETS[@]}" && systemctl start edgeproxy.service
 }
+
+# ordering: what is ordered in a rehearsal. Nothing, as a rule: the authority would look for the answer at Caddy, and count the failure.
+ordering() { if [ ${#to_issue[@]} -eq 0 ]; then say "DirectoryUrl=$NOWHERE"; else say Challenges__0=Http01; fi; }
 
 end_rehearsal() {
   systemctl stop edgeproxy.service "${SOCKETS[@]}"

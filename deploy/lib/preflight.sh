@@ -8,6 +8,7 @@ serving=''     # the slot that serves at the end: blue or green
 from_single='' # there is a single unit, from which blue and green are to be made
 problems=()
 to_grant=()
+to_issue=() # names whose certificate EdgeProxy orders while Caddy serves
 
 in_the_way() { problems+=("$*"); }
 
@@ -127,11 +128,17 @@ check_certificates() {
   home=$(getent passwd "$(property caddy.service User)" | cut -d : -f 6)
   : "${caddy_storage:=$home/.local/share/caddy/certificates}"
   while read -r host; do
-    [ -s "$CERTIFICATES/$host.crt" ] || [ -n "$(stored "$host")" ] || in_the_way "Caddy has no valid certificate for $host in $caddy_storage (--caddy-storage DIR)"
+    if [ ! -s "$CERTIFICATES/$host.crt" ] && ! has_own "$host" && [ -z "$(stored "$host")" ]; then
+      [ -n "$issue" ] || in_the_way "Caddy has no valid certificate for $host in $caddy_storage (--caddy-storage DIR; or --issue: EdgeProxy orders one while Caddy serves)"
+      to_issue+=("$host")
+    fi
   done < <(values_of 'EdgeProxy__Tls__Acme__Domains__*')
   while read -r file; do
     [ -d "$file" ] || check_readable "$file" "a certificate"
   done < <(values_of 'EdgeProxy__Tls__Certificates__*')
+  if [ -n "$issue" ] && [ ${#to_issue[@]} -gt 0 ]; then
+    check_issue
+  fi
 }
 
 check_static() {

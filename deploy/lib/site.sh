@@ -1,6 +1,8 @@
 # Sourced by setup_bluegreen.sh and uninstall.sh: the site as visitors know it, its settings, certificates and files.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
+readonly STATE=/var/lib/edgeproxy
+
 settings='' # the file that EdgeProxy will read, or reads
 declare -A setting=()
 
@@ -65,6 +67,9 @@ stored() {
   done < <(find "$caddy_storage" -name '*.crt' -path "*/$1/*" 2> /dev/null)
   printf '%s' "$found"
 }
+
+# has_own HOST: EdgeProxy has ordered one itself, and keeps it.
+has_own() { [ -s "$STATE/certificates/$1.pem" ] && is_good "$1" < "$STATE/certificates/$1.pem"; }
 
 # as_proxy COMMAND...: as EdgeProxy's user; before there is one as nobody, who may read what everybody may.
 as_proxy() {

@@ -14,9 +14,25 @@ public enum RecipeUnits
     Alone,
 }
 
+/// <summary>Where Caddy has the site's certificate from.</summary>
+public enum RecipeCertificates
+{
+    /// <summary>Its storage, as if Let's Encrypt had issued it.</summary>
+    Storage,
+
+    /// <summary>Files of the site's own, which only Caddy may read.</summary>
+    Files,
+
+    /// <summary>A <see cref="LabAuthority"/>, which has issued it just now.</summary>
+    Authority,
+
+    /// <summary>Caddy itself (<c>tls internal</c>).</summary>
+    Internal,
+}
+
 /// <summary>A server as the recipe makes it, with a network of its own: Debian's Caddy on ports 80 and 443, gunicorn with sync workers as root, secrets in the unit, SIGQUIT.</summary>
 /// <remarks>
-/// The Caddyfile is the recipe's to the letter where Caddy has a certificate in its storage, as if it had got it from Let's Encrypt; otherwise with one line more, <c>tls</c>.
+/// The Caddyfile is the recipe's to the letter where Caddy has a certificate in its storage, as if it had got it from Let's Encrypt; otherwise with a line more, <c>tls</c>, or with global options.
 /// EdgeProxy lies in /opt/edgeproxy as its archive has it; nothing of it is installed.
 /// </remarks>
 public sealed class RecipeVps : IAsyncDisposable
@@ -28,9 +44,13 @@ public sealed class RecipeVps : IAsyncDisposable
     public const string Caddyfile = "/etc/caddy/Caddyfile";
     public const string KeyFile = "/etc/caddy/tls/key.pem";
 
+    /// <summary>What visitors trust.</summary>
+    public const string TrustedRoot = "/etc/test-root.pem";
+
+    private const string ChainFile = "/etc/caddy/tls/cert.pem";
+    private const string CaddysRoot = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt";
     private const string Project = "/app/test_project/app-server";
     private const string Storage = "/var/lib/caddy/.local/share/caddy/certificates/acme-v02.api.letsencrypt.org-directory/api.example.com/api.example.com";
-    private const string TrustedRoot = "/etc/test-root.pem";
 
     private RecipeVps(SystemdLab lab) => Lab = lab;
 
@@ -48,16 +68,22 @@ public sealed class RecipeVps : IAsyncDisposable
     }
 
     /// <param name="units">What serves the app.</param>
-    /// <param name="withFiles">The certificate is in files of the site's own, which only Caddy may read.</param>
-    public static async Task<RecipeVps> StartAsync(RecipeUnits units = RecipeUnits.BlueGreen, bool withFiles = false)
+    /// <param name="certificates">Where Caddy has its certificate from.</param>
+    public static async Task<RecipeVps> StartAsync(RecipeUnits units = RecipeUnits.BlueGreen, RecipeCertificates certificates = RecipeCertificates.Storage)
     {
         Demand();
         var vps = new RecipeVps(await SystemdLab.BootAloneAsync($"{Binary}:/opt/edgeproxy/bin/edgeproxy", $"{Repository.File("deploy")}:/opt/edgeproxy/deploy"));
         try
         {
             await vps.InstallAppAsync(units);
-            await vps.InstallCaddyAsync(units, withFiles);
+            await vps.InstallCertificateAsync(certificates);
+            await vps.InstallCaddyAsync(units, certificates);
             await vps.RunAsync("systemctl", "enable", "--now", units == RecipeUnits.Alone ? "app-server-prod.service" : "app-server-blue.service", "caddy.service");
+            if (certificates == RecipeCertificates.Internal)
+            {
+                await Eventually.TrueAsync(async () => (await vps.Lab.RunAsync("cp", CaddysRoot, TrustedRoot)).ExitCode == 0, "Caddy has made an authority");
+            }
+
             await Eventually.TrueAsync(async () => await vps.AskAsync(Health) == "200", "the recipe serves");
             return vps;
         }
@@ -138,22 +164,44 @@ public sealed class RecipeVps : IAsyncDisposable
         }
     }
 
-    private async Task InstallCaddyAsync(RecipeUnits units, bool withFiles)
+    private async Task InstallCertificateAsync(RecipeCertificates certificates)
     {
+        if (certificates == RecipeCertificates.Authority)
+        {
+            LabAuthority.Demand();
+            await LabAuthority.StartAsync(Lab, TrustedRoot);
+        }
+
+        if (certificates is RecipeCertificates.Authority or RecipeCertificates.Internal)
+        {
+            return;
+        }
+
         var authority = new TestAuthority();
         var (chain, key) = authority.Issue([Host]);
         await Lab.WriteFileAsync(TrustedRoot, authority.Root.ExportCertificatePem());
-        var (chainFile, keyFile) = withFiles ? ("/etc/caddy/tls/cert.pem", KeyFile) : ($"{Storage}.crt", $"{Storage}.key");
+        var (chainFile, keyFile) = certificates == RecipeCertificates.Files ? (ChainFile, KeyFile) : ($"{Storage}.crt", $"{Storage}.key");
         await Lab.WriteFileAsync(chainFile, chain);
         await Lab.WriteFileAsync(keyFile, key);
-        if (!withFiles)
+        if (certificates == RecipeCertificates.Storage)
         {
             await Lab.WriteFileAsync($"{Storage}.json", $$"""{ "sans": ["{{Host}}"], "issuer_data": { "url": "https://acme-v02.api.letsencrypt.org/acme/cert/1" } }""");
         }
 
         await RunAsync("bash", "-c", $"chmod 600 {keyFile}; chown -R caddy:caddy /var/lib/caddy {Path.GetDirectoryName(keyFile)}; [ ! -d /var/lib/caddy/.local ] || chmod 700 /var/lib/caddy/.local");
+    }
+
+    private async Task InstallCaddyAsync(RecipeUnits units, RecipeCertificates certificates)
+    {
+        var global = certificates == RecipeCertificates.Authority ? $"{{\nacme_ca {LabAuthority.DirectoryUrl}\nacme_ca_root {LabAuthority.ApiRoot}\n}}\n" : "";
+        var tls = certificates switch
+        {
+            RecipeCertificates.Files => $"tls {ChainFile} {KeyFile}",
+            RecipeCertificates.Internal => "tls internal",
+            _ => "",
+        };
         await Lab.WriteFileAsync("/etc/caddy/upstream.txt", "to 127.0.0.1:8000\n");
-        await Lab.WriteFileAsync(Caddyfile, Site(withFiles ? $"tls {chainFile} {keyFile}" : "", units == RecipeUnits.Alone ? "to 127.0.0.1:8000" : "import /etc/caddy/upstream.txt"));
+        await Lab.WriteFileAsync(Caddyfile, global + Site(tls, units == RecipeUnits.Alone ? "to 127.0.0.1:8000" : "import /etc/caddy/upstream.txt"));
     }
 
     private static string AppUnit(string title, string slot, int port) => $"""

@@ -110,7 +110,7 @@ public sealed class SetupTests
     [Fact]
     public async Task A_single_unit_becomes_blue_and_green_and_single_again()
     {
-        await using var vps = await RecipeVps.StartAsync(RecipeUnits.Alone, withFiles: true);
+        await using var vps = await RecipeVps.StartAsync(RecipeUnits.Alone, RecipeCertificates.Files);
         var before = await vps.SnapshotAsync();
         await VisitAsync(vps);
 
