@@ -82,6 +82,10 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
         {
             return new WatchedRequest(at, status, time.GetElapsedTime(began), $"no whole answer within {RequestTimeout.TotalSeconds} s");
         }
+        catch (SocketException) // a connection that was reset before HttpClient had looked at it
+        {
+            return new WatchedRequest(at, status, time.GetElapsedTime(began), new SocketException((int)SocketError.ConnectionReset).Message);
+        }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
             return new WatchedRequest(at, status, time.GetElapsedTime(began), Describe(e));

@@ -83,6 +83,8 @@ public sealed class SlotAddress
         try
         {
             await socket.ConnectAsync(EndPoint, either.Token);
+            // Of a connection that was reset meanwhile this fails, too. HttpClient asks the same, later, and what that throws reaches its caller as it is.
+            _ = socket.RemoteEndPoint;
             return socket;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

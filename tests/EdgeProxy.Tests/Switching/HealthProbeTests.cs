@@ -174,6 +174,21 @@ public sealed class HealthProbeTests : IAsyncDisposable
 
     private static SlotAddress Address(string text) => SlotAddress.TryParse(text, out var address) ? address : throw new ArgumentException(text);
 
+    /// <summary>In the moment in which it is made, or later: who looks first is a race, so not each of many connections meets the same.</summary>
+    [Fact]
+    public async Task A_connection_that_is_reset_at_once_is_no_answer_like_others()
+    {
+        using var server = new ResettingServer();
+        var probe = new HealthProbe(_options, null, TimeProvider.System);
+
+        for (var i = 0; i < 200; i++)
+        {
+            var answer = await probe.ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
+            Assert.Null(answer.Status);
+            Assert.NotNull(answer.Error);
+        }
+    }
+
     private Task<ProbeSummary> AskAsync(HealthProbe? probe = null) =>
         (probe ?? new HealthProbe(_options, null, TimeProvider.System)).ProbeAsync(Address(_app.Address), TestContext.Current.CancellationToken);
 }
