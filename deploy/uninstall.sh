@@ -6,7 +6,7 @@
 #   sudo deploy/uninstall.sh
 #
 #   --upstream-file FILE   what the Caddyfile imports its upstream from (/etc/caddy/upstream.txt)
-#   --purge                remove state, logs, settings and the user of EdgeProxy as well
+#   --purge                remove state, logs, settings and the user of EdgeProxy as well (the user is the package's where there is one)
 #
 # Whatever goes wrong leaves EdgeProxy where it is. Exit codes: 0 done; 1 failed, EdgeProxy serves on; 2 wrong usage, or it cannot be done as things are.
 set -Eeuo pipefail
@@ -165,8 +165,9 @@ remove_product() {
   change "forget what was kept" rm -rf "$BACKUP"
   if [ -n "$purge" ]; then
     change "remove state, logs and settings" rm -rf /var/lib/edgeproxy /var/log/edgeproxy /etc/edgeproxy
-    ! getent passwd edgeproxy > /dev/null || change "remove the user edgeproxy" userdel edgeproxy
+    has_package || ! getent passwd edgeproxy > /dev/null || change "remove the user edgeproxy" userdel edgeproxy
   fi
+  ! has_package || say "  the package stays, with its files and its user; apt purge edgeproxy removes it"
   [ -n "$dry" ] || systemctl daemon-reload
 }
 

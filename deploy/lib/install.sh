@@ -1,8 +1,6 @@
 # Sourced by setup_bluegreen.sh: the files of EdgeProxy, and the drop-ins of the app's units. Each is written only where it differs.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
-has_package() { dpkg-query --show --showformat '${db:Status-Status}' edgeproxy 2> /dev/null | grep -qx installed; }
-
 install_product() {
   local unit
   step "EdgeProxy"

@@ -71,6 +71,8 @@ stored() {
 # has_own HOST: EdgeProxy has ordered one itself, and keeps it.
 has_own() { [ -s "$STATE/certificates/$1.pem" ] && is_good "$1" < "$STATE/certificates/$1.pem"; }
 
+has_package() { dpkg-query --show --showformat '${db:Status-Status}' edgeproxy 2> /dev/null | grep -qx installed; }
+
 # as_proxy COMMAND...: as EdgeProxy's user; before there is one as nobody, who may read what everybody may.
 as_proxy() {
   if getent passwd edgeproxy > /dev/null; then

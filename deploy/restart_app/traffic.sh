@@ -125,6 +125,8 @@ undo() {
   put_manifest_back
   put_tree_back
   say "$ACTIVE serves as before${LABEL[$ACTIVE]:+, ${LABEL[$ACTIVE]}}"
+  # Not `edgeproxy switch` alone, which would start what the tree has again.
+  [ "$STAGE,$ACTION" != switch,deploy ] || say "next: mend $WANTED, push it, and deploy it again"
 }
 
 tell_what_is_live() {

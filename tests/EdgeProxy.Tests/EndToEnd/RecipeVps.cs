@@ -44,12 +44,15 @@ public sealed class RecipeVps : IAsyncDisposable
     public const string Caddyfile = "/etc/caddy/Caddyfile";
     public const string KeyFile = "/etc/caddy/tls/key.pem";
 
+    /// <summary>The checkout, and where in it the app runs.</summary>
+    public const string Checkout = "/app/test_project";
+    public const string Project = $"{Checkout}/app-server";
+
     /// <summary>What visitors trust.</summary>
     public const string TrustedRoot = "/etc/test-root.pem";
 
     private const string ChainFile = "/etc/caddy/tls/cert.pem";
     private const string CaddysRoot = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt";
-    private const string Project = "/app/test_project/app-server";
     private const string Storage = "/var/lib/caddy/.local/share/caddy/certificates/acme-v02.api.letsencrypt.org-directory/api.example.com/api.example.com";
 
     private RecipeVps(SystemdLab lab) => Lab = lab;
@@ -69,13 +72,23 @@ public sealed class RecipeVps : IAsyncDisposable
 
     /// <param name="units">What serves the app.</param>
     /// <param name="certificates">Where Caddy has its certificate from.</param>
-    public static async Task<RecipeVps> StartAsync(RecipeUnits units = RecipeUnits.BlueGreen, RecipeCertificates certificates = RecipeCertificates.Storage)
+    public static Task<RecipeVps> StartAsync(RecipeUnits units = RecipeUnits.BlueGreen, RecipeCertificates certificates = RecipeCertificates.Storage) =>
+        StartAsync(InstallSampleAsync, units, certificates, $"{Binary}:/opt/edgeproxy/bin/edgeproxy", $"{Repository.File("deploy")}:/opt/edgeproxy/deploy");
+
+    /// <summary>The same with blue and green, an app of the test's own, and nothing of EdgeProxy.</summary>
+    /// <param name="installApp">Puts its first version into <see cref="Project"/>, where it is run as app.wsgi:application.</param>
+    /// <param name="shares">Paths of this machine to see inside.</param>
+    public static Task<RecipeVps> StartAsync(Func<RecipeVps, Task> installApp, params string[] shares) => StartAsync(installApp, RecipeUnits.BlueGreen, RecipeCertificates.Storage, shares);
+
+    private static async Task<RecipeVps> StartAsync(Func<RecipeVps, Task> installApp, RecipeUnits units, RecipeCertificates certificates, params string[] shares)
     {
         Demand();
-        var vps = new RecipeVps(await SystemdLab.BootAloneAsync($"{Binary}:/opt/edgeproxy/bin/edgeproxy", $"{Repository.File("deploy")}:/opt/edgeproxy/deploy"));
+        var vps = new RecipeVps(await SystemdLab.BootAloneAsync(shares));
         try
         {
-            await vps.InstallAppAsync(units);
+            await vps.PrepareAsync();
+            await installApp(vps);
+            await vps.WriteUnitsAsync(units);
             await vps.InstallCertificateAsync(certificates);
             await vps.InstallCaddyAsync(units, certificates);
             await vps.RunAsync("systemctl", "enable", "--now", units == RecipeUnits.Alone ? "app-server-prod.service" : "app-server-blue.service", "caddy.service");
@@ -137,22 +150,28 @@ public sealed class RecipeVps : IAsyncDisposable
         systemctl show --property MainPID caddy.service app-server-blue.service app-server-green.service app-server-prod.service
         """);
 
-    private async Task InstallAppAsync(RecipeUnits units)
+    private Task<string> PrepareAsync() => RunAsync("bash", "-c", $"""
+        set -e
+        rm -rf /etc/edgeproxy /var/lib/edgeproxy /var/log/edgeproxy /usr/bin/edgeproxy
+        userdel edgeproxy 2> /dev/null || true
+        id azureuser > /dev/null 2>&1 || useradd --create-home azureuser
+        mkdir -p /home/azureuser/miniconda3/envs/appenv/bin
+        chmod 755 /home/azureuser
+        ln -s /usr/bin/gunicorn /home/azureuser/miniconda3/envs/appenv/bin/gunicorn
+        echo '127.0.0.1 {Host}' >> /etc/hosts
+        """);
+
+    private static Task InstallSampleAsync(RecipeVps vps) => vps.RunAsync("bash", "-c", $$"""
+        set -e
+        mkdir -p {{Project}}/{logs,staticfiles/static,media/media,app}
+        cp -r {{SystemdLab.TestsInside}}/django/. {{Project}}
+        git init --quiet {{Checkout}}
+        echo 'from sample.wsgi import application' > {{Project}}/app/wsgi.py
+        echo 'body { color: #123 }' > {{Project}}/staticfiles/static/site.css
+        """);
+
+    private async Task WriteUnitsAsync(RecipeUnits units)
     {
-        await RunAsync("bash", "-c", $$"""
-            set -e
-            rm -rf /etc/edgeproxy /var/lib/edgeproxy /var/log/edgeproxy /usr/bin/edgeproxy
-            userdel edgeproxy 2> /dev/null || true
-            id azureuser > /dev/null 2>&1 || useradd --create-home azureuser
-            mkdir -p /home/azureuser/miniconda3/envs/appenv/bin {{Project}}/{logs,staticfiles/static,media/media,app}
-            chmod 755 /home/azureuser
-            ln -s /usr/bin/gunicorn /home/azureuser/miniconda3/envs/appenv/bin/gunicorn
-            cp -r {{SystemdLab.TestsInside}}/django/. {{Project}}
-            git init --quiet $(dirname {{Project}})
-            echo 'from sample.wsgi import application' > {{Project}}/app/wsgi.py
-            echo 'body { color: #123 }' > {{Project}}/staticfiles/static/site.css
-            echo '127.0.0.1 {{Host}}' >> /etc/hosts
-            """);
         if (units == RecipeUnits.Alone)
         {
             await Lab.WriteUnitAsync("app-server-prod.service", AppUnit("Production", "prod", 8000));
@@ -228,6 +247,8 @@ public sealed class RecipeVps : IAsyncDisposable
         Environment="OPENAI_BASE_URL=https://api.openai.com/v1"
         Environment="OPENAI_API_KEY=not-for-everybody"
         Environment="APPLE_CLIENT_ID=com.example.app.dev"
+        Environment="SECRET_KEY=a $ecret with 100%% of all sorts, long enough for a check of Django"
+        Environment="STATIC_ROOT={Project}/staticfiles/static"
         [Install]
         WantedBy=multi-user.target
 

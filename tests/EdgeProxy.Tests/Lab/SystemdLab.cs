@@ -51,6 +51,9 @@ public sealed class SystemdLab : IAsyncDisposable
     /// <summary>The root directory of the lab, as it is reached from outside.</summary>
     public string Root => $"/proc/{Pid}/root";
 
+    /// <summary>Its network namespace, if it has one of its own: a reboot does not end it.</summary>
+    public string Network => Path.Combine(StateDirectory, "net");
+
     /// <summary>Its system bus, as it is reached from outside (as root only; inside, the default address works).</summary>
     public string BusAddress => $"unix:path={Root}/run/dbus/system_bus_socket";
 

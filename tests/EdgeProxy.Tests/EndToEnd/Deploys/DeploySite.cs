@@ -16,13 +16,14 @@ public abstract class DeploySite : IAsyncLifetime
     public const string Script = $"{SystemdLab.TestsInside}/deploy/restart_app.sh";
 
     private Vps? _vps;
-    private int _branches;
 
     public static string? SkipReason => SystemdLab.SkipReason ?? (Directory.Exists("/usr/lib/postgresql") ? null : "postgresql is not installed");
 
     public Vps Vps => _vps ?? throw new InvalidOperationException($"call Assert.SkipWhen(DeploySite.SkipReason ...) first");
 
     private SystemdLab Lab => Vps.Lab;
+
+    private Developer Developer => field ??= new Developer(Lab);
 
     /// <summary>The directory of trees and environments.</summary>
     protected abstract string Base { get; }
@@ -95,37 +96,13 @@ public abstract class DeploySite : IAsyncLifetime
         return new RunningDeploy(Lab, process, log, (await File.ReadAllTextAsync($"{Lab.Root}{log}.pid", TestContext.Current.CancellationToken)).Trim());
     }
 
-    /// <summary>Pushes a branch that is the first version with some files changed.</summary>
-    /// <param name="files">Path and content; null: removed.</param>
-    /// <returns>The branch, and its commit as git abbreviates it.</returns>
-    public async Task<(string Branch, string Commit)> PushAsync(params (string Path, string? Content)[] files)
-    {
-        var branch = $"change-{Interlocked.Increment(ref _branches)}";
-        await GitAsync("checkout", "--quiet", "-b", branch, "main");
-        foreach (var (path, content) in files)
-        {
-            var file = $"/srv/developer/{path}";
-            if (content is null)
-            {
-                File.Delete(Lab.Root + file);
-            }
-            else
-            {
-                await Lab.WriteFileAsync(file, content);
-            }
-        }
-
-        _ = (await Lab.RunAsync("chown", "-R", "deploy:", "/srv/developer")).Text;
-        await GitAsync("add", "--all");
-        await GitAsync("commit", "--quiet", "--allow-empty", "--message", $"Change {branch}");
-        await GitAsync("push", "--quiet", "origin", branch);
-        return (branch, await GitAsync("rev-parse", "--short", "HEAD"));
-    }
+    /// <inheritdoc cref="Developer.PushAsync"/>
+    public Task<(string Branch, string Commit)> PushAsync(params (string Path, string? Content)[] files) => Developer.PushAsync("main", files);
 
     /// <summary>A file of the first version with something in it replaced.</summary>
     public async Task<(string Path, string? Content)> ChangedAsync(string path, string old, string @new)
     {
-        var text = await GitAsync("show", $"main:{path}");
+        var text = await Developer.GitAsync("show", $"main:{path}");
         Assert.Contains(old, text, StringComparison.Ordinal);
         return (path, text.Replace(old, @new, StringComparison.Ordinal) + "\n");
     }
@@ -153,7 +130,7 @@ public abstract class DeploySite : IAsyncLifetime
     /// <summary>Adds a column that the first version can live with.</summary>
     public static string AddColumn(string name) => $"""migrations.AddField("Item", "{name}", models.TextField(null=True))""";
 
-    public Task<string> HeadAsync(SlotName slot) => AsOwnerAsync("git", "-C", TreeOf(slot), "rev-parse", "--short", "HEAD");
+    public Task<string> HeadAsync(SlotName slot) => Developer.RunAsync("git", "-C", TreeOf(slot), "rev-parse", "--short", "HEAD");
 
     /// <summary>What a deploy may change before it succeeds, and must have put back when it does not: who serves, the idle tree, its environment, the list of hashed names.</summary>
     public async Task<string> FingerprintAsync()
@@ -178,10 +155,6 @@ public abstract class DeploySite : IAsyncLifetime
         using var client = new HttpClient { BaseAddress = Vps.Public };
         return await client.GetStringAsync(path, TestContext.Current.CancellationToken);
     }
-
-    private Task<string> GitAsync(params string[] arguments) => AsOwnerAsync(["git", "-C", "/srv/developer", .. arguments]);
-
-    private Task<string> AsOwnerAsync(params string[] command) => TextAsync(Lab.RunAsync(["runuser", "-u", "deploy", "--", "env", "HOME=/home/deploy", .. command]));
 
     private static async Task<string> TextAsync(Task<CommandResult> run) => (await run).Text;
 }

@@ -78,6 +78,37 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.DoesNotContain(await load.StopAsync(), shot => shot.Failure is not null);
     }
 
+    /// <summary>Half an hour after a deploy, say: the version before still runs, so visitors have it back in one step.</summary>
+    [Fact]
+    public async Task A_rollback_to_a_slot_that_is_kept_warm_restarts_nothing()
+    {
+        Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
+        await RestartProxyAsync("EdgeProxy__Switch__KeepWarm=00:30:00");
+        try
+        {
+            var (before, beforeCommit) = await site.PushAsync(("shop/static/shop/site.css", "body { color: gold }\n"));
+            await site.DeployedAsync(before);
+            var (slot, stylesheet) = (await site.Vps.ActiveSlotAsync(), StylesheetOf(await site.VisitAsync("/page")));
+            var process = await site.ReadAsync("systemctl", "show", "--value", "-p", "MainPID", Vps.UnitOf(slot));
+            var (bad, _) = await site.PushAsync(("shop/static/shop/site.css", "body { color: grey }\n"));
+            await site.DeployedAsync(bad);
+            var load = MixedLoad.Start(site.Vps.Public);
+
+            var said = await site.DeployedAsync("--rollback");
+
+            Assert.Contains($"{Vps.UnitOf(slot)} is warm and was not restarted", said, StringComparison.Ordinal);
+            Assert.Contains($"live: {slot.ToKey()} with {beforeCommit} ", said, StringComparison.Ordinal);
+            Assert.Equal(beforeCommit, await LabelAsync());
+            Assert.Equal(process, await site.ReadAsync("systemctl", "show", "--value", "-p", "MainPID", Vps.UnitOf(slot)));
+            Assert.Equal(stylesheet, StylesheetOf(await site.VisitAsync("/page")));
+            Assert.DoesNotContain(await load.StopAsync(), shot => shot.Failure is not null);
+        }
+        finally
+        {
+            await RestartProxyAsync();
+        }
+    }
+
     /// <summary>The version that runs could not answer between the migration and the switch; who comes then waits.</summary>
     [Fact]
     public async Task What_two_versions_cannot_share_is_migrated_in_a_pause()
@@ -122,6 +153,12 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.Equal(1, await deploy.EndAsync());
         Assert.Equal("slow\n", await inFlight);
         Assert.Equal(before, await site.FingerprintAsync());
+    }
+
+    private async Task RestartProxyAsync(params string[] variables)
+    {
+        await site.Vps.SetProxyEnvironmentAsync(variables);
+        await site.Vps.SystemctlAsync("restart", Vps.Proxy);
     }
 
     private async Task<string?> PhaseAsync() =>
