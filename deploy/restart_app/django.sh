@@ -98,7 +98,7 @@ migrate() {
 # After a migration that may have come half-way: what of PENDING is no longer so.
 tell_applied() {
   [ ${#PENDING[@]} -gt 0 ] || return 0
-  local name
+  local name partly='' failed=''
   local -a before=("${PENDING[@]}") applied=()
   if [ -z "$MIGRATED" ]; then
     if ! ask_project "$IDLE" "$INTERPRETER" all > /dev/null 2>&1; then
@@ -106,13 +106,15 @@ tell_applied() {
       return
     fi
     for name in "${before[@]}"; do
-      answers pending | grep -qxF "$name" || applied+=("$name")
+      if answers pending | grep -qxF "$name"; then failed=${failed:-$name}; else applied+=("$name"); fi
     done
+    partly=$(answers partly | grep -xF "${failed:-none}") || true
+    [ -z "$partly" ] || warn "$partly may be there in part, as what was done of it before it failed is not taken back: see manage.py sqlmigrate ${partly/./ }, and the tables"
   else
     applied=("${before[@]}")
   fi
   if [ ${#applied[@]} -eq 0 ]; then
-    say "no migration was applied: the database is as before"
+    if [ -n "$partly" ]; then say "no other migration was applied"; else say "no migration was applied: the database is as before"; fi
   else
     say "applied, and still in the database: ${applied[*]}"
     say "$ACTIVE runs on with it; if it cannot, take it back: manage.py migrate APP NAME of the migration before, in $TREE, as $(titled "$COMMIT")"

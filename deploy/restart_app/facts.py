@@ -5,6 +5,7 @@ Prints lines of fields with tabs between them, each beginning with `edgeproxy`, 
     root      MEDIA_ROOT or STATIC_ROOT, the path with all links resolved (empty: not set)
     manifest  the file in which a storage of hashed names keeps them
     pending   a migration that is not applied
+    partly    one of those that, should it fail, is not taken back as a whole: MariaDB and MySQL cannot, nor is one with atomic = False
     breaks    a pending migration, and why the version that runs may fail once it is applied
     look      a pending migration, and what in it cannot be judged
     unknown   a migration that the database has and this version does not know
@@ -47,6 +48,8 @@ def say_migrations():
     plan = [migration for migration, _ in executor.migration_plan(loader.graph.leaf_nodes())]
     for migration in plan:
         say("pending", "{0.app_label}.{0.name}".format(migration))
+        if not (connection.features.can_rollback_ddl and migration.atomic):
+            say("partly", "{0.app_label}.{0.name}".format(migration))
     try:
         judge = Judge(connection, executor._create_project_state(with_applied_migrations=True))
         for migration in plan:

@@ -65,6 +65,28 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
         Assert.Equal(before, await site.FingerprintAsync());
         Assert.True(await site.IsAppliedAsync("shop", "0002_half"));
         Assert.False(await site.IsAppliedAsync("shop", "0003_broken"));
+        Assert.DoesNotContain("in part", run.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>As every one on MariaDB, which has no transactions for tables: nobody may be told that the database is as before.</summary>
+    [Fact]
+    public async Task A_migration_that_is_not_taken_back_as_a_whole_is_named()
+    {
+        Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
+        await site.FillBothSlotsAsync();
+        var before = await site.FingerprintAsync();
+        var (path, content) = DeploySite.Migration("shop", "0002_torn", DeploySite.AddColumn("torn"), "migrations.RunPython(fail)");
+        var (branch, _) = await site.PushAsync((path, content!.Replace("operations =", "atomic = False\n    operations =", StringComparison.Ordinal)));
+
+        var run = await site.DeployAsync(branch, "--allow-destructive");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("shop.0002_torn may be there in part", run.Error, StringComparison.Ordinal);
+        Assert.Contains("manage.py sqlmigrate shop 0002_torn", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("the database is as before", run.Output, StringComparison.Ordinal);
+        Assert.Equal("1", await site.SqlAsync("SELECT count(*) FROM information_schema.columns WHERE table_name = 'shop_item' AND column_name = 'torn'"));
+        Assert.False(await site.IsAppliedAsync("shop", "0002_torn"));
+        Assert.Equal(before, await site.FingerprintAsync());
     }
 
     [Fact]
