@@ -69,9 +69,10 @@ internal sealed partial class StoryLog : IDisposable
         static double Longest(IEnumerable<(OutsideWatch, WatchedRequest Request)> requests) => requests.Max(pair => pair.Request.Latency.TotalSeconds);
     }
 
-    /// <summary>Fails the test where a request did that should not have.</summary>
+    /// <summary>Fails the test where a request did that should not have, in a stage or between two.</summary>
     public void AssertNobodyLostAnything()
     {
+        Assert.All(_watches, watch => Assert.DoesNotContain(watch.Requests, request => !watch.IsGood(request) && !_stages.Any(stage => IsOf(stage, request))));
         foreach (var (stage, watch) in _stages.SelectMany(stage => _watches.Select(watch => (stage, watch))))
         {
             var requests = RequestsOf(watch, stage);
@@ -95,8 +96,10 @@ internal sealed partial class StoryLog : IDisposable
 
     public void Dispose() => _watches.ForEach(watch => watch.Dispose());
 
-    private static List<WatchedRequest> RequestsOf(OutsideWatch watch, Stage stage) =>
-        [.. watch.Requests.Where(request => request.At >= stage.Began && request.At < stage.Ended)];
+    /// <summary>Those that ended in it: what happens in a stage may meet one that has begun before.</summary>
+    private static List<WatchedRequest> RequestsOf(OutsideWatch watch, Stage stage) => [.. watch.Requests.Where(request => IsOf(stage, request))];
+
+    private static bool IsOf(Stage stage, WatchedRequest request) => request.At + request.Latency >= stage.Began && request.At + request.Latency < stage.Ended;
 
     /// <summary>It never came as far as a server: nobody listened, or the connection was closed before the server had read from it.</summary>
     private static bool IsTurnedAway(WatchedRequest request) =>
