@@ -36,13 +36,22 @@ public sealed class AcmeOptions
     /// <summary>Use the staging directory. Default false.</summary>
     public bool Staging { get; set; }
 
-    /// <summary>A PEM file of roots to trust for the directory itself; null: the system's.</summary>
+    /// <summary>A PEM file of roots to trust for the directories themselves; null: the system's.</summary>
     public string? TrustedRoots { get; set; }
 
     /// <summary>Null: TLS-ALPN-01, then HTTP-01.</summary>
     public AcmeChallenge[]? Challenges { get; set; }
 
     public ExternalAccountOptions? ExternalAccount { get; set; }
+
+    /// <summary>Further authorities, each asked where all before it have failed; null or empty: none.</summary>
+    public AcmeFallbackOptions[]? Fallbacks { get; set; }
+
+    /// <summary>
+    /// A directory that has to accept the proof before a failed order is made again, so that a mistake does not use up what the authority allows;
+    /// null: Let's Encrypt's staging directory for Let's Encrypt, none for others. One that cannot be asked is passed over.
+    /// </summary>
+    public string? RehearsalDirectoryUrl { get; set; }
 
     /// <summary>The kind of key that certificates are made for. Default <see cref="AcmeKeyType.P256"/>.</summary>
     public AcmeKeyType KeyType { get; set; } = AcmeKeyType.P256;
@@ -59,6 +68,15 @@ public enum AcmeKeyType
     P256,
     P384,
     Rsa2048,
+}
+
+/// <summary>An authority for when the others fail. It is told the same e-mail address, and its terms of service are accepted, too.</summary>
+public sealed class AcmeFallbackOptions
+{
+    /// <summary>Required.</summary>
+    public string? DirectoryUrl { get; set; }
+
+    public ExternalAccountOptions? ExternalAccount { get; set; }
 }
 
 /// <summary>External account binding (RFC 8555 section 7.3.4).</summary>

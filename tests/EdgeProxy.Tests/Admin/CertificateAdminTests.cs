@@ -119,7 +119,7 @@ public sealed class CertificateAdminTests
 
     private async Task<AdminHost> StartAsync(Action<EdgeProxy.Configuration.EdgeProxyOptions>? configure = null) => await AdminHost.StartAsync(host =>
     {
-        host.Plane.Options.Tls.Acme = new AcmeOptions { Domains = ["shop.example.com"], AcceptTermsOfService = true, DirectoryUrl = StubAuthority.DirectoryUrl };
+        host.Plane.Options.Tls.Acme = new AcmeOptions { Domains = ["shop.example.com"], AcceptTermsOfService = true, DirectoryUrl = _authority.DirectoryUrl };
         configure?.Invoke(host.Plane.Options);
         var before = host.Plane.ConfigureServices;
         host.Plane.ConfigureServices = services =>

@@ -94,22 +94,39 @@ internal static class TlsRules
         }
 
         at.Each(nameof(acme.Challenges), acme.Challenges?.Select(challenge => challenge.ToString()).ToList(), (_, _, _) => { });
-        if (acme.ExternalAccount is { } account)
+        CheckExternalAccount(at, acme.ExternalAccount);
+        for (var i = 0; i < (acme.Fallbacks?.Length ?? 0); i++)
         {
-            CheckExternalAccount(at.In(nameof(acme.ExternalAccount)), account);
+            CheckFallback(at.In(nameof(acme.Fallbacks), i), acme.Fallbacks![i]);
         }
+
+        CheckDirectoryUrl(at, nameof(acme.RehearsalDirectoryUrl), acme.RehearsalDirectoryUrl);
+    }
+
+    private static void CheckFallback(SettingsScope at, AcmeFallbackOptions fallback)
+    {
+        if (at.Required(nameof(fallback.DirectoryUrl), fallback.DirectoryUrl, "the https URL of an ACME directory"))
+        {
+            CheckDirectoryUrl(at, nameof(fallback.DirectoryUrl), fallback.DirectoryUrl);
+        }
+
+        CheckExternalAccount(at, fallback.ExternalAccount);
     }
 
     private static void CheckDirectory(SettingsScope at, AcmeOptions acme)
     {
-        if (!Uri.TryCreate(acme.DirectoryUrl, UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps)
-        {
-            at.Error(nameof(acme.DirectoryUrl), "must be the https URL of an ACME directory (RFC 8555 asks for https)");
-        }
-
+        CheckDirectoryUrl(at, nameof(acme.DirectoryUrl), acme.DirectoryUrl);
         if (acme.Staging)
         {
             at.Error(nameof(acme.Staging), "picks a directory of Let's Encrypt, but DirectoryUrl names another; set one of the two");
+        }
+    }
+
+    private static void CheckDirectoryUrl(SettingsScope at, string key, string? value)
+    {
+        if (!string.IsNullOrEmpty(value) && (!Uri.TryCreate(value, UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps))
+        {
+            at.Error(key, "must be the https URL of an ACME directory (RFC 8555 asks for https)");
         }
     }
 
@@ -127,8 +144,16 @@ internal static class TlsRules
         }
     }
 
-    private static void CheckExternalAccount(SettingsScope at, ExternalAccountOptions account)
+    /// <param name="above">Where the account is set.</param>
+    /// <param name="account">Null: it is not.</param>
+    private static void CheckExternalAccount(SettingsScope above, ExternalAccountOptions? account)
     {
+        if (account is null)
+        {
+            return;
+        }
+
+        var at = above.In(nameof(AcmeOptions.ExternalAccount));
         at.Required(nameof(account.KeyId), account.KeyId, "the key id that the authority gave you");
         if (at.Required(nameof(account.HmacKey), account.HmacKey, "the key that the authority gave you, in base64url") && !Base64Url.IsValid(account.HmacKey))
         {

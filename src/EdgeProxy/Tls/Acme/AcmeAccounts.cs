@@ -3,12 +3,10 @@ using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls.Acme;
 
-/// <summary>Signs in with the authority of the settings: with the account that is on disk, or a new one (RFC 8555 section 7.3).</summary>
-internal sealed partial class AcmeAccounts(AcmeOptions options, AcmeHttp http, CertificateStore store, TimeProvider time, ILogger<AcmeAccounts> logger)
+/// <summary>Signs in with one authority: with the account that is on disk, or a new one (RFC 8555 section 7.3).</summary>
+internal sealed partial class AcmeAccounts(
+    Uri authority, ExternalAccountOptions? externalAccount, AcmeOptions options, AcmeHttp http, CertificateStore store, TimeProvider time, ILogger<AcmeAccounts> logger)
 {
-    private static readonly Uri _letsEncrypt = new("https://acme-v02.api.letsencrypt.org/directory");
-    private static readonly Uri _letsEncryptStaging = new("https://acme-staging-v02.api.letsencrypt.org/directory");
-
     /// <summary>One registration at a time: who comes second uses what the first has got.</summary>
     private readonly SemaphoreSlim _one = new(1);
 
@@ -16,7 +14,7 @@ internal sealed partial class AcmeAccounts(AcmeOptions options, AcmeHttp http, C
     private AcmeAccount? _account;
 
     /// <summary>The authority.</summary>
-    public Uri Directory { get; } = !string.IsNullOrEmpty(options.DirectoryUrl) ? new Uri(options.DirectoryUrl) : options.Staging ? _letsEncryptStaging : _letsEncrypt;
+    public Uri Directory => authority;
 
     /// <summary>A conversation without an account, for what is everybody's to read. The caller disposes it.</summary>
     public AcmeSession Visit() => new(http.Client, Directory, key: null, time);
@@ -110,12 +108,12 @@ internal sealed partial class AcmeAccounts(AcmeOptions options, AcmeHttp http, C
     private async Task<AcmeAccount> RegisterAsync(AcmeSession session, AcmeAccount account, CancellationToken cancellationToken)
     {
         var directory = await session.GetDirectoryAsync(cancellationToken);
-        if (account.Url is null && options.ExternalAccount is null && directory.Meta?.ExternalAccountRequired == true)
+        if (account.Url is null && externalAccount is null && directory.Meta?.ExternalAccountRequired == true)
         {
-            throw new AcmeException($"{Directory.Host} issues only to its customers: set EdgeProxy:Tls:Acme:ExternalAccount to the key that it gave you");
+            throw new AcmeException($"{Directory.Host} issues only to its customers: set ExternalAccount, beside its DirectoryUrl in EdgeProxy:Tls:Acme, to the key that it gave you");
         }
 
-        var binding = account.Url is null && options.ExternalAccount is { } external ? session.Key.BindTo(external, directory.NewAccount) : null;
+        var binding = account.Url is null && externalAccount is { } external ? session.Key.BindTo(external, directory.NewAccount) : null;
         var answer = await session.PostAsync(
             account.Url ?? directory.NewAccount,
             new NewAccount(options.AcceptTermsOfService, Email is null ? [] : [$"mailto:{Email}"], binding),

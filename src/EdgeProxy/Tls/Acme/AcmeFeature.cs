@@ -9,7 +9,16 @@ internal static class AcmeFeature
         services.AddSingleton(options);
         services.AddSingleton(_ => new AcmeHttp(AcmeHttp.CreateHandler(options.TrustedRoots)));
         services.AddSingleton<CertificateStore>();
-        services.AddSingleton<AcmeAccounts>();
+        services.AddSingleton(provider => AcmeAuthorities.Of(
+            options,
+            (directory, externalAccount) => new AcmeAccounts(
+                directory,
+                externalAccount,
+                options,
+                provider.GetRequiredService<AcmeHttp>(),
+                provider.GetRequiredService<CertificateStore>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<AcmeAccounts>>())));
         services.AddSingleton<CertificateIssuer>();
         services.AddSingleton(provider => new CertificateManager(
             [.. Domains(options).Select(domain => CreateLoop(provider, domain))], provider.GetRequiredService<IHostApplicationLifetime>()));
@@ -33,10 +42,11 @@ internal static class AcmeFeature
         return new CertificateLoop(
             domain,
             provider.GetRequiredService<CertificateIssuer>(),
+            provider.GetRequiredService<AcmeAuthorities>(),
             provider.GetRequiredService<CertificateStore>(),
             provider.GetRequiredService<CertificateTable>(),
             provider.GetRequiredService<CertificateBoard>(),
-            new RenewalAdvice(provider.GetRequiredService<AcmeAccounts>(), time, loggers.CreateLogger<RenewalAdvice>()),
+            new RenewalAdvice(time, loggers.CreateLogger<RenewalAdvice>()),
             time,
             loggers.CreateLogger<CertificateLoop>());
     }

@@ -10,7 +10,7 @@ internal sealed record IssuedCertificate(StoredCertificate Stored, ServingCertif
 /// <summary>Has one certificate made: one attempt, from the account to the PEM.</summary>
 internal sealed partial class CertificateIssuer(
     AcmeOptions options,
-    AcmeAccounts accounts,
+    AcmeAuthorities authorities,
     CertificateStore store,
     PendingChallenges challenges,
     HttpsEndpoints endpoints,
@@ -20,35 +20,49 @@ internal sealed partial class CertificateIssuer(
     /// <summary>One bad domain must not delay the others, and a hundred new ones must not fall upon the authority at once.</summary>
     private readonly SemaphoreSlim _room = new(4);
 
-    public Uri Directory => accounts.Directory;
-
     /// <summary>Orders a certificate, or finishes the order that an earlier process has left.</summary>
     /// <param name="domain">In ASCII.</param>
     /// <param name="old">What the new one replaces; null: nothing.</param>
+    /// <param name="issuer">The directory of whoever has issued that.</param>
     /// <param name="failures">How often it has failed in a row: each time another type of challenge comes first.</param>
-    /// <exception cref="AcmeException">It failed.</exception>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="AcmeException">It failed, with every authority.</exception>
     /// <exception cref="CertificateException">What the authority sent cannot be served.</exception>
     /// <exception cref="StateException">Nothing can be kept, so nothing is ordered.</exception>
     public async Task<IssuedCertificate> ObtainAsync(
-        string domain, ServingCertificate? old, int failures, CancellationToken cancellationToken)
+        string domain, ServingCertificate? old, Uri? issuer, int failures, CancellationToken cancellationToken)
     {
         await _room.WaitAsync(cancellationToken);
         try
         {
-            for (var isSecond = false; ; isSecond = true)
+            if (failures > 0 && authorities.Rehearsal is { } rehearsal)
             {
-                using var session = await accounts.SignInAsync(cancellationToken);
+                await RehearseAsync(rehearsal, domain, failures, cancellationToken);
+            }
+
+            List<(Uri Directory, Exception Why)> refusals = [];
+            foreach (var accounts in authorities.InOrder)
+            {
                 try
                 {
-                    var orders = new AcmeOrders(session, challenges, time);
-                    return await ResumeAsync(orders, domain, old, cancellationToken)
-                        ?? await OrderAsync(orders, domain, old, failures, cancellationToken);
+                    var replaced = accounts.Directory == issuer ? old : null; // another authority knows nothing of it
+                    return await InSessionAsync(
+                        accounts,
+                        async orders => await ResumeAsync(accounts.Directory, orders, domain, old, cancellationToken)
+                            ?? await OrderAsync(accounts.Directory, orders, domain, replaced, failures, cancellationToken),
+                        cancellationToken);
                 }
-                catch (AcmeException unknown) when (unknown.IsAccountGone && !isSecond)
+                catch (Exception refused) when (refused is AcmeException or CertificateException && authorities.InOrder.Count > 1)
                 {
-                    await accounts.ForgetAsync(session.Account, cancellationToken);
+                    Log.Refused(logger, accounts.Directory, domain, refused.Message);
+                    refusals.Add((accounts.Directory, refused));
                 }
             }
+
+            throw new AcmeException(
+                string.Join("; ", refusals.Select(refusal => $"{refusal.Directory.Authority}: {refusal.Why.Message}")),
+                retryAfter: refusals.Max(refusal => (refusal.Why as AcmeException)?.RetryAfter), // whoever asks for time gets it
+                inner: refusals[^1].Why);
         }
         finally
         {
@@ -56,10 +70,45 @@ internal sealed partial class CertificateIssuer(
         }
     }
 
-    /// <returns>Null: nothing was left, or it came to nothing.</returns>
-    private async Task<IssuedCertificate?> ResumeAsync(AcmeOrders orders, string domain, ServingCertificate? old, CancellationToken cancellationToken)
+    /// <summary>Proves the domain where a failure costs nothing: Let's Encrypt refuses orders after five failed proofs an hour (https://letsencrypt.org/docs/rate-limits).</summary>
+    /// <exception cref="AcmeException">The proof failed, and would have failed with the authority.</exception>
+    private async Task RehearseAsync(AcmeAccounts accounts, string domain, int failures, CancellationToken cancellationToken)
     {
-        if (store.ReadOrder(domain).Value is not { } left || left.Directory != Directory)
+        try
+        {
+            await InSessionAsync(accounts, orders => orders.BeginAsync(domain, Challenges(failures), replaces: null, cancellationToken), cancellationToken);
+        }
+        catch (AcmeException away) when (away.IsTransient)
+        {
+            Log.NotRehearsed(logger, accounts.Directory, domain, away.Message);
+        }
+        catch (AcmeException failed)
+        {
+            throw new AcmeException($"at a rehearsal with {accounts.Directory.Authority}: {failed.Message}", failed.Problem, failed.RetryAfter, failed);
+        }
+    }
+
+    /// <summary>Does something with a signed-in session; once more where the authority does not know the account any more.</summary>
+    private async Task<T> InSessionAsync<T>(AcmeAccounts accounts, Func<AcmeOrders, Task<T>> act, CancellationToken cancellationToken)
+    {
+        for (var isSecond = false; ; isSecond = true)
+        {
+            using var session = await accounts.SignInAsync(cancellationToken);
+            try
+            {
+                return await act(new AcmeOrders(session, challenges, time));
+            }
+            catch (AcmeException unknown) when (unknown.IsAccountGone && !isSecond)
+            {
+                await accounts.ForgetAsync(session.Account, cancellationToken);
+            }
+        }
+    }
+
+    /// <returns>Null: nothing was left, or it came to nothing.</returns>
+    private async Task<IssuedCertificate?> ResumeAsync(Uri directory, AcmeOrders orders, string domain, ServingCertificate? old, CancellationToken cancellationToken)
+    {
+        if (store.ReadOrder(domain).Value is not { } left || left.Directory != directory)
         {
             return null;
         }
@@ -82,10 +131,10 @@ internal sealed partial class CertificateIssuer(
     }
 
     private async Task<IssuedCertificate> OrderAsync(
-        AcmeOrders orders, string domain, ServingCertificate? old, int failures, CancellationToken cancellationToken)
+        Uri directory, AcmeOrders orders, string domain, ServingCertificate? replaced, int failures, CancellationToken cancellationToken)
     {
-        var url = await orders.BeginAsync(domain, Challenges(failures), old is null ? null : RenewalId.Of(old.Leaf), cancellationToken);
-        var order = new StoredOrder(Directory, url, CertificateKey.NewPem(options.KeyType));
+        var url = await orders.BeginAsync(domain, Challenges(failures), replaced is null ? null : RenewalId.Of(replaced.Leaf), cancellationToken);
+        var order = new StoredOrder(directory, url, CertificateKey.NewPem(options.KeyType));
         store.WriteOrder(domain, order); // from here on there may be a certificate that only this key fits
         return await FinishAsync(orders, domain, order, cancellationToken);
     }
@@ -102,7 +151,7 @@ internal sealed partial class CertificateIssuer(
 
         await serving.PrepareAsync();
         var key = order.KeyPem[order.KeyPem.IndexOf("-----BEGIN", StringComparison.Ordinal)..];
-        return new IssuedCertificate(new StoredCertificate(Directory, now, chain.TrimEnd() + "\n" + key), serving);
+        return new IssuedCertificate(new StoredCertificate(order.Directory, now, chain.TrimEnd() + "\n" + key), serving);
     }
 
     /// <summary>In the order of the settings, turned by one with each failure. TLS-ALPN-01 is no way without an endpoint that speaks TLS.</summary>
@@ -119,5 +168,11 @@ internal sealed partial class CertificateIssuer(
     {
         [LoggerMessage(1123, LogLevel.Information, "The order {Order} for {Domain}, which an earlier attempt had left, has been finished")]
         public static partial void Resumed(ILogger logger, string domain, Uri order);
+
+        [LoggerMessage(1126, LogLevel.Warning, "{Directory} issues no certificate for {Domain}: {Reason}")]
+        public static partial void Refused(ILogger logger, Uri directory, string domain, string reason);
+
+        [LoggerMessage(1127, LogLevel.Information, "The proof for {Domain} could not be tried with {Directory} first: {Reason}")]
+        public static partial void NotRehearsed(ILogger logger, Uri directory, string domain, string reason);
     }
 }

@@ -10,6 +10,7 @@ namespace EdgeProxy.Tls.Acme;
 internal sealed partial class CertificateLoop(
     string domain,
     CertificateIssuer issuer,
+    AcmeAuthorities authorities,
     CertificateStore store,
     CertificateTable table,
     CertificateBoard board,
@@ -106,12 +107,12 @@ internal sealed partial class CertificateLoop(
             return retry;
         }
 
-        if (Life is not { } life || _stored!.Directory != issuer.Directory)
+        if (Life is not { } life || authorities.Find(_stored!.Directory) is not { } authority)
         {
             return now; // none, or one of another authority: its staging one, say
         }
 
-        await advice.RefreshAsync(_serving!.Leaf, cancellationToken);
+        await advice.RefreshAsync(_serving!.Leaf, authority, cancellationToken);
         return RenewalPlan.DueAt(life, advice.Window);
     }
 
@@ -121,7 +122,7 @@ internal sealed partial class CertificateLoop(
         string? error = null;
         try
         {
-            var (stored, serving) = await issuer.ObtainAsync(domain, _serving, _failures, cancellationToken);
+            var (stored, serving) = await issuer.ObtainAsync(domain, _serving, _stored?.Directory, _failures, cancellationToken);
             (_failures, _retryAt) = (0, null);
             Use(stored, serving);
             Keep(stored);

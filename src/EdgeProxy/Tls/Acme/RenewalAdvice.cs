@@ -5,7 +5,7 @@ namespace EdgeProxy.Tls.Acme;
 
 /// <summary>What an authority says about when to renew one certificate (RFC 9773), asked no more often than it wants.</summary>
 /// <remarks>Not for several threads at once: each certificate's loop has its own.</remarks>
-internal sealed partial class RenewalAdvice(AcmeAccounts accounts, TimeProvider time, ILogger logger)
+internal sealed partial class RenewalAdvice(TimeProvider time, ILogger logger)
 {
     /// <summary>RFC 9773 section 4.3.3: where nothing can be had.</summary>
     private static readonly TimeSpan _askAgain = TimeSpan.FromHours(6);
@@ -21,7 +21,10 @@ internal sealed partial class RenewalAdvice(AcmeAccounts accounts, TimeProvider 
     public RenewalWindow? Window { get; private set; }
 
     /// <summary>Asks, if it is time. What goes wrong is no failure: the plan without advice holds.</summary>
-    public async Task RefreshAsync(X509Certificate2 certificate, CancellationToken cancellationToken)
+    /// <param name="certificate">The certificate.</param>
+    /// <param name="accounts">With the authority that has issued it.</param>
+    /// <param name="cancellationToken">Ends the question.</param>
+    public async Task RefreshAsync(X509Certificate2 certificate, AcmeAccounts accounts, CancellationToken cancellationToken)
     {
         if (certificate.SerialNumber != _serial)
         {

@@ -49,10 +49,13 @@ internal sealed class AcmeSite : IAsyncDisposable
         });
 
     /// <summary>Against one in memory.</summary>
-    public static Task<AcmeSite> StartAsync(StubAuthority authority, string[] domains, TimeProvider time, Action<AcmeOptions>? configure = null) =>
-        StartAsync(new AcmeSite((Backend.FreePort(), Backend.FreePort()), time, authority), domains, acme =>
+    public static Task<AcmeSite> StartAsync(StubAuthority authority, string[] domains, TimeProvider time) => StartAsync([authority], domains, time);
+
+    /// <summary>Against several in memory: the first is the settings' directory.</summary>
+    public static Task<AcmeSite> StartAsync(IReadOnlyList<StubAuthority> authorities, string[] domains, TimeProvider time, Action<AcmeOptions>? configure = null) =>
+        StartAsync(new AcmeSite((Backend.FreePort(), Backend.FreePort()), time, new Network(authorities)), domains, acme =>
         {
-            acme.DirectoryUrl = StubAuthority.DirectoryUrl;
+            acme.DirectoryUrl = authorities[0].DirectoryUrl;
             configure?.Invoke(acme);
         });
 
@@ -82,7 +85,7 @@ internal sealed class AcmeSite : IAsyncDisposable
             builder.Services.AddAcme(Options.Tls.Acme);
             if (_authority is not null)
             {
-                builder.Services.AddSingleton(_ => new AcmeHttp(new Shared(_authority)));
+                builder.Services.AddSingleton(_ => new AcmeHttp(_authority));
             }
         });
         await _proxy.StartAsync();
@@ -127,11 +130,12 @@ internal sealed class AcmeSite : IAsyncDisposable
         _directory.Dispose();
     }
 
-    /// <summary>The authority outlives the proxy.</summary>
-    private sealed class Shared(HttpMessageHandler authority) : HttpMessageHandler
+    /// <summary>Where the authorities are to be found; the first also under any other name. They outlive the proxy.</summary>
+    private sealed class Network(IReadOnlyList<StubAuthority> authorities) : HttpMessageHandler
     {
-        private readonly HttpMessageInvoker _authority = new(authority, disposeHandler: false);
+        private readonly Dictionary<string, HttpMessageInvoker> _byHost = authorities.ToDictionary(authority => authority.Host, authority => new HttpMessageInvoker(authority, disposeHandler: false));
 
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => _authority.SendAsync(request, cancellationToken);
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            _byHost.GetValueOrDefault(request.RequestUri!.Host, _byHost[authorities[0].Host]).SendAsync(request, cancellationToken);
     }
 }

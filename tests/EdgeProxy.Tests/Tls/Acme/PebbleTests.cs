@@ -129,6 +129,23 @@ public sealed class PebbleTests
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
     }
 
+    [Fact]
+    public async Task Where_the_first_authority_is_down_another_one_issues()
+    {
+        await using var pebble = await Pebble.StartAsync();
+        await using var site = await AcmeSite.StartAsync(pebble, ["shop.test"], acme =>
+        {
+            acme.DirectoryUrl = $"https://127.0.0.1:{Backend.FreePort()}/dir";
+            acme.Fallbacks = [new AcmeFallbackOptions { DirectoryUrl = pebble.DirectoryUrl }];
+        });
+
+        await site.WaitForCertificateAsync();
+
+        Assert.Equal((0, null), (site.Certificate.Failures, site.Certificate.LastError));
+        using var browser = TlsVisitor.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
+        Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
+    }
+
     [Theory]
     [InlineData(null, "issues only to its customers")]
     [InlineData("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W", null)]

@@ -9,9 +9,12 @@ namespace EdgeProxy.Tests.Tls.Acme;
 
 /// <summary>An authority in memory, for what no real one does on demand. It believes every proof and answers at once, unless a test says otherwise.</summary>
 /// <param name="time">The clock of its certificates.</param>
-internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
+/// <param name="host">Where it is.</param>
+internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") : HttpMessageHandler
 {
-    public const string DirectoryUrl = "https://ca.test/dir";
+    public string Host => host;
+
+    public string DirectoryUrl => $"https://{host}/dir";
 
     private readonly ConcurrentDictionary<string, Order> _orders = [];
     private int _last;
@@ -67,20 +70,20 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
             case "dir":
                 return Json(new JsonObject
                 {
-                    ["newNonce"] = "https://ca.test/new-nonce",
-                    ["newAccount"] = "https://ca.test/new-account",
-                    ["newOrder"] = "https://ca.test/new-order",
-                    ["renewalInfo"] = Window is null ? null : "https://ca.test/renewal-info",
+                    ["newNonce"] = $"https://{host}/new-nonce",
+                    ["newAccount"] = $"https://{host}/new-account",
+                    ["newOrder"] = $"https://{host}/new-order",
+                    ["renewalInfo"] = Window is null ? null : $"https://{host}/renewal-info",
                 });
             case "new-nonce":
                 return new HttpResponseMessage(HttpStatusCode.OK);
             case "new-account":
             case "account":
-                return Json(new JsonObject { ["status"] = "valid" }, "https://ca.test/account/1");
+                return Json(new JsonObject { ["status"] = "valid" }, $"https://{host}/account/1");
             case "new-order":
-                var made = new Order(Interlocked.Increment(ref _last).ToString("D", null), payload!["identifiers"]![0]!["value"]!.GetValue<string>());
+                var made = new Order(host, Interlocked.Increment(ref _last).ToString("D", null), payload!["identifiers"]![0]!["value"]!.GetValue<string>());
                 _orders[made.Id] = made;
-                return Json(made.ToJson(), $"https://ca.test/order/{made.Id}");
+                return Json(made.ToJson(), $"https://{host}/order/{made.Id}");
             case "order":
                 return Json(order!.ToJson());
             case "authorization":
@@ -117,7 +120,7 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
         return payload.Length == 0 ? null : JsonNode.Parse(Encoding.UTF8.GetString(payload));
     }
 
-    private sealed class Order(string id, string domain)
+    private sealed class Order(string host, string id, string domain)
     {
         public string Id => id;
 
@@ -128,9 +131,9 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
         public JsonObject ToJson() => new()
         {
             ["status"] = Chain is not null ? "valid" : IsProved ? "ready" : "pending",
-            ["authorizations"] = new JsonArray($"https://ca.test/authorization/{id}"),
-            ["finalize"] = $"https://ca.test/finalize/{id}",
-            ["certificate"] = Chain is null ? null : $"https://ca.test/certificate/{id}",
+            ["authorizations"] = new JsonArray($"https://{host}/authorization/{id}"),
+            ["finalize"] = $"https://{host}/finalize/{id}",
+            ["certificate"] = Chain is null ? null : $"https://{host}/certificate/{id}",
         };
 
         public JsonObject AuthorizationToJson() => new()
@@ -143,7 +146,7 @@ internal sealed class StubAuthority(TimeProvider time) : HttpMessageHandler
         private JsonObject Challenge(string type) => new()
         {
             ["type"] = type,
-            ["url"] = $"https://ca.test/challenge/{id}/{type}",
+            ["url"] = $"https://{host}/challenge/{id}/{type}",
             ["status"] = IsProved ? "valid" : "pending",
             ["token"] = $"token-{id}-{type}",
         };
