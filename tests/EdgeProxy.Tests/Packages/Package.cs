@@ -1,3 +1,4 @@
+using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units.Process;
 
@@ -36,6 +37,9 @@ internal sealed record Package(string Deb, string Tar)
         await RunAsync("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", directory["root"], deb);
         return this with { Deb = deb };
     }
+
+    /// <summary>To be called before dpkg on a machine: it would have the manuals of all that is installed there indexed anew.</summary>
+    public static async Task LeaveManualsAloneAsync(SystemdLab lab) => _ = (await lab.RunAsync("rm", "-f", "/var/lib/man-db/auto-update")).Text;
 
     /// <summary>What the program says; it must succeed.</summary>
     public static async Task<string> RunAsync(string tool, params string[] arguments)

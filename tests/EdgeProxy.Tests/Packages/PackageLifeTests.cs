@@ -23,6 +23,7 @@ public sealed class PackageLifeTests
         await using var lab = await SystemdLab.BootAloneAsync($"{directory.Path}:{Packages}");
         try
         {
+            await Package.LeaveManualsAloneAsync(lab);
             await InstallAsync(lab, older);
             await ServeAsync(lab);
             await ReplaceUnderLoadAsync(lab, newer, older);
