@@ -63,6 +63,12 @@ mkdir "$generated"
 "$binary" completion zsh > "$generated/_edgeproxy"
 "$binary" completion fish > "$generated/edgeproxy.fish"
 
+# What Debian's tools read (deb-changelog(5)): that there is this version.
+debian_changelog() {
+  printf 'edgeproxy (%s) unstable; urgency=medium\n\n  * What has changed is in CHANGELOG.md.gz.\n\n' "$version"
+  printf ' -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' deploy/package/control)" "$(date --utc --rfc-email --date "@$epoch")"
+}
+
 fill_root() {
   local unit kind doc=$root/usr/share/doc/edgeproxy
   put "$binary" "$root/usr/bin/edgeproxy" 0755
@@ -81,8 +87,10 @@ fill_root() {
   gzip -9n "$root/usr/share/man/man1/edgeproxy.1"
   put_deploy "$root/usr/share/edgeproxy/deploy"
 
-  put CHANGELOG.md "$doc/changelog"
-  gzip -9n "$doc/changelog"
+  put CHANGELOG.md "$doc/CHANGELOG.md"
+  debian_changelog > "$doc/changelog"
+  gzip -9n "$doc/CHANGELOG.md" "$doc/changelog"
+  put deploy/package/lintian-overrides "$root/usr/share/lintian/overrides/edgeproxy"
   put LICENSE "$doc/copyright"
   put README.md "$doc/README.md"
   cp -r docs "$doc/docs"

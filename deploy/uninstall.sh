@@ -156,7 +156,10 @@ remove_product() {
       change "put back $file" cp -a "$ORIGINALS$file" "$file"
     elif [ -n "$purge" ] || ! is_yours "$file"; then
       change "remove $file" rm -f "$file"
-      [[ $dry$file != /etc/*edgeproxy*/* && $dry$file != *.service.d/* ]] || rmdir --ignore-fail-on-non-empty "$(dirname "$file")"
+      case $dry$(dirname "$file") in
+        "$CERTIFICATES") ;; # the settings, which stay, name it
+        /etc/*edgeproxy* | *.service.d) rmdir --ignore-fail-on-non-empty "$(dirname "$file")" ;;
+      esac
     fi
   done < "$TOUCHED"
   while read -r file; do

@@ -4,6 +4,8 @@
 # Each change is told to the journal before it is made, as the command that takes it back. A run that fails, or that was killed, is undone from
 # there, last change first. What stood there before the first run of all is kept as well, for uninstall.sh. All of it is root's alone.
 
+export LC_ALL=C # numbers and messages as they are read here: bash writes the time with the decimal comma of the locale
+
 readonly BACKUP=/etc/edgeproxy/setup
 readonly JOURNAL=$BACKUP/undo         # of the running run: a command a line
 readonly TOUCHED=$BACKUP/touched      # by all runs: a file a line

@@ -9,6 +9,8 @@ readonly SHARING=/run/edgeproxy-ports-are-shared
 readonly MIGRATE=/proc/sys/net/ipv4/tcp_migrate_req
 readonly PATIENCE=150 # seconds for the requests that Caddy still has when it has let go of its ports
 
+moving=0 # since when the ports move: the time in seconds
+
 # listeners: who listens on 80 or 443: PROCESS (or systemd) a line.
 listeners() {
   ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | sed -nE 's/.*users:\(\("([^"]*)".*/\1/p' | sort -u
@@ -57,7 +59,17 @@ rehearse_at() {
 }
 
 # ordering: what is ordered in a rehearsal. Nothing, as a rule: the authority would look for the answer at Caddy, and count the failure.
-ordering() { if [ ${#to_issue[@]} -eq 0 ]; then say "DirectoryUrl=$NOWHERE"; else say Challenges__0=Http01; fi; }
+ordering() {
+  local name
+  if [ ${#to_issue[@]} -gt 0 ]; then
+    say Challenges__0=Http01
+    return
+  fi
+  printf 'DirectoryUrl=%s' "$NOWHERE"
+  for name in "${!setting[@]}"; do
+    [[ $name != EdgeProxy__Tls__Acme__Fallbacks__*__DirectoryUrl ]] || printf ' %s=%s' "$name" "$NOWHERE"
+  done
+}
 
 end_rehearsal() {
   systemctl stop edgeproxy.service "${SOCKETS[@]}"
@@ -69,11 +81,14 @@ end_rehearsal() {
   systemctl reset-failed edgeproxy.service "${SOCKETS[@]}" 2> /dev/null || true
 }
 
-# watch_ports LOG...: asks for the health path in two tight loops until unwatch_ports; each line: begin, end, status.
+# watch_ports HOST: asks it for the health path in two tight loops until unwatch_ports; each line: begin, end, status. A second of them shows how things were
+# before; moving is when they change.
 watch_ports() {
   touch "$work/watching"
   visit 80 http "$1" > "$work/visits.http" &
   visit 443 https "$1" > "$work/visits.https" &
+  sleep 1
+  moving=$EPOCHREALTIME
 }
 
 visit() {
@@ -99,20 +114,24 @@ forget_visitors() {
   kill $(jobs -p) 2> /dev/null || true
 }
 
-# gap LOG: "MILLISECONDS REQUESTS FAILED LONGEST": the longest time from one good answer to the next, and the longest wait for one.
+# gap LOG: "MILLISECONDS LONGEST BEFORE REQUESTS FAILED": the longest time from one good answer to the next since the move began, the longest wait for one,
+# the longest time between two before the move, and how many requests there were in all.
 gap() {
-  awk '
-    { requests++; wait = $2 - $1; if (wait > longest) longest = wait }
+  awk -v moving="$moving" '
+    { requests++ }
+    $2 >= moving && $2 - $1 > longest { longest = $2 - $1 }
     $3 !~ /^[23]/ { failed++; next }
-    { if (good && $2 - good > gap) gap = $2 - good; good = $2 }
-    END { printf "%d %d %d %d\n", gap * 1000, requests, failed, longest * 1000 }' "$1"
+    good && $2 < moving && $2 - good > before { before = $2 - good }
+    good && $2 >= moving && $2 - good > gap { gap = $2 - good }
+    { good = $2 }
+    END { printf "%d %d %d %d %d\n", gap * 1000, longest * 1000, before * 1000, requests, failed }' "$1"
 }
 
 tell_gap() {
-  local scheme milliseconds requests failed longest
+  local scheme milliseconds longest before requests failed
   for scheme in http https; do
-    read -r milliseconds requests failed longest < <(gap "$work/visits.$scheme")
-    say "  ${scheme^^}: at most $milliseconds ms between two good answers, the longest wait $longest ms; $failed of $requests requests met closed doors"
+    read -r milliseconds longest before requests failed < <(gap "$work/visits.$scheme")
+    say "  ${scheme^^}: at most $milliseconds ms between two good answers, the longest wait $longest ms (before: $before ms); $failed of $requests requests met closed doors"
   done
 }
 

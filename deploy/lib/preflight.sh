@@ -2,7 +2,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly SETTINGS=/etc/edgeproxy/appsettings.json
-readonly CERTIFICATES=/etc/edgeproxy/certificates
 
 serving=''     # the slot that serves at the end: blue or green
 from_single='' # there is a single unit, from which blue and green are to be made

@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly STATE=/var/lib/edgeproxy
+readonly CERTIFICATES=/etc/edgeproxy/certificates # copies of Caddy's, to begin with
 
 settings='' # the file that EdgeProxy will read, or reads
 declare -A setting=()

@@ -108,6 +108,30 @@ public sealed class SetupTests
     }
 
     [Fact]
+    public async Task There_and_back_as_often_as_one_likes()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        var before = Lasting(await vps.SnapshotAsync());
+        await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+        await vps.RunAsync(RecipeVps.Uninstall);
+        var once = Lasting(await vps.SnapshotAsync());
+
+        await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+        await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
+        await vps.RunAsync(RecipeVps.Uninstall);
+
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal(once, Lasting(await vps.SnapshotAsync()));
+        // Settings stay, and the user, and the directory that the settings name; nothing else of EdgeProxy does.
+        Assert.All(once.Except(before), line => Assert.Matches(@"^/etc/edgeproxy |^/etc/edgeproxy/(appsettings\.json|certificates) |^/etc/(passwd|group|shadow|gshadow) ", line));
+        Assert.All(before.Except(once), line => Assert.StartsWith("/etc", line, StringComparison.Ordinal)); // accounts
+
+        // Without state and logs, which are kept and go on, and without processes.
+        static List<string> Lasting(string snapshot) =>
+            [.. snapshot.Split('\n').Where(line => !line.StartsWith("/var/lib/edgeproxy", StringComparison.Ordinal) && !line.StartsWith("/var/log/edgeproxy", StringComparison.Ordinal) && !line.StartsWith("MainPID", StringComparison.Ordinal))];
+    }
+
+    [Fact]
     public async Task A_single_unit_becomes_blue_and_green_and_single_again()
     {
         await using var vps = await RecipeVps.StartAsync(RecipeUnits.Alone, RecipeCertificates.Files);

@@ -22,6 +22,7 @@ public sealed class PackageFilesTests
         "-rw-r--r-- root/root ./usr/share/zsh/vendor-completions/_edgeproxy",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/copyright",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/changelog.gz",
+        "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/CHANGELOG.md.gz",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/docs/operations.md",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/examples/appsettings.json",
         "-rw-r--r-- root/root ./usr/share/doc/edgeproxy/examples/edgeproxy.rules.yml",
@@ -46,6 +47,19 @@ public sealed class PackageFilesTests
         Assert.Equal("1.2.3~test1\n", await Package.RunAsync("dpkg-deb", "--field", package.Deb, "Version"));
         await CheckControlAsync(package, directory["control"]);
         await CheckTarAsync(package, directory["tar"]);
+    }
+
+    /// <summary>Debian's own judge of packages. What it may say all the same is in <c>deploy/package/lintian-overrides</c>, with the reason.</summary>
+    [Fact]
+    public async Task Lintian_finds_no_error_and_no_warning()
+    {
+        Tool.Demand("lintian");
+        using var directory = new TemporaryDirectory();
+        var package = await Package.BuildAsync(directory["one"], "1.2.3");
+
+        var run = await Tool.RunAsync("lintian", ["--no-cfg", "--allow-root", "--fail-on", "error,warning", package.Deb]);
+
+        Assert.True(run.ExitCode == 0, run.Output + run.Error);
     }
 
     [Theory]
