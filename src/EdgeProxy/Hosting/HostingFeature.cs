@@ -24,6 +24,7 @@ internal static class HostingFeature
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, upstream));
         services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
+        services.AddSingleton<IMemoryPoolFactory<byte>, SocketBuffers>();
         services.AddSingleton<PublicConnections>();
         services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
