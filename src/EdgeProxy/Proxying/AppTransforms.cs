@@ -21,6 +21,7 @@ internal static class AppTransforms
         {
             KeepTarget(context);
             SetForwarded(context, trustedProxies);
+            context.ProxyRequest.Headers.TryAddWithoutValidation(RequestHygiene.RequestIdHeader, context.HttpContext.TraceIdentifier);
             return ValueTask.CompletedTask;
         });
         builder.AddResponseTransform(static context =>

@@ -41,17 +41,30 @@ internal static class ProxyingFeature
     {
         // Resolved at the first request: the clusters are loaded while endpoints are mapped.
         SlotSelection? selection = null;
-        pipeline.Use((HttpContext context, RequestDelegate next) =>
-            (selection ??= context.RequestServices.GetRequiredService<SlotSelection>()).InvokeAsync(context, next));
-        // The app has one destination left here.
-        pipeline.UseWhen(static context => !AppCluster.Owns(context.GetReverseProxyFeature().Cluster.Config.ClusterId), others =>
+        pipeline.Use(forward =>
         {
-            var steps = new ReverseProxySteps(others);
-            steps.UseSessionAffinity();
-            steps.UseLoadBalancing();
-            steps.UsePassiveHealthChecks();
+            var others = StepsOfOthers(pipeline, forward);
+            return context => context.GetReverseProxyFeature().Cluster.Config.ClusterId == AppCluster.Id
+                ? (selection ??= context.RequestServices.GetRequiredService<SlotSelection>()).InvokeAsync(context, forward)
+                : others(context);
         });
     });
+
+    /// <summary>YARP's own choice among the destinations of a cluster of the settings. The app has one left when its slot is chosen.</summary>
+    private static RequestDelegate StepsOfOthers(IReverseProxyApplicationBuilder pipeline, RequestDelegate forward)
+    {
+        var steps = new ReverseProxySteps(pipeline.New());
+        steps.Use((HttpContext context, RequestDelegate next) =>
+        {
+            context.Request.Headers[RequestHygiene.RequestIdHeader] = context.TraceIdentifier; // copied as any other, for the route's own transforms to change
+            return next(context);
+        });
+        steps.UseSessionAffinity();
+        steps.UseLoadBalancing();
+        steps.UsePassiveHealthChecks();
+        steps.Run(forward);
+        return steps.Build();
+    }
 
     /// <summary>A branch of YARP's pipeline, as its own steps want to see it.</summary>
     private sealed class ReverseProxySteps(IApplicationBuilder branch) : IReverseProxyApplicationBuilder

@@ -13,7 +13,9 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
     /// <summary>gunicorn's <c>--limit-request-field_size</c>: name, colon, blank and value.</summary>
     private const int MaxFieldSize = 8190;
     private const int MaxRequestIdLength = 128;
-    private const string RequestIdHeader = "X-Request-ID";
+
+    /// <summary>The id of a request is its <see cref="HttpContext.TraceIdentifier"/> from here on; the header is made of that where the request is forwarded.</summary>
+    public const string RequestIdHeader = "X-Request-ID";
 
     /// <summary>Where Kestrel keeps a Content-Length that stood beside a Transfer-Encoding.</summary>
     private const string DroppedLength = "X-Content-Length";
@@ -60,7 +62,7 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
 
         if (id is null or { Length: 0 or > MaxRequestIdLength })
         {
-            headers[RequestIdHeader] = id = NewRequestId();
+            id = NewRequestId();
         }
 
         context.TraceIdentifier = id;
@@ -159,6 +161,7 @@ internal sealed class RequestHygiene(RequestDelegate next, TrustedProxies truste
             else if (name.Equals(RequestIdHeader, StringComparison.OrdinalIgnoreCase))
             {
                 id = values.ToString();
+                (unwanted ??= []).Add(name);
             }
         }
 

@@ -21,13 +21,9 @@ internal sealed partial class SlotSelection(
         ? cluster
         : throw new InvalidOperationException("the app's clusters are not loaded");
 
-    public Task InvokeAsync(HttpContext context, RequestDelegate next)
-    {
-        var route = context.GetReverseProxyFeature();
-        return route.Cluster.Config.ClusterId == AppCluster.Id ? SendToAppAsync(context, next) : next(context);
-    }
-
-    private async Task SendToAppAsync(HttpContext context, RequestDelegate next)
+    /// <param name="context">A request of the app's own cluster.</param>
+    /// <param name="next">The forwarder. Called once more for each further try.</param>
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (app.Maintenance is { } maintenance && app.TurnsAway(context.Request.Path))
         {

@@ -107,6 +107,26 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
         Assert.Equal("abc", headers["X-Request-ID"]);
     }
 
+    /// <summary>As any header, so that the route's own transforms can change it.</summary>
+    [Theory]
+    [InlineData("X-Request-ID: abc\r\n", 3)]
+    [InlineData("X-Request-ID: \r\n", 32)]
+    [InlineData("", 32)]
+    public async Task A_route_of_the_settings_gets_the_id_of_a_request_too(string header, int length)
+    {
+        await using var proxy = await DataPlane.StartAsync(
+            "http://127.0.0.1:1",
+            "http://127.0.0.1:2",
+            null,
+            ("ReverseProxy:Clusters:docs:Destinations:a:Address", _server.Address),
+            ("ReverseProxy:Routes:docs:ClusterId", "docs"),
+            ("ReverseProxy:Routes:docs:Match:Path", "/docs/{**rest}"));
+
+        await SendAsync(proxy, $"GET /docs/ HTTP/1.1\r\nHost: docs\r\n{header}\r\n");
+
+        Assert.Equal(length, HeadersOf(await _seen.Task)["X-Request-ID"].Length);
+    }
+
     [Theory]
     [InlineData(90, 200)]
     [InlineData(91, 431)]
