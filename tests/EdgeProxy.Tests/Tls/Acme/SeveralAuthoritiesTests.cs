@@ -91,5 +91,5 @@ public sealed class SeveralAuthoritiesTests : IAsyncDisposable
     private async Task StartWithRehearsalAsync() =>
         _site = await AcmeSite.StartAsync([_first, _second], [Name], _time, acme => acme.RehearsalDirectoryUrl = _second.DirectoryUrl);
 
-    private Task FailedAsync() => Eventually.TrueAsync(() => _site!.Certificate is { LastError: not null, Renewing: false }, "the attempt has failed");
+    private Task FailedAsync() => Eventually.TrueAsync(() => _site!.Certificate is { LastError: not null, Renewing: false, RenewAt: not null }, "the attempt has failed");
 }
