@@ -72,6 +72,7 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         using var client = NewClient();
         var before = await StartsAsync();
         await Vps.SystemctlAsync("kill", "--signal=KILL", "--kill-who=main", Blue);
+        await Eventually.TrueAsync(async () => await Vps.SubStateAsync(Blue) == "auto-restart", "its workers, which could answer still, have ended too");
         var waiting = client.GetAsync("/", Cancellation);
         await Eventually.TrueAsync(async () => await StartsAsync() == before + 1 && await Vps.SubStateAsync(Blue) == "auto-restart", "it was started, and has failed again");
 
