@@ -19,9 +19,11 @@ import os
 import socket
 import struct
 import sys
+import time
 
 PORTS = (80, 443)
 LISTEN = "0A"  # in /proc/net/tcp
+LOOKS = 10
 PIDFD_GETFD = 438  # the same number on every architecture
 SO_ATTACH_REUSEPORT_CBPF = 51
 SO_DETACH_REUSEPORT_BPF = 68
@@ -43,12 +45,20 @@ def holders(inodes):
     """For each inode a process and the descriptor that it has of it."""
     found = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError):  # it has ended, or closed one
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        for descriptor in descriptors(pid):
+            with contextlib.suppress(OSError):  # it has been closed meanwhile, as those of visitors are all the time
                 target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
                 if target.startswith("socket:[") and target[8:-1] in inodes:
                     found[target[8:-1]] = int(pid), int(descriptor)
     return found.values()
+
+
+def descriptors(pid):
+    """Those of a process; none where it has ended."""
+    try:
+        return os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return []
 
 
 def take(pid, descriptor):
@@ -82,6 +92,17 @@ def give_back(listener, user, shared):
     os.fchown(listener.fileno(), user, -1)
 
 
+def every_holder():
+    """Who listens, when that is the same for as long as it takes to look: a server that has been reloaded closes what it had before."""
+    for _ in range(LOOKS):
+        inodes = set(listening())
+        found = holders(inodes)
+        if len(found) == len(inodes):
+            return found
+        time.sleep(0.02)
+    raise OSError("a process that listens is not to be seen from here")
+
+
 def main(order, number=0):
     act = {
         "share": lambda listener: let_share(listener, int(number)),
@@ -89,11 +110,7 @@ def main(order, number=0):
         "own": lambda listener: give_back(listener, int(number), 1),
         "alone": lambda listener: give_back(listener, 0, 0),
     }[order]
-    inodes = set(listening())
-    listeners = [take(*holder) for holder in holders(inodes)]
-    if len(listeners) != len(inodes):
-        raise OSError("a process that listens is not to be seen from here")
-    for listener in listeners:
+    for listener in [take(*holder) for holder in every_holder()]:
         act(listener)
 
 
