@@ -155,7 +155,8 @@ def fixed_rate(arguments, site, kinds, stack) -> list[tuple[str, str]]:
         return steady(server, load.path, arguments.rate, 1 if warm_up else max(2.0, arguments.seconds))
 
     with ExitStack() as own:
-        results = interleave(start(kinds, alone(site), own), [TINY], arguments.rounds, measure)
+        load = replace(TINY, name="tiny GET")
+        results = interleave(start(kinds, alone(site), own), [load], arguments.rounds, measure)
     return [(f"Latency at {arguments.rate:,} requests per second", report.latencies(results, [kind.name for kind in kinds]))]
 
 

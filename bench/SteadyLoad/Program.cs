@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 // GETs at a fixed rate, whatever the server does: steady-load URL RATE SECONDS. Each latency counts from the moment at which its request
 // was due, so that a server that stalls is charged for everyone it kept waiting (no coordinated omission). Connections are kept and, when
@@ -23,17 +24,19 @@ for (var i = 0; i < 50; i++)
 latencies.Clear();
 failures.Clear();
 
-var began = time.GetTimestamp();
-using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(1), time);
-var sent = 0;
-while (await tick.WaitForNextTickAsync() && time.GetElapsedTime(began) is var elapsed && elapsed < length)
+// One request at a time, each when it is due: the runtime's timers look at a clock of 4 ms, and would send eight at once instead.
+var pace = new Thread(() =>
 {
-    for (var due = (int)(elapsed.TotalSeconds * rate); sent < due; sent++)
+    var began = time.GetTimestamp();
+    for (var sent = 0; sent < rate * length.TotalSeconds; sent++)
     {
-        running.Add(SendAsync(began + (long)(sent / rate * time.TimestampFrequency)));
+        var due = began + (long)(sent / rate * time.TimestampFrequency);
+        Clock.WaitUntil(due);
+        running.Add(SendAsync(due));
     }
-}
-
+});
+pace.Start();
+pace.Join();
 await Task.WhenAll(running);
 var ordered = latencies.Order().ToList();
 Console.WriteLine(string.Create(
@@ -64,4 +67,31 @@ async Task SendAsync(long due)
     {
         failures.Add($"{failure.GetType().Name}: {failure.Message}");
     }
+}
+
+internal static partial class Clock
+{
+    private const int Monotonic = 1;
+    private const int Absolute = 1;
+    private const int SetTimerSlack = 29;
+
+    /// <param name="timestamp">Of <see cref="TimeProvider.GetTimestamp"/>: nanoseconds of CLOCK_MONOTONIC on Linux. One that has passed is not waited for.</param>
+    public static void WaitUntil(long timestamp)
+    {
+        // The kernel may be 50 microseconds late by default (PR_SET_TIMERSLACK, prctl(2)). A signal ends the wait early: the rest is waited for.
+        _ = Control(SetTimerSlack, 1, 0, 0, 0);
+        while (TimeProvider.System.GetTimestamp() < timestamp)
+        {
+            _ = Sleep(Monotonic, Absolute, new Moment(timestamp / 1_000_000_000, timestamp % 1_000_000_000), 0);
+        }
+    }
+
+    /// <summary>struct timespec.</summary>
+    private record struct Moment(long Seconds, long Nanoseconds);
+
+    [LibraryImport("libc", EntryPoint = "clock_nanosleep")]
+    private static partial int Sleep(int clock, int flags, in Moment until, nint rest);
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int Control(int option, nuint second, nuint third, nuint fourth, nuint fifth);
 }
