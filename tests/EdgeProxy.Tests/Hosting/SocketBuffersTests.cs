@@ -1,6 +1,9 @@
+using System.Buffers;
+using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using EdgeProxy.Hosting;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Connections;
 
@@ -26,5 +29,78 @@ public sealed class SocketBuffersTests
         Assert.Equal(Length, read.Buffer.Length);
         Assert.True(read.Buffer.IsSingleSegment);
         connection.Transport.Input.AdvanceTo(read.Buffer.End);
+    }
+
+    [Fact]
+    public void The_block_that_came_back_last_is_given_out_first()
+    {
+        using var pool = new SocketBuffers().Create();
+        var (first, second) = (pool.Rent(), pool.Rent());
+
+        first.Dispose();
+        second.Dispose();
+
+        Assert.Same(second, pool.Rent());
+        Assert.Same(first, pool.Rent());
+    }
+
+    [Fact]
+    public void A_block_that_is_returned_twice_is_not_given_to_two()
+    {
+        using var pool = new SocketBuffers().Create();
+        var block = pool.Rent();
+
+        block.Dispose();
+        block.Dispose();
+
+        Assert.Same(block, pool.Rent());
+        Assert.NotSame(block, pool.Rent());
+    }
+
+    [Fact]
+    public void No_more_blocks_are_kept_than_the_limit_says()
+    {
+        using var pool = new SocketBuffers().Create();
+        var before = Enumerable.Range(0, SocketBuffers.MostKept + 10).Select(_ => pool.Rent()).ToHashSet();
+        foreach (var block in before)
+        {
+            block.Dispose();
+        }
+
+        var after = Enumerable.Range(0, SocketBuffers.MostKept + 10).Select(_ => pool.Rent()).ToList();
+
+        Assert.Equal(SocketBuffers.MostKept, after.Count(before.Contains));
+        Assert.Equal(after.Count, after.Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(0)]
+    [InlineData(SocketBuffers.BlockSize)]
+    [InlineData(SocketBuffers.BlockSize + 1)]
+    public void Whoever_asks_for_a_size_gets_at_least_that(int size)
+    {
+        using var pool = new SocketBuffers().Create();
+        using var block = pool.Rent(size);
+
+        Assert.True(block.Memory.Length >= Math.Max(size, SocketBuffers.BlockSize));
+    }
+
+    [Fact]
+    public async Task Blocks_that_many_take_and_return_at_once_are_never_with_two_of_them()
+    {
+        using var pool = new SocketBuffers().Create();
+        var held = new ConcurrentDictionary<IMemoryOwner<byte>, byte>();
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 20_000; i++)
+            {
+                var block = pool.Rent();
+                Assert.True(held.TryAdd(block, 0), "somebody else has it");
+                Assert.True(held.TryRemove(block, out var _));
+                block.Dispose();
+            }
+        }, Cancellation)));
     }
 }
