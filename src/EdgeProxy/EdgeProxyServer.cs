@@ -50,6 +50,7 @@ public static class EdgeProxyServer
             });
             await StartAsync(app, cancellationToken);
             hasStarted = true;
+            SocketThreads.LetWorkersFinish();
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCode.Done;
         }
