@@ -23,7 +23,7 @@ import time
 
 PORTS = (80, 443)
 LISTEN = "0A"  # in /proc/net/tcp
-LOOKS = 10
+LOOKS = 10  # 20 ms apart
 PIDFD_GETFD = 438  # the same number on every architecture
 SO_ATTACH_REUSEPORT_CBPF = 51
 SO_DETACH_REUSEPORT_BPF = 68

@@ -61,7 +61,7 @@ internal sealed class SocketBuffers : IMemoryPoolFactory<byte>
         {
             lock (_lock)
             {
-                // Returned twice it would be given to two connections, and one would read what the other sends.
+                // Returned twice in a row it would be given to two connections, and one would read what the other sends.
                 if (!block.IsKept && _count < MostKept)
                 {
                     block.IsKept = true;
