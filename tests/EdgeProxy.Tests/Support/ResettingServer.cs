@@ -35,9 +35,9 @@ internal sealed class ResettingServer : IDisposable
                 connection.LingerState = new LingerOption(enable: true, seconds: 0);
             }
         }
-        catch (SocketException)
+        catch (Exception ended) when (ended is SocketException or ObjectDisposedException)
         {
-            // Disposed.
+            // Disposed: while it waited in accept(2), or before it came there.
         }
     }
 }
