@@ -184,7 +184,7 @@ move_ports() {
   watch_ports "$host"
   share_ports 0 || caddy_lets_go
   proxy_takes_ports || fail "EdgeProxy does not start; $(listeners | paste -sd ' ') has ports 80 and 443; $(why_not 'edgeproxy*')"
-  steer_to second
+  steer_to second || fail "EdgeProxy shares the ports with Caddy, but new connections cannot be given to it (why: above)"
   prove "$host"
   if is_sharing; then
     caddy_lets_go

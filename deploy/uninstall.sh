@@ -100,7 +100,7 @@ move_back() {
   watch_ports "$(health_host)"
   share_ports "$(caddys_user)" || proxy_lets_go
   systemctl start caddy.service || fail "Caddy does not start: $(why_not caddy.service)"
-  steer_to second
+  steer_to second || fail "Caddy shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
   prove
   if is_sharing; then
     proxy_lets_go

@@ -45,6 +45,13 @@ internal static class SettingsLeaf
         return value == type ? words : $"{words}, or null";
     }
 
+    /// <summary>A duration as it is written in the settings: <c>00:00:00.25</c>, <c>7.00:00:00</c>.</summary>
+    public static string Written(TimeSpan duration)
+    {
+        var text = duration.ToString("c", CultureInfo.InvariantCulture);
+        return duration.Ticks % TimeSpan.TicksPerSecond == 0 ? text : text.TrimEnd('0');
+    }
+
     /// <remarks><see cref="TimeSpan.Parse(string)"/> reads "30" as 30 days and "24:00:00" as 24 days: days need their dot.</remarks>
     private static bool IsDuration(string text)
     {

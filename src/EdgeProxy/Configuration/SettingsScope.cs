@@ -38,7 +38,7 @@ internal readonly struct SettingsScope(ProblemList problems, string path)
     {
         if (value < min || value > max)
         {
-            Error(name, string.Create(CultureInfo.InvariantCulture, $"must be a duration from {min:g} to {max:g}"));
+            Error(name, $"must be a duration from {SettingsLeaf.Written(min)} to {SettingsLeaf.Written(max)}");
         }
     }
 

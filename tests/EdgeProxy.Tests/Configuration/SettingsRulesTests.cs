@@ -31,6 +31,9 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:InitialSlot", "1", "EdgeProxy:InitialSlot", "must be Blue, Green")]
     [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "\"75\"", "EdgeProxy:Upstream:ServerKeepAlive", "must be a duration")]
     [InlineData("Kestrel:Limits:KeepAliveTimeout", "130", "Kestrel:Limits:KeepAliveTimeout", "must be a duration")]
+    // Limits, as one would write them.
+    [InlineData("EdgeProxy:Switch:KeepWarm", "\"8.00:00:00\"", "EdgeProxy:Switch:KeepWarm", "must be a duration from 00:00:00 to 7.00:00:00")]
+    [InlineData("EdgeProxy:Health:Interval", "\"00:00:00.05\"", "EdgeProxy:Health:Interval", "must be a duration from 00:00:00.1 to 00:10:00")]
     // Slots and units.
     [InlineData("EdgeProxy:Slots:Green", "null", "EdgeProxy:Slots:Green", "is missing")]
     [InlineData("EdgeProxy:Slots:Green:Address", "\"127.0.0.1:8100\"", "EdgeProxy:Slots:Green:Address", "must be http://HOST:PORT")]

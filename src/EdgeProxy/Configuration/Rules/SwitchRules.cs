@@ -32,7 +32,7 @@ internal static class SwitchRules
 
         if (health.Timeout > health.StartBudget)
         {
-            at.Warn(nameof(health.Timeout), $"is longer than a candidate may take altogether (Attempts x Interval = {health.StartBudget:g})");
+            at.Warn(nameof(health.Timeout), $"is longer than a candidate may take altogether (Attempts x Interval = {SettingsLeaf.Written(health.StartBudget)})");
         }
     }
 

@@ -22,7 +22,7 @@ internal static class UpstreamRules
             {
                 at.Warn(
                     nameof(upstream.ServerKeepAlive),
-                    $"is less than twice IdleConnectionTimeout ({upstream.IdleConnectionTimeout:g}): requests with a body use a new connection each, as if it were not set");
+                    $"is less than twice IdleConnectionTimeout ({SettingsLeaf.Written(upstream.IdleConnectionTimeout)}): requests with a body use a new connection each, as if it were not set");
             }
         }
 
