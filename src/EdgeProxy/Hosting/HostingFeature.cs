@@ -1,5 +1,6 @@
 using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Proxying;
+using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.HostFiltering;
@@ -29,6 +30,7 @@ internal static class HostingFeature
         services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
             provider.GetRequiredService<PublicConnections>(),
+            provider.GetRequiredService<SlotPair>(),
             provider.GetRequiredService<TimeProvider>()));
 
         services.AddHostFiltering(_ => { });

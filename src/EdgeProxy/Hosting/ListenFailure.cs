@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using EdgeProxy.Admin;
+using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Hosting;
@@ -35,8 +36,12 @@ internal static class ListenFailure
             : "Give this machine the address";
         return new PublicListenException($"EdgeProxy cannot listen on {endpoint}: {refusal.Message}. {advice}, {WayOut}", refusal);
     }
+
+    /// <summary>Whoever listens where a slot is to be found asks himself, and once more for each answer that he waits for.</summary>
+    public static PublicListenException AtSlot(EndPoint endpoint, Slot slot) => new(
+        $"EdgeProxy:Slots:{slot.Name}:Address is {slot.Address}, and EdgeProxy itself listens there ({endpoint}): each request would come back to it. Give the slot another port, {WayOut}");
 }
 
-/// <summary>A public address cannot be had.</summary>
+/// <summary>A public address cannot be had, or is one of the app's.</summary>
 /// <remarks>No <see cref="IOException"/>: where one address of several fails with something else, Kestrel goes on to the next (IPv4 where there is no IPv6).</remarks>
-internal sealed class PublicListenException(string message, Exception inner) : Exception(message, inner);
+internal sealed class PublicListenException(string message, Exception? inner = null) : Exception(message, inner);

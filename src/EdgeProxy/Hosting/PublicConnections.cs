@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Hosting;
@@ -103,7 +104,7 @@ internal sealed class PublicConnections : IDisposable
 }
 
 /// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told, closed.</summary>
-internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets, PublicConnections connections, TimeProvider time)
+internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets, PublicConnections connections, SlotPair slots, TimeProvider time)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>
@@ -117,12 +118,22 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
 
     public bool CanBind(EndPoint endpoint) => ((IConnectionListenerFactorySelector)sockets).CanBind(endpoint);
 
-    /// <exception cref="PublicListenException">The address cannot be had. One that is taken is an <see cref="AddressInUseException"/>, which Kestrel knows.</exception>
+    /// <exception cref="PublicListenException">The address cannot be had, or is a slot's. One that is taken is an <see cref="AddressInUseException"/>, which Kestrel knows.</exception>
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         try
         {
-            return new Listener(await sockets.BindAsync(endpoint, cancellationToken), endpoint as FileHandleEndPoint, connections, time);
+            var listener = await sockets.BindAsync(endpoint, cancellationToken);
+            foreach (var name in SlotNameExtensions.All)
+            {
+                if (slots[name].Address.IsReachedAt(listener.EndPoint))
+                {
+                    await listener.DisposeAsync();
+                    throw ListenFailure.AtSlot(listener.EndPoint, slots[name]);
+                }
+            }
+
+            return new Listener(listener, endpoint as FileHandleEndPoint, connections, time);
         }
         catch (SocketException refusal)
         {

@@ -69,6 +69,12 @@ public sealed class SlotAddress
         return true;
     }
 
+    /// <summary>Whether a connection to this address comes to whoever listens at <paramref name="endPoint"/> on this machine. Names are not looked up.</summary>
+    public bool IsReachedAt(EndPoint endPoint) =>
+        EndPoint.Equals(endPoint)
+        || (EndPoint is IPEndPoint own && endPoint is IPEndPoint listening && own.Port == listening.Port && IPAddress.IsLoopback(own.Address)
+            && (listening.Address.Equals(IPAddress.IPv6Any) || (listening.Address.Equals(IPAddress.Any) && own.AddressFamily == AddressFamily.InterNetwork)));
+
     /// <summary>Opens a connection. Fails with <see cref="SocketException"/>, also on a timeout, so that every failure to connect looks alike to the caller.</summary>
     /// <param name="timeout">How long the attempt may take.</param>
     /// <param name="time">The clock of the timeout.</param>
@@ -84,7 +90,14 @@ public sealed class SlotAddress
         {
             await socket.ConnectAsync(EndPoint, either.Token);
             // Of a connection that was reset meanwhile this fails, too. HttpClient asks the same, later, and what that throws reaches its caller as it is.
-            _ = socket.RemoteEndPoint;
+            var peer = socket.RemoteEndPoint;
+            if (EndPoint is not UnixDomainSocketEndPoint && peer!.Equals(socket.LocalEndPoint))
+            {
+                // Nobody listens there. The kernel has chosen the same port for this end, and two ends that call each other are connected (RFC 9293 section 3.5).
+                socket.LingerState = new LingerOption(enable: true, seconds: 0); // the port is free for the app at once
+                throw new SocketException((int)SocketError.ConnectionRefused);
+            }
+
             return socket;
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using EdgeProxy.Hosting;
@@ -49,6 +50,20 @@ public sealed class ListenFailureTests : IDisposable
         await AssertOneLineAsync(publicUrl: "http://127.0.0.1:0", adminUrl: null, $"{_directory["admin.sock"]}: EdgeProxy runs already", "Stop it first");
     }
 
+    /// <summary>Otherwise each request would come back to the proxy, and back again, until there are no connections left.</summary>
+    [Theory]
+    [InlineData("http://127.0.0.1:{0}")]
+    [InlineData("http://*:{0}")]
+    public Task The_address_of_a_slot_is_one_line_that_names_both(string publicUrl)
+    {
+        var port = Backend.FreePort();
+        return AssertOneLineAsync(
+            string.Format(CultureInfo.InvariantCulture, publicUrl, port),
+            ("EdgeProxy:Slots:Green:Address", $"\"http://localhost:{port}\""),
+            $"EdgeProxy:Slots:Green:Address is http://localhost:{port}, and EdgeProxy itself listens there",
+            "Give the slot another port, or change Kestrel:Endpoints");
+    }
+
     [Fact]
     public async Task Told_to_stop_before_it_serves_it_ends_well()
     {
@@ -76,17 +91,25 @@ public sealed class ListenFailureTests : IDisposable
         Assert.Equal(1, log.Count);
     }
 
-    private SettingsFile Settings(string publicUrl, string? adminUrl) => SettingsFile.With(
+    private SettingsFile Settings(string publicUrl, string? adminUrl) => Settings(publicUrl, ("EdgeProxy:Admin:Url", adminUrl is null ? "null" : $"\"{adminUrl}\""));
+
+    private SettingsFile Settings(string publicUrl, params (string Key, string Json)[] others) => SettingsFile.With(
+    [
         ("Kestrel:Endpoints:Http:Url", $"\"{publicUrl}\""),
         ("EdgeProxy:Units", """{ "Manager": "Process", "Process": { "Command": "sleep 600 {port}" } }"""),
         ("EdgeProxy:Admin:Socket", $"\"{_directory["admin.sock"]}\""),
-        ("EdgeProxy:Admin:Url", adminUrl is null ? "null" : $"\"{adminUrl}\""),
         ("EdgeProxy:Admin:TokenFile", $"\"{_directory["admin.token"]}\""),
-        ("EdgeProxy:State:Directory", $"\"{_directory["state"]}\""));
+        ("EdgeProxy:State:Directory", $"\"{_directory["state"]}\""),
+        ("EdgeProxy:Admin:Url", "null"),
+        .. others,
+    ]);
 
-    private async Task AssertOneLineAsync(string publicUrl, string? adminUrl, params string[] parts)
+    private Task AssertOneLineAsync(string publicUrl, string? adminUrl, params string[] parts) =>
+        AssertOneLineAsync(publicUrl, ("EdgeProxy:Admin:Url", adminUrl is null ? "null" : $"\"{adminUrl}\""), parts);
+
+    private async Task AssertOneLineAsync(string publicUrl, (string Key, string Json) other, params string[] parts)
     {
-        using var settings = Settings(publicUrl, adminUrl);
+        using var settings = Settings(publicUrl, other);
 
         var run = await CommandProcess.RunAsync("run", "--config", settings.Path);
 

@@ -14,6 +14,13 @@ namespace EdgeProxy.Tests.Support;
 /// <summary>An app server: a real Kestrel on a loopback port.</summary>
 internal sealed class Backend : IAsyncDisposable
 {
+    private const int FirstPort = 10_000;
+
+    /// <summary>From here on the kernel gives ports to callers (<c>ip_local_port_range</c>, ip(7)), so that one that is free now may not be when its server starts.</summary>
+    private const int FirstPortOfCallers = 32_768;
+
+    private static int _lastPort = Random.Shared.Next();
+
     private readonly WebApplication _app;
 
     private Backend(WebApplication app) => _app = app;
@@ -42,12 +49,23 @@ internal sealed class Backend : IAsyncDisposable
     /// <summary>A backend that answers every request with its name.</summary>
     public static Task<Backend> NamedAsync(string name, int port = 0) => StartAsync(context => context.Response.WriteAsync(name), port);
 
-    /// <summary>A loopback port where nothing listens.</summary>
+    /// <summary>A loopback port where nothing listens. Another one each time.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = FirstPort + (int)((uint)Interlocked.Increment(ref _lastPort) % (FirstPortOfCallers - FirstPort));
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken: the next one.
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()
