@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import report
+from compare import edgeproxy_at
 from footprint import footprint
 from loads import LOADS, Load, misfit, saturate, steady
 from servers import BareYarp, Caddy, EdgeProxy, HAProxy, Nginx, Server, Site, backend, django, free_port
@@ -34,6 +35,8 @@ def main() -> int:
             process.wait_until(f"http://127.0.0.1:{port}/health")
 
         kinds = [kind for kind in CONTESTANTS if kind.name in arguments.servers]
+        if arguments.compare:
+            kinds.insert(1, edgeproxy_at(arguments.compare))
         parts = [("Machine", report.machine() + "\n")]
         if "loads" in arguments.parts:
             parts += saturation(arguments, site, kinds, stack)
@@ -49,7 +52,8 @@ def main() -> int:
     text = "\n".join(f"## {title}\n\n{body}" for title, body in parts)
     print(text)
     if arguments.out:
-        arguments.out.write_text(f"# What bench/run measured\n\n`bench/run {' '.join(sys.argv[1:])}`; how to read it: bench/README.md.\n\n{text}")
+        kept = by_hand(arguments.out)
+        arguments.out.write_text(f"# What bench/run measured\n\n`bench/run {' '.join(sys.argv[1:])}`; how to read it: bench/README.md.\n\n{text}{kept}")
     return 0
 
 
@@ -60,13 +64,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, help="of one load on one server in one round; default 4, 1 with --quick")
     parser.add_argument("--rate", type=int, default=2000, help="requests per second of the fixed rate; default 2000")
     parser.add_argument("--only", default="", help="loads whose name contains this")
-    parser.add_argument("--servers", nargs="+", choices=[kind.name for kind in CONTESTANTS], default=[kind.name for kind in CONTESTANTS])
+    parser.add_argument("--servers", nargs="+", choices=[kind.name for kind in CONTESTANTS])
+    parser.add_argument(
+        "--compare", metavar="COMMIT", help="EdgeProxy of this commit beside today's, in the same rounds; --servers is then edgeproxy alone unless given")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
+    arguments.servers = arguments.servers or [kind.name for kind in (CONTESTANTS[:1] if arguments.compare else CONTESTANTS)]
     arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (1 if arguments.quick else 4)
     return arguments
+
+
+def by_hand(results: Path) -> str:
+    """The last part of the results, which no run measures: figures that decision records refer to."""
+    _, heading, rest = (results.read_text() if results.exists() else "").partition("\n# Measured once, for a decision\n")
+    return heading + rest
 
 
 def lay_out(run: Path) -> Site:
@@ -79,7 +92,9 @@ def lay_out(run: Path) -> Site:
     (files / "1k.bin").write_bytes(chance.randbytes(1024))
     (files / "1m.bin").write_bytes(chance.randbytes(1 << 20))
     words = [f"{chance.getrandbits(24):06x}" for _ in range(400)]
-    rules = (f".{chance.choice(words)}-{i} {{ color: #{chance.choice(words)}; margin: {chance.randrange(40)}px auto; display: block; }}\n" for i in range(10_000))
+    rules = (
+        f".{chance.choice(words)}-{i} {{ color: #{chance.choice(words)}; margin: {chance.randrange(40)}px auto; display: block; }}\n"
+        for i in range(10_000))
     (files / "100k.css").write_text(take(rules, 102_400))
     items = (f'{{"id":{i},"name":"item {chance.choice(words)}","price":"{chance.randrange(1, 99999) / 100:.2f}","inStock":true}},' for i in range(1000))
     (files / "items.json").write_text(f'{{"items":[{take(items, 19_400).rstrip(",")}]}}')
@@ -145,8 +160,9 @@ def saturation(arguments, site, kinds, stack) -> list[tuple[str, str]]:
         with ExitStack() as own:
             logged = [kind for kind in kinds if not options or kind is not BareYarp]
             results = interleave(start(logged, site, own, **options), chosen, arguments.rounds, measure)
-        parts.append((f"CPU per request, {title}", results.table([n for n in names if any(k.name == n for k in logged)], lambda s: s.cpu_per_request, "microseconds")))
-        parts.append((f"Requests per second at saturation, {title}", results.table([n for n in names if any(k.name == n for k in logged)], lambda s: s.rate, "per second")))
+        measured = [n for n in names if any(k.name == n for k in logged)]
+        parts.append((f"CPU per request, {title}", results.table(measured, lambda s: s.cpu_per_request, "microseconds")))
+        parts.append((f"Requests per second at saturation, {title}", results.table(measured, lambda s: s.rate, "per second")))
     return parts
 
 
@@ -195,8 +211,8 @@ def switches(arguments, site, kinds) -> list[tuple[str, str]]:
         if kind is BareYarp:
             continue
         with ExitStack() as own:
-            if kind is EdgeProxy:
-                server = SwitchedEdgeProxy(alone(site, blue=free_port(), green=free_port()))
+            if issubclass(kind, EdgeProxy):
+                server = type("Switched", (SwitchedEdgeProxy, kind), {})(alone(site, blue=free_port(), green=free_port()))
             else:
                 server = kind(alone(site))
             own.callback(server.stop)

@@ -32,7 +32,8 @@ def start(server: Server, stack: ExitStack, *options: str) -> Path:
     process.environment |= ENVIRONMENT
     out = server.run / "callgrind.out"
     process.command = [
-        "valgrind", "-q", "--tool=callgrind", *options, f"--callgrind-out-file={out}", str(readable(Path(process.command[0]), server.run)), *process.command[1:]]
+        "valgrind", "-q", "--tool=callgrind", *options, f"--callgrind-out-file={out}",
+        str(readable(Path(process.command[0]), server.run)), *process.command[1:]]
     process.start()
     stack.callback(process.stop)
     process.wait_until(server.url("/"), seconds=300)

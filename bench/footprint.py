@@ -7,10 +7,14 @@ import hashlib
 import os
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from servers import Server, Site, free_port
+
+#: Seconds after the first answer until a server is at rest: EdgeProxy gives back what its start used.
+AT_REST = 3
 
 
 @dataclass
@@ -100,6 +104,7 @@ def footprint(kind: type[Server], site: Site, count: int, starts: int) -> Footpr
     for _ in range(starts):
         server = kind(own_directory(site, kind))
         cold.append(server.start())
+        time.sleep(AT_REST)
         idle = server.process.memory_bytes()
         server.stop()
 

@@ -129,6 +129,9 @@ class Server:
     name = ""
     serves_files = True
 
+    #: Whether its child processes are parts of it, and counted.
+    children_are_its_own = True
+
     def __init__(self, site: Site, access_log: bool = False):
         self.site = site
         self.access_log = access_log
@@ -139,7 +142,7 @@ class Server:
         self.http, self.https = free_port(), free_port()
         self.prepare()
         self.process = Process(
-            self.name, self.command(), self.run, with_children=self.name != "edgeproxy",
+            self.name, self.command(), self.run, with_children=self.children_are_its_own,
             environment={"XDG_CONFIG_HOME": str(self.run), "XDG_DATA_HOME": str(self.run)})
 
     def prepare(self) -> None:
@@ -152,7 +155,8 @@ class Server:
         """Moves new requests to the other backend, as an operator's script would do it."""
         raise NotImplementedError
 
-    #: Seconds of each flip that were neither a backend's (its start, its probes, its last requests, its stop) nor the command's own start; None: it has none of these.
+    #: Seconds of each flip that were neither a backend's (its start, its probes, its last requests, its stop) nor the command's own start;
+    #: None: it has none of these.
     added: list[float] | None = None
 
     def url(self, path: str, tls: bool = False) -> str:
@@ -174,6 +178,7 @@ class Server:
 
 class EdgeProxy(Server):
     name = "edgeproxy"
+    children_are_its_own = False  # they are the app
     binary = HERE.parent / "artifacts/native/edgeproxy"
 
     #: What stands for the app's unit: the backend runs already, except where switches are measured. A port of seconds is day enough.

@@ -32,7 +32,10 @@ class SwitchCost:
 
 
 class Visitor(threading.Thread):
-    """Asks all the time which backend answers, on one kept connection, and notes when that changes. Ends with stop(); a request that fails is the load's to count."""
+    """Asks all the time which backend answers, on one kept connection, and notes when that changes. Ends with stop().
+
+    A request that fails is the load's to count.
+    """
 
     PAUSE = 0.001
 

@@ -52,7 +52,7 @@ put() { install -D --mode "${3:-0644}" "$1" "$2"; }
 # The scripts and what they install, as they lie here; not what builds packages.
 put_deploy() { # DIRECTORY
   mkdir -p "$1"
-  tar -C deploy --create --exclude ./package --exclude ./package.sh --exclude ./publish --exclude ./install-packages . | tar -C "$1" --extract --no-same-owner
+  tar -C deploy --create --exclude ./package --exclude ./package.sh --exclude ./release --exclude ./publish --exclude ./install-packages . | tar -C "$1" --extract --no-same-owner
 }
 
 # What the binary says of itself, made once for both.

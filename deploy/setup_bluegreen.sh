@@ -8,7 +8,7 @@
 #   --caddy-storage DIR    where Caddy keeps its certificates (.local/share/caddy/certificates in the home of its user)
 #   --binary FILE          the executable; without it bin/edgeproxy beside this directory, else the installed one
 #   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
-#   --deployer NAME        who may run `edgeproxy switch` without sudo (whoever calls sudo)
+#   --deployer NAME        who may run `edgeproxy switch` without sudo (default: the user who calls sudo)
 #   --health PATH          the path that proves the app healthy, where it is not the one of the settings
 #   --issue                EdgeProxy orders the certificates that Caddy's storage lacks, while Caddy serves and passes the authority's question on
 #   --grant                give EdgeProxy's user the read access that it lacks to static files and certificates (ACLs)
@@ -232,7 +232,7 @@ finish() {
   step "Done${dry:+ (nothing was changed)}"
   [ -z "$dry" ] || return 0
   "$binary" status | head -n 1
-  [ "${setting[EdgeProxy__Tls__Internal]:-false}" = false ] || say "The certificates are EdgeProxy's own, and so is the root that visitors have to trust instead of Caddy's: edgeproxy certificates root"
+  [ "${setting[EdgeProxy__Tls__Internal]:-false}" = false ] || say "The certificates are EdgeProxy's own, and so is the root that clients have to trust instead of Caddy's: edgeproxy certificates root"
   say "A deploy is now  $here/restart_app.sh BRANCH  (or your own script, with  edgeproxy switch  at its end)."
   say "A script that writes upstream.txt and reloads Caddy does nothing any more. Back to Caddy: $here/uninstall.sh"
 }

@@ -75,7 +75,8 @@ internal static partial class Clock
     private const int Absolute = 1;
     private const int SetTimerSlack = 29;
 
-    /// <param name="timestamp">Of <see cref="TimeProvider.GetTimestamp"/>: nanoseconds of CLOCK_MONOTONIC on Linux. One that has passed is not waited for.</param>
+    /// <param name="timestamp">Of <see cref="TimeProvider.GetTimestamp"/>: nanoseconds of CLOCK_MONOTONIC on Linux. One that has passed is not waited
+    /// for.</param>
     public static void WaitUntil(long timestamp)
     {
         // The kernel may be 50 microseconds late by default (PR_SET_TIMERSLACK, prctl(2)). A signal ends the wait early: the rest is waited for.

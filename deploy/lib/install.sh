@@ -61,7 +61,9 @@ install_site() {
 
 # compose_settings: the Caddyfile's, with what the units and the options say.
 compose_settings() {
-  local options=() seconds directory=$CERTIFICATES
+  local options=() seconds places directory=$CERTIFICATES
+  places=$(places)
+  [ -z "$places" ] || options+=(--max-concurrent "$places")
   seconds=$(keep_alive)
   [ -z "$seconds" ] || options+=(--server-keep-alive "${seconds}s")
   if imports_certificates; then
@@ -92,6 +94,17 @@ keep_alive() {
     [ -n "$least" ] && [ "$least" -le "$seconds" ] || least=$seconds
   done
   [ "$least" -le 0 ] || say "$least"
+}
+
+# places: how many requests the app works on at a time; nothing where the units do not say it.
+places() {
+  local unit count least=''
+  for unit in $(app_units); do
+    count=$(places_of "$unit")
+    [ -n "$count" ] || return 0
+    [ -n "$least" ] && [ "$least" -le "$count" ] || least=$count
+  done
+  say "$least"
 }
 
 # give_access PATH: EdgeProxy's user may read it, now and what comes, and pass the directories above it.
@@ -173,14 +186,24 @@ hide_secrets() {
 
 verify_app_units() { systemd-analyze verify --man=no "$(unit_of blue)" "$(unit_of green)" 2>&1 | grep -i app-server || true; }
 
-# static_samples: for each static root the path of one file in it.
+# static_samples: for each static root, of the settings or of a site's route, the path of one file in it.
 static_samples() {
-  local name root file
+  local name root route path file
   for name in "${!setting[@]}"; do
-    [[ $name == EdgeProxy__StaticFiles__*__Root ]] || continue
-    root=${setting[$name]}
+    root=${setting[$name]%/}
+    case $name in
+      EdgeProxy__StaticFiles__*__Root) path=${setting[${name%Root}Path]} ;;
+      EdgeProxy__Sites__*__Files__Root)
+        route=${name%Files__Root}
+        path=${setting[${route}Path]:-${setting[${route}Path__0]:-/*}}
+        path=${path%/\*}
+        [[ $path != *[*?[]* ]] || continue # not a prefix
+        root+=${path#"${setting[${route}StripPrefix]:-}"}
+        ;;
+      *) continue ;;
+    esac
     file=$(find -L "$root" -type f -regextype posix-extended -regex '.*/[A-Za-z0-9_-]+\.(css|js|png|txt|svg|jpg|woff2?)' -print -quit 2> /dev/null || true)
-    [ -z "$file" ] || say "${setting[${name%Root}Path]}${file#"$root"}"
+    [ -z "$file" ] || say "$path${file#"$root"}"
   done
 }
 

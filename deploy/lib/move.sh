@@ -142,11 +142,11 @@ caddys_user() {
   id -u "${name:-root}"
 }
 
-# share_ports USER: from here on sockets of this user may listen beside whoever has the ports; new connections go to them when steer_to says so.
+# share_ports USER: from here on sockets of this user may listen beside the owner of the ports; new connections go to them when steer_to says so.
 # Exit code 1 where the kernel does not let us.
 share_ports() {
   python3 -I "$here/lib/share_ports.py" share "$1" 2> "$work/share" || { say "  the ports cannot be shared ($(tail -n 1 "$work/share")): one lets go, then the other takes them"; return 1; }
-  # Whoever has knocked, and was not accepted yet when one of them closes, goes to the other one (Linux 5.14).
+  # A connection that was not accepted yet when one of them closes goes to the other one (Linux 5.14).
   [ ! -e "$MIGRATE" ] || [ "$(< "$MIGRATE")" != 0 ] || { echo 1 > "$MIGRATE" && : > "$SHARING.migrate"; } 2> /dev/null || true
   : > "$SHARING"
 }
@@ -160,7 +160,7 @@ steer_to() {
   ! is_sharing || python3 -I "$here/lib/share_ports.py" steer "$index"
 }
 
-# unshare_ports own USER|alone: whoever listens does so as if nobody had joined.
+# unshare_ports own USER|alone: the listeners are as if nobody had joined.
 unshare_ports() {
   is_sharing || return 0
   python3 -I "$here/lib/share_ports.py" "$@" || true # nobody listens: there is nothing to give back

@@ -49,8 +49,14 @@ read_site() {
 import_caddyfile() {
   local variables
   mapfile -t variables < <(property caddy.service Environment | xargs --no-run-if-empty -n 1)
-  env "${variables[@]}" "$binary" import-caddyfile "$caddyfile" ${health:+--health-path "$health"} "$@" > "$work/appsettings.json" 2> "$work/import" \
-    || usage_error "$caddyfile has what EdgeProxy cannot take over; nothing was changed:"$'\n'"$(cat "$work/import")"
+  env "${variables[@]}" "$binary" import-caddyfile "$caddyfile" ${health:+--health-path "$health"} "$@" > "$work/appsettings.json" 2> "$work/import" && return
+  # Where nothing but the health path is missing, the recipe's is tried; whether the running app answers it is looked at before anything is changed.
+  if [ -z "$health" ] && grep -q -- --health-path "$work/import"; then
+    health=/v1/config/feature-flags/
+    import_caddyfile "$@"
+    return
+  fi
+  usage_error "$caddyfile has what EdgeProxy cannot take over; nothing was changed:"$'\n'"$(cat "$work/import")"
 }
 
 # read_layout: blue and green, or the single unit that they are to be made of; and which slot serves.
@@ -148,7 +154,7 @@ check_static() {
     else
       say "  $root is not there; its paths answer 404, as they do with Caddy"
     fi
-  done < <(values_of 'EdgeProxy__StaticFiles__*__Root')
+  done < <(values_of 'EdgeProxy__StaticFiles__*__Root'; values_of 'EdgeProxy__Sites__*__Files__Root')
 }
 
 # check_readable PATH WHAT
@@ -199,7 +205,7 @@ check_user() {
   done
   while read -r file; do
     [[ $file != */media* ]] || [ ! -d "$file" ] || as_user test -w "$file" || in_the_way "$app_user cannot write $file: chown -R $app_user $file"
-  done < <(values_of 'EdgeProxy__StaticFiles__*__Root')
+  done < <(values_of 'EdgeProxy__StaticFiles__*__Root'; values_of 'EdgeProxy__Sites__*__Files__Root')
 }
 
 # try_wishes UNIT: gunicorn loads the app as it is to run from now on, in a unit of its own that serves nobody.

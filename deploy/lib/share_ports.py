@@ -1,6 +1,6 @@
 """Lets two servers listen on ports 80 and 443 for a while, and says which of the two new connections go to.
 
-  share_ports.py share USER-ID   sockets of this user may join whoever listens there, who goes on to get all new connections
+  share_ports.py share USER-ID   sockets of this user may join the listener there, which goes on to get all new connections
   share_ports.py steer 0|1       they go to the one who was there first (0), or to the one who has joined (1)
   share_ports.py own USER-ID     the sockets that listen are this user's, as if nobody had ever joined
   share_ports.py alone           they are root's, and nobody else may listen there
@@ -8,7 +8,7 @@
 The kernel lets a second socket listen on a port when both have SO_REUSEPORT and belong to one user (socket(7)). The user of a socket is the owner of its
 inode, which fchown(2) changes, as chown(2) does that of a file; and root may take hold of another process's socket (pidfd_getfd(2), Linux 5.6). A
 program of one instruction picks among them (SO_ATTACH_REUSEPORT_CBPF); where the one that it picks has gone, the kernel takes the other. What has been
-accepted, and whoever accepts, notices nothing.
+accepted, and the accepting server, notice nothing.
 
 Exit code 1 where that is not to be had: an older kernel, a container, ptrace_scope 3. "share" has changed nothing then.
 """

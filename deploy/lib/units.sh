@@ -31,6 +31,18 @@ option_of() {
     END { if (value != "") print value }'
 }
 
+# places_of UNIT: how many requests its gunicorn works on at a time, its workers times their threads; nothing where its options do not say it.
+# Other worker classes have no such number, and a file of settings may name threads.
+places_of() {
+  local workers threads class
+  workers=$(option_of "$1" --workers -w) threads=$(option_of "$1" --threads) class=$(option_of "$1" --worker-class -k)
+  [ -n "$threads" ] || [ -n "$(option_of "$1" --config -c)" ] || threads=1
+  [ -z "${gthread:-}" ] || [ "$class" = gthread ] || class=gthread threads=4 # as the option adds it
+  case $class in '' | sync | gthread) ;; *) return 0 ;; esac
+  [[ ! $workers$threads =~ [^0-9] && -n $workers && -n $threads ]] && [ "$workers" -gt 0 ] && [ "$threads" -gt 0 ] || return 0
+  say $((workers * threads))
+}
+
 # port_of UNIT: where gunicorn listens, when it is TCP.
 port_of() { option_of "$1" --bind -b | sed -n 's/.*:\([0-9]\{1,5\}\)$/\1/p'; }
 

@@ -53,7 +53,7 @@ demand_kind_migrations() {
   printf '%s\n' "after the migration the version that runs may fail:" "${BREAKS[@]/#/  }" >&2
   if [ -n "$PAUSE$ALLOW_DESTRUCTIVE" ]; then return; fi
   die "$REFUSED" "nothing was migrated. Split the change into two deploys (first expand, then contract: docs/operations.md)," \
-    "or hold visitors meanwhile (--pause), or say that the version that runs does not mind (--allow-destructive)"
+    "or hold requests meanwhile (--pause), or say that the version that runs does not mind (--allow-destructive)"
 }
 
 # Adds; nothing is removed, as pages that are open ask for the older files.

@@ -64,7 +64,8 @@ class Judge:
     HARMLESS = {
         "CreateModel", "AlterModelOptions", "AlterModelManagers", "AddIndex", "RemoveIndex", "RenameIndex", "AlterIndexTogether", "AlterModelTableComment",
         "RemoveConstraint", "AddIndexConcurrently", "RemoveIndexConcurrently", "CreateExtension", "CreateCollation",
-        "BloomExtension", "BtreeGinExtension", "BtreeGistExtension", "CITextExtension", "CryptoExtension", "HStoreExtension", "TrigramExtension", "UnaccentExtension",
+        "BloomExtension", "BtreeGinExtension", "BtreeGistExtension", "CITextExtension", "CryptoExtension", "HStoreExtension",
+        "TrigramExtension", "UnaccentExtension",
     }  # fmt: skip
 
     def __init__(self, connection, state):
@@ -121,7 +122,10 @@ class Judge:
         field = operation.field
         kept = getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED or getattr(field, "generated", False)
         if not (field.many_to_many or field.null or kept):
-            self.breaks(operation, "a column that may not be null and whose default Django keeps to itself: the version that runs cannot insert rows (null=True, or db_default=)")
+            self.breaks(
+                operation,
+                "a column that may not be null and whose default Django keeps to itself: "
+                "the version that runs cannot insert rows (null=True, or db_default=)")
 
     def AlterField(self, operation):
         old = self.state.apps.get_model(self.app, operation.model_name)._meta.get_field(operation.name)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the files beside this one
-# The site's settings: KEY=VALUE lines, read and never run, as whoever could write them would be root. Each can be overridden by DEPLOY_KEY in
+# The site's settings: KEY=VALUE lines, read and never run, as a user who could write them would be root. Each can be overridden by DEPLOY_KEY in
 # the environment. deploy/deploy.conf.example says what they mean.
 
 readonly DEFAULT_CONFIG=/etc/edgeproxy/deploy.conf

@@ -21,7 +21,7 @@ demand_same_traffic() {
 }
 
 pause_app() {
-  say "pausing: visitors wait"
+  say "pausing: clients wait"
   APP_PAUSED=yes
   mkdir -p "$UNFINISHED"
   touch "$FORGOTTEN_PAUSE"
@@ -31,13 +31,13 @@ pause_app() {
 resume_app() {
   [ -n "$APP_PAUSED" ] || return 0
   APP_PAUSED=
-  if edgeproxy resume; then rm -f "$FORGOTTEN_PAUSE"; else warn "visitors still wait: edgeproxy resume"; fi
+  if edgeproxy resume; then rm -f "$FORGOTTEN_PAUSE"; else warn "clients still wait: edgeproxy resume"; fi
 }
 
 # A deploy that was killed while it held visitors. That none runs is known by the lock.
 resume_forgotten() {
   [ -e "$FORGOTTEN_PAUSE" ] || return 0
-  say "a deploy was cut off while visitors waited: letting them go"
+  say "a deploy was interrupted in its pause: resuming"
   APP_PAUSED=yes
   resume_app
 }
@@ -152,8 +152,8 @@ tell_plan() {
   [ -z "${SETTING[SHARED_PATHS]}" ] || [ -n "$SHARED_TREE" ] || say "would link there, from ${SETTING[SHARED]}: ${SETTING[SHARED_PATHS]//:/, }"
   [ -z "${SETTING[REQUIREMENTS]}" ] || say "would build, or find, a virtual environment for ${SETTING[REQUIREMENTS]//:/, } in ${SETTING[VENVS]}"
   say "would run, as ${UNIT[$IDLE]} is run: manage.py check --deploy, collectstatic"
-  [ -z "$PAUSE" ] || say "would hold visitors: edgeproxy pause --max-wait ${SETTING[PAUSE_MAX_WAIT]}"
+  [ -z "$PAUSE" ] || say "would hold requests: edgeproxy pause --max-wait ${SETTING[PAUSE_MAX_WAIT]}"
   say "would run, as ${UNIT[$IDLE]} is run: manage.py migrate"
   say "would run edgeproxy switch --label COMMIT${FORCE:+ --force}"
-  [ -z "$PAUSE" ] || say "would let visitors go: edgeproxy resume"
+  [ -z "$PAUSE" ] || say "would resume: edgeproxy resume"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the files beside this one
-# Which commit lies where. Git runs as whoever owns the repository: root must not run the hooks and filters that somebody else can write.
+# Which commit lies where. Git runs as the owner of the repository: root must not run the hooks and filters that somebody else can write.
 
 readonly UNFINISHED=/var/lib/edgeproxy-deploy
 COMMIT='' BEFORE='' TOUCHED=''

@@ -1,19 +1,22 @@
 using EdgeProxy.Admin;
-using EdgeProxy.Cli;
+using EdgeProxy.Apps;
+using EdgeProxy.Clients;
+using EdgeProxy.Common;
 using EdgeProxy.Compression;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Journal;
 using EdgeProxy.Hosting;
+using EdgeProxy.Notify;
+using EdgeProxy.Platform;
 using EdgeProxy.Proxying;
-using EdgeProxy.Slots;
+using EdgeProxy.Sites;
+using EdgeProxy.Sites.Forwarding;
 using EdgeProxy.State;
 using EdgeProxy.StaticFiles;
-using EdgeProxy.Switching;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
 using EdgeProxy.Tls.Local;
-using EdgeProxy.Units;
 
 namespace EdgeProxy;
 
@@ -25,25 +28,21 @@ public static class EdgeProxyServer
     /// <param name="options">Their <c>EdgeProxy</c> section.</param>
     /// <param name="configure">The last word, for tests and the demo.</param>
     public static WebApplication Build(IConfiguration configuration, EdgeProxyOptions options, Action<WebApplicationBuilder>? configure = null) =>
-        BuildDataPlane(configuration, options, builder =>
-        {
-            AddControlPlane(builder.Services, options);
-            configure?.Invoke(builder);
-        });
+        Build(configuration, options, services => services.AddState(options.State), configure);
 
     /// <summary>Serves until SIGTERM, SIGINT or <paramref name="cancellationToken"/>.</summary>
     /// <returns>The exit code: 0; 2 where an address cannot be had; 4 where another process uses the state directory.</returns>
     internal static async Task<int> RunAsync(RunningSettings settings, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
     {
         DescriptorLimit.Raise();
+        FileSizeLimit.LetWritesFail();
         var hasStarted = false;
         try
         {
             // Before anything is put together: a second instance touches nothing and says one line.
             using var state = StateDirectory.Open(options.State.Directory);
-            await using var app = Build(settings.Loaded.Configuration, options, builder =>
+            await using var app = Build(settings.Loaded.Configuration, options, services => services.AddSingleton(state), builder =>
             {
-                builder.Services.AddSingleton(state);
                 builder.Services.AddReload(settings);
                 builder.Logging.UseJournal();
                 builder.Logging.QuietUntil(() => hasStarted);
@@ -70,6 +69,15 @@ public static class EdgeProxyServer
         }
     }
 
+    private static WebApplication Build(
+        IConfiguration configuration, EdgeProxyOptions options, Action<IServiceCollection> addState, Action<WebApplicationBuilder>? configure) =>
+        BuildDataPlane(configuration, options, builder =>
+        {
+            addState(builder.Services);
+            AddControlPlane(builder.Services, options);
+            configure?.Invoke(builder);
+        });
+
     /// <summary>A start that fails is undone in order: otherwise what has started already would be torn down in the middle of its work.</summary>
     private static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
     {
@@ -84,7 +92,7 @@ public static class EdgeProxyServer
         }
     }
 
-    /// <summary>The public side alone: whoever calls it brings an <see cref="IOutageAdvisor"/>.</summary>
+    /// <summary>The public side alone: the caller brings an <see cref="IOutageAdvisor"/>.</summary>
     internal static WebApplication BuildDataPlane(IConfiguration configuration, EdgeProxyOptions options, Action<WebApplicationBuilder> configure)
     {
         // Empty: the builders with defaults read a settings file and the environment for themselves, and watch the file on a thread of its own.
@@ -102,29 +110,46 @@ public static class EdgeProxyServer
     /// <summary>What a request meets. It knows nothing of units and switches.</summary>
     private static void AddDataPlane(WebApplicationBuilder builder, EdgeProxyOptions options)
     {
-        builder.AddHosting(options.Upstream, options.Shutdown);
-        builder.Services.AddDiagnostics(options.AccessLog);
+        options.AddDomainsOfSites();
+        var apps = ProxiedAppsOf(options);
+        // What one app takes is more than another's: AppRouter lowers it.
+        var maxRequestBodySize = apps.All(app => app.Upstream.MaxRequestBodySize is not null) ? apps.Max(app => app.Upstream.MaxRequestBodySize) : null;
+        builder.AddHosting(maxRequestBodySize, options.Shutdown);
+        builder.Services.AddDiagnostics(options.AccessLog, [.. apps.Select(app => app.Identity)], hasSites: options.Sites is { Length: > 0 });
+        builder.Services.AddClients(options.TrustedProxies);
         builder.Services.AddTls(options.Tls);
         builder.Services.AddCompression(options.Compression);
         builder.Services.AddStaticFiles(options.StaticFiles, ByteSize.Parse(options.Compression.CacheSize));
-        builder.Services.AddSingleton(new SlotPair(options.Slots, options.InitialSlot));
-        builder.Services.AddSingleton(new LeaseClassifier(options.Switch.StreamPaths ?? []));
         builder.Services.AddProxying(
             builder.Configuration,
-            options.Upstream,
-            new TrustedProxies(options.TrustedProxies ?? []),
-            options.Health.Path,
-            new DirectoryInfo(Path.Combine(options.State.Directory, "affinity-keys")));
+            apps,
+            new DirectoryInfo(Path.Combine(options.State.Directory, "affinity-keys")),
+            SiteClusters.Routes(options.Sites ?? []),
+            SiteClusters.Clusters(options.Sites ?? []));
+        builder.Services.AddSites(options.Sites);
     }
+
+    /// <summary>What the settings say of each app, as far as its requests are concerned.</summary>
+    internal static IReadOnlyList<ProxiedAppOptions> ProxiedAppsOf(EdgeProxyOptions options) => [.. options.AllApps().Select(app => new ProxiedAppOptions(
+        app.Identity,
+        app.Options.Hosts ?? [],
+        app.Options.Slots,
+        app.Options.InitialSlot,
+        app.Options.Upstream,
+        app.Options.Switch.StreamPaths ?? [],
+        app.Options.RateLimits ?? [],
+        app.Options.Switch.TestClients ?? [],
+        app.Options.Health.Path))];
 
     /// <summary>What runs units and moves traffic.</summary>
     private static void AddControlPlane(IServiceCollection services, EdgeProxyOptions options)
     {
-        services.AddUnits(options.Slots, options.Units);
-        services.AddSwitching(options);
+        var apps = options.AllApps();
+        services.AddNotify(options.Notify);
+        services.AddApps([.. apps.Select(app => (app.Options, options.HostsOf(app.Identity, app.Options)))], options.Units, options.Tls);
         services.AddAcme(options.Tls.Acme);
-        services.AddLocalAuthority(options.Tls);
-        services.AddAdmin(options);
+        services.AddLocalAuthority(options.Tls, [.. SiteDomains.OfTls(options.Sites ?? [])]);
+        services.AddAdmin(options.Admin, SiteViews.Of(options));
     }
 
     private static void UsePublicPipeline(WebApplication app)
@@ -132,10 +157,12 @@ public static class EdgeProxyServer
         app.UseNoAuthorization();
         app.UseLastAnswers();
         app.UseRequestObserver();
+        app.UseClientIdentification();
         app.UseChallengeAnswers();
-        app.UseRequestHygiene();
+        app.UseRequestValidation();
         app.UseHostFiltering();
-        app.UseTls();
+        app.UseTls(SitesFeature.KeepsClearText(app.Services));
+        app.UseSites();
         app.UseStaticPaths();
         app.UseRouting();
         app.MapProxying();

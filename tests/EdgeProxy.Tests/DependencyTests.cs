@@ -1,24 +1,142 @@
 using EdgeProxy.Slots;
+using EdgeProxy.Tests.Support;
 using NetArchTest.Rules;
 
 namespace EdgeProxy.Tests;
 
+/// <summary>
+/// The layers of the product: each folder of <c>src/EdgeProxy</c>, and all that it may use. A new dependency is a change of this table, so that it is seen;
+/// one that is gone leaves it.
+/// </summary>
 public sealed class DependencyTests
 {
-    /// <summary>The data plane does not know of units, switches, or the admin side.</summary>
-    [Theory]
-    [InlineData("EdgeProxy.Slots")]
-    [InlineData("EdgeProxy.Proxying")]
-    [InlineData("EdgeProxy.StaticFiles")]
-    [InlineData("EdgeProxy.Compression")]
-    public void The_data_plane_does_not_reference_the_control_plane(string dataPlane)
+    /// <summary>The files at the root: what puts the features together. It knows all of them, and only where the process is begun or shown (Demo, Cli) it is
+    /// known.</summary>
+    private const string Root = ".";
+
+    private const int LargestCycleOfFiles = 4;
+
+    /// <summary>From below to above: a folder uses such as stand before it.</summary>
+    private static readonly (string Room, string[] Uses)[] _layers =
+    [
+        // Shared: no feature is known here.
+        ("Common", []),
+        ("Platform", []),
+        ("Json", []),
+        ("Configuration", []),
+        ("State", ["Configuration", "Platform"]),
+        ("Processes", ["Configuration", "Platform"]),
+
+        // The data plane. It knows nothing of units, switches and the admin API.
+        ("Slots", ["Configuration"]),
+        ("Http", ["Slots"]),
+        ("Clients", ["Configuration"]),
+        ("Diagnostics", ["Clients", "Configuration", "Http", "Platform", "Slots"]),
+        ("Proxying", ["Clients", "Configuration", "Diagnostics", "Http", "Platform", "Slots"]),
+        ("Compression", ["Configuration", "Http", "Proxying"]),
+        ("StaticFiles", ["Compression", "Configuration", "Diagnostics", "Proxying"]),
+        ("Tls", ["Clients", "Configuration", "Diagnostics", "Json", "Proxying", "State"]),
+        ("Sites", ["Clients", "Configuration", "Diagnostics", "Http", "Proxying", "StaticFiles"]),
+        ("Hosting", ["Configuration", "Diagnostics", "Http", "Platform", "Proxying", "Slots", "Tls"]),
+
+        // The control plane.
+        ("Units", ["Configuration", "Processes", "Slots", "State"]),
+        ("Switching", ["Clients", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units"]),
+        ("Notify", ["Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
+        ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
+        ("Api", ["Json", "Slots", "Switching", "Tls", "Units"]),
+        ("Admin", ["Api", "Apps", "Configuration", "Diagnostics", "Proxying", "Slots", "Switching", "Tls", "Units"]),
+
+        // The program.
+        (Root,
+        [
+            "Admin",
+            "Api",
+            "Apps",
+            "Clients",
+            "Common",
+            "Compression",
+            "Configuration",
+            "Diagnostics",
+            "Hosting",
+            "Notify",
+            "Platform",
+            "Proxying",
+            "Sites",
+            "Slots",
+            "State",
+            "StaticFiles",
+            "Switching",
+            "Tls",
+            "Units",
+        ]),
+        ("Importing", [Root, "Configuration", "Json", "Slots"]),
+        ("CaddyImport", ["Clients", "Importing", "Proxying", "Sites", "Slots"]),
+        ("NginxImport", ["Importing", "Proxying", "Sites", "Slots"]),
+        ("Demo", [Root, "Api", "Apps", "Common", "Configuration", "Diagnostics", "Hosting", "Json", "Processes", "Slots", "Switching", "Units"]),
+        ("Cli",
+        [
+            Root, "Api", "CaddyImport", "Common", "Configuration", "Demo", "Diagnostics", "Hosting", "Importing", "Json", "NginxImport", "Processes", "Sites",
+            "Slots", "Switching",
+        ]),
+        ("Program", ["Cli"]),
+    ];
+
+    private static readonly SourceGraph _source = SourceGraph.OfProduct();
+
+    public static TheoryData<string> Folders => [.. _layers.Select(layer => layer.Room).Where(room => room is not (Root or "Program"))];
+
+    [Fact]
+    public void The_table_has_every_folder() =>
+        Assert.Equal(_source.Rooms.Order(StringComparer.Ordinal), _layers.Select(layer => layer.Room).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void A_folder_uses_what_the_table_says_and_nothing_else()
     {
-        string[] controlPlane = ["EdgeProxy.Switching", "EdgeProxy.Units", "EdgeProxy.Admin", "EdgeProxy.State", "EdgeProxy.Cli", "EdgeProxy.Demo", "EdgeProxy.Configuration"];
-        var types = Types.InAssembly(typeof(SlotPair).Assembly).That().ResideInNamespace(dataPlane);
+        var allowed = _layers.SelectMany(layer => layer.Uses.Select(used => (From: layer.Room, To: used))).ToHashSet();
+
+        Assert.Empty(_source.RoomUses.Except(allowed).Order().Select(edge => $"new: {edge.From} uses {edge.To}"));
+        var stale = allowed.Except(_source.RoomUses).Where(edge => !IsInAssembly(edge));
+        Assert.Empty(stale.Order().Select(edge => $"in the table, but nowhere else: {edge.From} uses {edge.To}"));
+    }
+
+    [Fact]
+    public void The_table_goes_one_way()
+    {
+        var order = _layers.Select(layer => layer.Room).ToList();
+        var upwards = _layers.SelectMany(
+            layer => layer.Uses.Where(used => order.IndexOf(used) >= order.IndexOf(layer.Room)), (layer, used) => $"{layer.Room} uses {used}");
+        Assert.Empty(upwards);
+        Assert.Empty(_source.MutualRooms);
+    }
+
+    /// <summary>In the assembly a type is seen that no source names.</summary>
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public void No_type_uses_a_folder_that_the_table_does_not_name(string folder)
+    {
+        var allowed = _layers.Single(layer => layer.Room == folder).Uses;
+        var forbidden = Folders.Select(row => row.Data).Except(allowed).Where(room => room != folder).Select(room => $"EdgeProxy.{room}").ToArray();
+        var types = TypesOf(folder);
         Assert.NotEmpty(types.GetTypes());
 
-        var result = types.ShouldNot().HaveDependencyOnAny(controlPlane).GetResult();
+        var result = types.ShouldNot().HaveDependencyOnAny(forbidden).GetResult();
 
         Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
+    }
+
+    /// <summary>Whether a type of one folder uses the other, if without its name.</summary>
+    private static bool IsInAssembly((string From, string To) edge) =>
+        edge is { From: not (Root or "Program"), To: not Root } && TypesOf(edge.From).And().HaveDependencyOn($"EdgeProxy.{edge.To}").GetTypes().Any();
+
+    private static PredicateList TypesOf(string folder) =>
+        Types.InAssembly(typeof(SlotPair).Assembly).That().ResideInNamespaceMatching($@"^EdgeProxy\.{folder}(\.|$)");
+
+    /// <summary>Falls with time; whoever makes a cycle larger looks for the file that ties it.</summary>
+    [Fact]
+    public void No_cycle_of_files_grows()
+    {
+        var cycle = _source.LargestCycle();
+        Assert.True(cycle.Count <= LargestCycleOfFiles, string.Join(", ", cycle));
     }
 }

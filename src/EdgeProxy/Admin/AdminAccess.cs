@@ -40,12 +40,13 @@ internal sealed class AdminAccess(AdminOptions options, AdminToken token)
         var request = context.Request;
         if (_isLoopback && !IsLoopback(request.Host.Host))
         {
-            return ApiProblem.WriteAsync(context, StatusCodes.Status403Forbidden, "The admin API answers to localhost, 127.0.0.1 and [::1] only: the Host header names something else.");
+            return Problem.WriteAsync(
+                context, StatusCodes.Status403Forbidden, "The admin API answers to localhost, 127.0.0.1 and [::1] only: the Host header names something else.");
         }
 
         if (IsCrossSite(request))
         {
-            return ApiProblem.WriteAsync(context, StatusCodes.Status403Forbidden, "A page of another origin may not use the admin API.");
+            return Problem.WriteAsync(context, StatusCodes.Status403Forbidden, "A page of another origin may not use the admin API.");
         }
 
         var authorization = request.Headers.Authorization;
@@ -56,19 +57,24 @@ internal sealed class AdminAccess(AdminOptions options, AdminToken token)
             return null;
         }
 
-        if (authorization is [{ } credentials] && credentials.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && token.Matches(credentials.AsSpan(Scheme.Length).Trim()))
+        if (authorization is [{ } credentials]
+            && credentials.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            && token.Matches(credentials.AsSpan(Scheme.Length).Trim()))
         {
             context.Features.Set(AdminCaller.Trusted);
             return null;
         }
 
-        return token.Problem is null ? Unauthorized(context) : ApiProblem.WriteAsync(context, StatusCodes.Status403Forbidden, token.Problem);
+        return token.Problem is null ? Unauthorized(context) : Problem.WriteAsync(context, StatusCodes.Status403Forbidden, token.Problem);
     }
 
     private Task Unauthorized(HttpContext context)
     {
         context.Response.Headers.WWWAuthenticate = "Bearer";
-        return ApiProblem.WriteAsync(context, StatusCodes.Status401Unauthorized, $"This call needs the header \"Authorization: Bearer TOKEN\" with the token in {token.File}, or the admin socket.");
+        return Problem.WriteAsync(
+            context,
+            StatusCodes.Status401Unauthorized,
+            $"This call needs the header \"Authorization: Bearer TOKEN\" with the token in {token.File}, or the admin socket.");
     }
 
     private static bool IsLoopback(string host) =>

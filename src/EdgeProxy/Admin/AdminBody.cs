@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using EdgeProxy.Api;
 
 namespace EdgeProxy.Admin;
 
@@ -8,10 +9,10 @@ internal static class AdminBody
 {
     /// <param name="context">The request.</param>
     /// <param name="type">What the body is.</param>
-    /// <param name="example">For whoever sent something else.</param>
+    /// <param name="example">Shown to a client that sent something else.</param>
     /// <returns>The body, an empty one as <c>{}</c>; or what is wrong with it.</returns>
     public static async Task<(T? Body, IResult? Problem)> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type, string example)
-        where T : OrderBody
+        where T : RequestBody
     {
         try
         {
@@ -33,9 +34,10 @@ internal static class AdminBody
         }
         catch (BadHttpRequestException bad)
         {
-            return (null, ApiProblem.Result(bad.StatusCode, bad.Message));
+            return (null, Problem.Result(bad.StatusCode, bad.Message));
         }
 
-        IResult BadBody(string why) => ApiProblem.Result(StatusCodes.Status400BadRequest, $"The body must be JSON like {example}, each member optional, or empty: {why}");
+        IResult BadBody(string why) =>
+            Problem.Result(StatusCodes.Status400BadRequest, $"The body must be JSON like {example}, each member optional, or empty: {why}");
     }
 }

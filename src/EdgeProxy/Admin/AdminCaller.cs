@@ -3,7 +3,7 @@ using EdgeProxy.Switching;
 namespace EdgeProxy.Admin;
 
 /// <summary>Who calls, as <see cref="AdminAccess"/> found out.</summary>
-/// <param name="MaySeeContent">Whether what the app wrote may be shown: probe bodies and unit logs may hold anything.</param>
+/// <param name="MaySeeContent">Whether what the app wrote may be shown: probe bodies and the output of units and hooks may hold anything.</param>
 internal sealed record AdminCaller(bool MaySeeContent)
 {
     /// <summary>Has the token, or came over the socket.</summary>
@@ -18,5 +18,10 @@ internal sealed record AdminCaller(bool MaySeeContent)
     /// <summary>The switch as this caller may see it.</summary>
     public Switch View(Switch @switch) => MaySeeContent
         ? @switch
-        : @switch with { UnitLog = [], LastProbe = @switch.LastProbe is { } probe ? probe with { Body = null } : null };
+        : @switch with
+        {
+            UnitLog = [],
+            Hooks = @switch.Hooks?.Select(hook => hook with { Command = hook.Command.Split(' ')[0], Output = [] }).ToArray(),
+            LastProbe = @switch.LastProbe is { } probe ? probe with { Body = null } : null,
+        };
 }

@@ -1,15 +1,18 @@
+using EdgeProxy.Api;
+
 namespace EdgeProxy.Admin;
 
 /// <summary>Where the admin API listens and who may use it.</summary>
 public sealed class AdminOptions
 {
     /// <summary>The Unix socket; access by file permissions. Null or empty: none. Default <c>/run/edgeproxy/admin.sock</c>.</summary>
-    public string? Socket { get; set; } = "/run/edgeproxy/admin.sock";
+    public string? Socket { get; set; } = AdminApi.DefaultSocket;
 
     /// <summary>Its mode, octal. Default <c>0660</c>.</summary>
     public string SocketMode { get; set; } = "0660";
 
-    /// <summary>The listener for the browser and for remote calls; null or empty: none. Loopback unless <see cref="TokenForReads"/>. Default <c>http://127.0.0.1:9900</c>.</summary>
+    /// <summary>The listener for the browser and for remote calls; null or empty: none. Loopback unless <see cref="TokenForReads"/>. Default
+    /// <c>http://127.0.0.1:9900</c>.</summary>
     public string? Url { get; set; } = "http://127.0.0.1:9900";
 
     /// <summary>The bearer token of <see cref="Url"/>, made at first start. Default <c>/var/lib/edgeproxy/admin.token</c>.</summary>

@@ -7,9 +7,11 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>The admin API's own server: its own Kestrel, pipeline and limits. Nothing of it exists in the public server, so nothing of it can be reached there.</summary>
+/// <summary>The admin API's own server: its own Kestrel, pipeline and limits. Nothing of it exists in the public server, so nothing of it can be reached
+/// there.</summary>
 /// <remarks>Owned by the main host: it starts and stops it. A socket or port that cannot be had fails the start (<see cref="AdminListenException"/>).</remarks>
-internal sealed partial class AdminServer(AdminOptions options, AdminAccess access, AdminEndpoints endpoints, TrafficEndpoints traffic, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
+internal sealed partial class AdminServer(
+    AdminOptions options, AdminAccess access, AdminEndpoints endpoints, TrafficEndpoints traffic, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
     /// <summary>Connections to the port; those to the socket are not counted, so that nobody locks out the command line.</summary>
     internal const int MaxConnections = 64;
@@ -41,7 +43,10 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
         catch (Exception inUse) when (inUse is IOException or SocketException)
         {
             var addresses = string.Join(" and ", new[] { options.Url, options.Socket }.Where(address => !string.IsNullOrEmpty(address)));
-            throw new AdminListenException($"The admin API cannot listen on {addresses}: {inUse.Message.TrimEnd('.')}. Free it, or change Admin:Url or Admin:Socket. EdgeProxy has ended and serves nothing.", inUse);
+            throw new AdminListenException(
+                $"The admin API cannot listen on {addresses}: {inUse.Message.TrimEnd('.')}. Free it, or change Admin:Url or Admin:Socket. EdgeProxy has " +
+                    "ended and serves nothing.",
+                inUse);
         }
 
         var listening = _app.Urls;
@@ -122,13 +127,14 @@ internal sealed partial class AdminServer(AdminOptions options, AdminAccess acce
     }
 
     private static Task AnswerFailureAsync(HttpContext context) =>
-        ApiProblem.WriteAsync(context, StatusCodes.Status500InternalServerError, "EdgeProxy itself failed; its log says how. Traffic is not affected.");
+        Problem.WriteAsync(context, StatusCodes.Status500InternalServerError, "EdgeProxy itself failed; its log says how. Traffic is not affected.");
 
     private static Task AnswerEmptyErrorAsync(StatusCodeContext error) => error.HttpContext.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => ApiProblem.WriteAsync(error.HttpContext, StatusCodes.Status404NotFound, "There is nothing at this path."),
-        StatusCodes.Status405MethodNotAllowed => ApiProblem.WriteAsync(error.HttpContext, StatusCodes.Status405MethodNotAllowed, "This path does not take this method; the header Allow says which."),
-        var status => ApiProblem.WriteAsync(error.HttpContext, status, "The request was not understood."),
+        StatusCodes.Status404NotFound => Problem.WriteAsync(error.HttpContext, StatusCodes.Status404NotFound, "There is nothing at this path."),
+        StatusCodes.Status405MethodNotAllowed =>
+            Problem.WriteAsync(error.HttpContext, StatusCodes.Status405MethodNotAllowed, "This path does not take this method; the header Allow says which."),
+        var status => Problem.WriteAsync(error.HttpContext, status, "The request was not understood."),
     };
 
     /// <summary>The main host stops this one; a signal must not end it before the rest.</summary>

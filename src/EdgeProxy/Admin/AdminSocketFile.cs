@@ -14,7 +14,7 @@ internal static class AdminSocketFile
     {
         try
         {
-            // Whoever may use the socket must get to it: its own mode is what protects it.
+            // Users who may use the socket must reach it: its own mode protects it.
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, DirectoryMode);
             if (Path.Exists(path))
             {
@@ -45,10 +45,12 @@ internal static class AdminSocketFile
         }
         catch (SocketException other)
         {
-            throw new AdminListenException($"The admin socket {path} cannot be made: there is something else of this name ({other.Message}). Look at it, then remove it.", other);
+            throw new AdminListenException(
+                $"The admin socket {path} cannot be made: there is something else of this name ({other.Message}). Look at it, then remove it.", other);
         }
 
-        throw new AdminListenException($"Another process answers on the admin socket {path}: EdgeProxy runs already. Stop it first, or give this one its own Admin:Socket.");
+        throw new AdminListenException(
+            $"Another process answers on the admin socket {path}: EdgeProxy runs already. Stop it first, or give this one its own Admin:Socket.");
     }
 }
 

@@ -62,7 +62,8 @@ internal sealed partial class AdminToken
             var token = System.IO.File.ReadAllText(file).Trim();
             if (token.Length < MinimumLength)
             {
-                return new AdminToken(file, null, $"{file} holds no token of at least {MinimumLength} characters. Remove it and restart EdgeProxy: it makes a new one.");
+                return new AdminToken(
+                    file, null, $"{file} holds no token of at least {MinimumLength} characters. Remove it and restart EdgeProxy: it makes a new one.");
             }
 
             if (System.IO.File.GetUnixFileMode(file).HasFlag(UnixFileMode.OtherRead))
@@ -74,11 +75,12 @@ internal sealed partial class AdminToken
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
         {
-            return new AdminToken(file, null, $"The token file {file} can neither be read nor made: {unusable.Message} Let EdgeProxy's user write there and restart it.");
+            return new AdminToken(
+                file, null, $"The token file {file} can neither be read nor made: {unusable.Message} Let EdgeProxy's user write there and restart it.");
         }
     }
 
-    /// <summary>Whoever looks finds no file or a whole one; where another process was first, its token stays.</summary>
+    /// <summary>A reader finds no file or a whole one; where another process was first, its token stays.</summary>
     private static void Create(string file)
     {
         var directory = Path.GetDirectoryName(Path.GetFullPath(file))!;
@@ -110,7 +112,8 @@ internal sealed partial class AdminToken
         [LoggerMessage(800, LogLevel.Information, "Made {File}: the token for calls over Admin:Url that change something")]
         public static partial void Made(ILogger logger, string file);
 
-        [LoggerMessage(801, LogLevel.Error, "{Problem} Until then calls over Admin:Url that need the token are refused; the admin socket and the proxy itself work")]
+        [LoggerMessage(
+            801, LogLevel.Error, "{Problem} Until then calls over Admin:Url that need the token are refused; the admin socket and the proxy itself work")]
         public static partial void NoToken(ILogger logger, string problem);
 
         [LoggerMessage(802, LogLevel.Warning, "Every user of this machine can read {File} and so switch; chmod 640 it")]

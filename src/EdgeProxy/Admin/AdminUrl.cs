@@ -22,7 +22,9 @@ public sealed class AdminUrl
     public static bool TryParse(string? text, [NotNullWhen(true)] out AdminUrl? url)
     {
         url = null;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri is not { PathAndQuery: "/", UserInfo: "", Fragment: "" })
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
+            || uri.Scheme != Uri.UriSchemeHttp
+            || uri is not { PathAndQuery: "/", UserInfo: "", Fragment: "" })
         {
             return false;
         }

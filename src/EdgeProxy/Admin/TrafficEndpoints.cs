@@ -1,29 +1,36 @@
-using EdgeProxy.Json;
+using System.Globalization;
+using EdgeProxy.Api;
+using EdgeProxy.Apps;
+using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>Pause, resume and maintenance. Each answers with the status as it is then.</summary>
-internal sealed class TrafficEndpoints(PauseControl pause, MaintenanceControl maintenance, StatusReader status)
+/// <summary>Pause, resume and maintenance, which answer with the status as it is then; and what was answered in the last hour.</summary>
+internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
 {
     private const int MaxMessage = 1000;
 
     private static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+    private static readonly TimeSpan ShortestMaintenance = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestMaintenance = TimeSpan.FromDays(7);
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/pause", PauseAsync);
-        routes.MapPost("/resume", ResumeAsync);
-        routes.MapPost("/maintenance", MaintainAsync);
+        calls.MapPost(routes, AdminApi.Pause, PauseAsync);
+        calls.MapPost(routes, AdminApi.Resume, ResumeAsync);
+        calls.MapPost(routes, AdminApi.Maintenance, MaintainAsync);
+        calls.MapGet(routes, AdminApi.Traffic, (context, app) => Task.FromResult(Read(context, app)));
     }
 
     /// <summary>Answers when no ordinary request is in the app any more; 504 when that took longer than the requests may wait.</summary>
-    private async Task<IResult> PauseAsync(HttpContext context, CancellationToken callerLeft)
+    private async Task<IResult> PauseAsync(HttpContext context, App app)
     {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Default.PauseBody, """{"maxWait":"00:00:30"}""");
+        var callerLeft = context.RequestAborted;
+        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.PauseBody, """{"maxWait":"00:00:30"}""");
         if (body is null)
         {
             return problem!;
@@ -32,30 +39,36 @@ internal sealed class TrafficEndpoints(PauseControl pause, MaintenanceControl ma
         var maxWait = body.MaxWait ?? DefaultWait;
         if (maxWait < ShortestWait || maxWait > LongestWait)
         {
-            return ApiProblem.Result(StatusCodes.Status422UnprocessableEntity, $"maxWait must be from {ShortestWait:hh\\:mm\\:ss\\.fff} to {LongestWait:hh\\:mm\\:ss}.");
+            return Problem.Result(
+                StatusCodes.Status422UnprocessableEntity, $"maxWait must be from {ShortestWait:hh\\:mm\\:ss\\.fff} to {LongestWait:hh\\:mm\\:ss}.");
         }
 
-        return await pause.PauseAsync(maxWait, callerLeft) switch
+        return await app.Pause.PauseAsync(maxWait, callerLeft) switch
         {
-            PauseStart.Paused => await StatusAsync(context, callerLeft),
-            PauseStart.NotQuiet { Left: var left } => ApiProblem.Result(
-                StatusCodes.Status504GatewayTimeout, $"{left} requests were still in the app after {maxWait.TotalSeconds:0.###} s. It is resumed; pause again, or with a longer maxWait."),
-            PauseStart.NotKept { Problem: var why } => ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, $"It is resumed: a restart of EdgeProxy would end the pause unnoticed, as it cannot be kept: {why}"),
-            _ => ApiProblem.Result(StatusCodes.Status409Conflict, "It was resumed meanwhile."),
+            PauseStart.Paused => await StatusAsync(context, app),
+            PauseStart.NotQuiet { Left: var left } => Problem.Result(
+                StatusCodes.Status504GatewayTimeout,
+                $"{left} requests were still in the app after {maxWait.TotalSeconds:0.###} s. It is resumed; pause again, or with a longer maxWait."),
+            PauseStart.NotKept { Problem: var why } =>
+                Problem.Result(
+                    StatusCodes.Status503ServiceUnavailable,
+                    $"It is resumed: a restart of EdgeProxy would end the pause unnoticed, as it cannot be kept: {why}"),
+            _ => Problem.Result(StatusCodes.Status409Conflict, "It was resumed meanwhile."),
         };
     }
 
-    private async Task<IResult> ResumeAsync(HttpContext context, CancellationToken callerLeft)
+    private async Task<IResult> ResumeAsync(HttpContext context, App app)
     {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Default.ResumeBody, "{}");
+        var callerLeft = context.RequestAborted;
+        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.ResumeBody, "{}");
         return body is null ? problem!
-            : await pause.ResumeAsync(callerLeft) is { } why ? NotKept($"The app is resumed, but the next start of EdgeProxy would pause it again: {why}")
-            : await StatusAsync(context, callerLeft);
+            : await app.Pause.ResumeAsync(callerLeft) is { } why ? NotKept($"The app is resumed, but the next start of EdgeProxy would pause it again: {why}")
+            : await StatusAsync(context, app);
     }
 
-    private async Task<IResult> MaintainAsync(HttpContext context, CancellationToken callerLeft)
+    private async Task<IResult> MaintainAsync(HttpContext context, App app)
     {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Default.MaintenanceBody, """{"on":true,"message":"Back at noon"}""");
+        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.MaintenanceBody, """{"on":true,"message":"Back at noon"}""");
         if (body is null)
         {
             return problem!;
@@ -63,17 +76,50 @@ internal sealed class TrafficEndpoints(PauseControl pause, MaintenanceControl ma
 
         if (body.On is not { } on || body.Message?.Length > MaxMessage)
         {
-            return ApiProblem.Result(
-                StatusCodes.Status422UnprocessableEntity, body.On is null ? "Whether maintenance is on must be said: {\"on\":true} or {\"on\":false}." : $"The message is longer than {MaxMessage} characters.");
+            return Problem.Result(
+                StatusCodes.Status422UnprocessableEntity,
+                body.On is null
+                    ? "Whether maintenance is on must be said: {\"on\":true} or {\"on\":false}."
+                    : $"The message is longer than {MaxMessage} characters.");
         }
 
-        return (on ? maintenance.TurnOn(body.Message ?? "") : maintenance.TurnOff()) is { } why
+        if (body.For is { } length && (!on || length < ShortestMaintenance || length > LongestMaintenance))
+        {
+            return Problem.Result(
+                StatusCodes.Status422UnprocessableEntity,
+                on ? "for must be from 00:00:01 to 168:00:00." : "for says when maintenance ends by itself; it goes with {\"on\":true}.");
+        }
+
+        return (on ? app.Maintenance.TurnOn(body.Message ?? "", body.For) : app.Maintenance.TurnOff()) is { } why
             ? NotKept($"Maintenance is {(on ? "on" : "off")}, but the next start of EdgeProxy would not know: {why}")
-            : await StatusAsync(context, callerLeft);
+            : await StatusAsync(context, app);
     }
 
-    private static JsonHttpResult<ApiProblem> NotKept(string detail) => ApiProblem.Result(StatusCodes.Status500InternalServerError, detail);
+    private static IResult Read(HttpContext context, App app)
+    {
+        var after = DateTimeOffset.MinValue;
+        if ((string?)context.Request.Query[AdminApi.After] is { } text
+            && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out after))
+        {
+            return Problem.Result(
+                StatusCodes.Status400BadRequest, $"The query parameter {AdminApi.After} must be a time such as 2026-01-31T23:59:59Z.");
+        }
 
-    private async Task<IResult> StatusAsync(HttpContext context, CancellationToken callerLeft) =>
-        TypedResults.Json(await status.ReadAsync(AdminCaller.Of(context), callerLeft), ApiJson.Default.StatusView);
+        var samples = app.Traffic.After(after).Select(sample => new TrafficSampleView(
+            sample.At,
+            SlotNameExtensions.All.Where(slot => sample[slot].Requests > 0).ToDictionary(slot => slot, slot => View(sample[slot]))));
+        return TypedResults.Json(new TrafficView(TrafficHistory.Every, [.. samples]), ApiJson.Relaxed.TrafficView);
+    }
+
+    private static SlotTrafficView View(SlotSample slot)
+    {
+        return new(slot.Requests, slot.Errors, Milliseconds(slot.Median), Milliseconds(slot.P99));
+
+        static double? Milliseconds(TimeSpan time) => time > TimeSpan.Zero ? Math.Round(time.TotalMilliseconds, 2) : null;
+    }
+
+    private static JsonHttpResult<ApiProblem> NotKept(string detail) => Problem.Result(StatusCodes.Status500InternalServerError, detail);
+
+    private async Task<IResult> StatusAsync(HttpContext context, App app) =>
+        TypedResults.Json(await status.ReadAsync(app, AdminCaller.Of(context), context.RequestAborted), ApiJson.Relaxed.StatusView);
 }

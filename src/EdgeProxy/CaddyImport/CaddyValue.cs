@@ -20,7 +20,8 @@ internal static partial class CaddyValue
             return false;
         }
 
-        var seconds = DurationPart().Matches(text).Sum(part => double.Parse(part.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * SecondsOf(part.Groups[2].Value));
+        var seconds = DurationPart().Matches(text).Sum(
+            part => double.Parse(part.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * SecondsOf(part.Groups[2].Value));
         duration = seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(seconds) : TimeSpan.MaxValue;
         return true;
     }
@@ -36,13 +37,20 @@ internal static partial class CaddyValue
 
         var unit = match.Groups[2].Value.ToUpperInvariant();
         var power = unit.Length == 0 ? 0 : "BKMGT".IndexOf(unit[0], StringComparison.Ordinal);
-        var size = double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * Math.Pow(unit.Contains('I', StringComparison.Ordinal) ? 1024 : 1000, power);
-        bytes = size < long.MaxValue ? (long)size : long.MaxValue;
-        return true;
+        var size = double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * Math.Pow(
+            unit.Contains('I', StringComparison.Ordinal) ? 1024 : 1000, power);
+        bytes = size < long.MaxValue ? (long)size : 0;
+        return size < long.MaxValue;
     }
 
     /// <summary>It holds a value that Caddy finds for each request, such as <c>{host}</c>.</summary>
     public static bool HasPlaceholder(string text) => text.Contains('{', StringComparison.Ordinal);
+
+    /// <summary>The first of them; null: there is none.</summary>
+    public static string? PlaceholderIn(string text) => Placeholder().Match(text) is { Success: true } match ? match.Value : null;
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<string> PlaceholdersIn(string text) => Placeholder().Matches(text).Select(match => match.Value);
 
     private static double SecondsOf(string unit) => unit switch
     {
@@ -60,6 +68,9 @@ internal static partial class CaddyValue
 
     [GeneratedRegex(@"(\d+(?:\.\d+)?)(d|h|ms|m|s|us|µs|ns)")]
     private static partial Regex DurationPart();
+
+    [GeneratedRegex(@"\{[a-zA-Z_$>][^{}\s]*\}")]
+    private static partial Regex Placeholder();
 
     [GeneratedRegex(@"^(\d{1,12}(?:\.\d{1,9})?)\s?((?:[kmgtKMGT][iI]?)?[bB]?)$")]
     private static partial Regex SizeText();

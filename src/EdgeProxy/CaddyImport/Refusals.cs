@@ -5,29 +5,21 @@ namespace EdgeProxy.CaddyImport;
 /// <summary>Directives that have no counterpart, and what to do without them.</summary>
 internal static class Refusals
 {
-    private const string AnswersOfItsOwn = "EdgeProxy has no answers of its own but for errors; let the app answer";
-    private const string AsTheyCome = "requests reach the app as they come; do it in the app's URLs";
+    private const string AsTheyCome = "of paths, rewrite and uri strip_prefix are translated, nothing else is changed; do it in the app's URLs";
     private const string Access = "who may see what is the app's to check";
+    private const string CaddyOne = "this is a Caddyfile of Caddy 1, which Caddy 2 does not read either; bring it to Caddy 2 first " +
+        "(caddyserver.com/docs/v2-upgrade)";
     private const string Metrics = "GET /metrics of the admin address has EdgeProxy's";
 
     private static readonly Dictionary<string, string> _instead = new(StringComparer.Ordinal)
     {
-        ["redir"] = "EdgeProxy redirects only http to https, which it does by itself; let the app do the rest (Django: RedirectView, PREPEND_WWW)",
-        ["rewrite"] = AsTheyCome,
         ["uri"] = AsTheyCome,
         ["method"] = AsTheyCome,
-        ["try_files"] = "a static path answers 404 for what is not there; put files below a path of their own, and let the app answer the rest",
-        ["basicauth"] = Access,
-        ["basic_auth"] = Access,
         ["forward_auth"] = Access,
         ["php_fastcgi"] = "slots speak HTTP; serve PHP by another server",
-        ["respond"] = AnswersOfItsOwn,
-        ["error"] = AnswersOfItsOwn,
-        ["abort"] = AnswersOfItsOwn,
-        ["templates"] = AnswersOfItsOwn,
-        ["handle_errors"] = "the app's error pages pass as they are, and EdgeProxy's own are small and fixed; remove it",
-        ["request_header"] = "the app sees the visitor's request with X-Forwarded-For, -Host, -Proto and X-Request-ID, and no other field is added or removed",
-        ["request_body"] = "a limit of request bodies is for the whole site; write it there, without a matcher, as 'request_body { max_size 10MB }'",
+        ["abort"] = "EdgeProxy closes connections only where a request is malformed; write respond 403",
+        ["templates"] = "files are sent as they are; let the app fill in templates",
+        ["handle_errors"] = "error pages are for the whole site; write it at the site's level",
         ["metrics"] = Metrics,
         ["tracing"] = Metrics,
         ["acme_server"] = "EdgeProxy is no certificate authority for others; run one by itself (step-ca)",
@@ -36,6 +28,10 @@ internal static class Refusals
         ["bind"] = "addresses are for the whole site; write it at the site's level",
         ["map"] = AsTheyCome,
         ["vars"] = AsTheyCome,
+        ["proxy"] = CaddyOne,
+        ["gzip"] = CaddyOne,
+        ["fastcgi"] = CaddyOne,
+        ["websocket"] = CaddyOne,
         ["push"] = "browsers have given server push up; remove it",
     };
 

@@ -1,16 +1,15 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
-using EdgeProxy.Diagnostics;
-using EdgeProxy.Json;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
 /// <summary>One request of a watch.</summary>
 /// <param name="At">When it began.</param>
-/// <param name="Status">Null: no answer.</param>
+/// <param name="Status">Null: no response.</param>
 /// <param name="Latency">Until the whole body was there, or the error.</param>
-/// <param name="Error">Null: an answer came, whatever its status.</param>
+/// <param name="Error">Null: a response came, whatever its status.</param>
 internal sealed record WatchedRequest(DateTimeOffset At, int? Status, TimeSpan Latency, string? Error)
 {
     public bool Ok => Status is >= 200 and < 300 && Error is null;
@@ -19,7 +18,8 @@ internal sealed record WatchedRequest(DateTimeOffset At, int? Status, TimeSpan L
 /// <summary>What a watch saw.</summary>
 internal sealed record WatchSummary(int Requests, int Failures, TimeSpan Median, TimeSpan P99, TimeSpan Longest);
 
-/// <summary>Asks for a URL at an interval, each time over a new connection, as a new visitor does. Redirects are not followed: they are not what was asked for.</summary>
+/// <summary>Asks for a URL at an interval, each time over a new connection, as a new client does. Redirects are not followed: they are not what was asked
+/// for.</summary>
 internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider time)
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
@@ -42,7 +42,7 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
             {
                 var request = await RequestAsync(cancellationToken);
                 Count(request);
-                await output.WriteLineAsync(json ? JsonSerializer.Serialize(request, ApiJson.Default.WatchedRequest) : Line(request));
+                await output.WriteLineAsync(json ? JsonSerializer.Serialize(request, CliJson.Relaxed.WatchedRequest) : Line(request));
                 await output.FlushAsync(CancellationToken.None);
             }
             while (_latencies.Count != count && await timer.WaitForNextTickAsync(cancellationToken));
@@ -53,7 +53,7 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
         }
 
         var summary = new WatchSummary(_latencies.Count, _failures, _latencies.Quantile(0.5), _latencies.Quantile(0.99), _latencies.Quantile(1));
-        await output.WriteLineAsync(json ? JsonSerializer.Serialize(summary, ApiJson.Default.WatchSummary) : Sum(summary));
+        await output.WriteLineAsync(json ? JsonSerializer.Serialize(summary, CliJson.Relaxed.WatchSummary) : Sum(summary));
         return _failures == 0;
     }
 
@@ -65,7 +65,9 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
 
     private async Task<WatchedRequest> RequestAsync(CancellationToken cancellationToken)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false }) { Timeout = Timeout.InfiniteTimeSpan };
+        using var http = new HttpClient(
+            new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })
+        { Timeout = Timeout.InfiniteTimeSpan };
         using var timeout = new CancellationTokenSource(RequestTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         var at = time.GetUtcNow();
@@ -80,7 +82,7 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return new WatchedRequest(at, status, time.GetElapsedTime(began), $"no whole answer within {RequestTimeout.TotalSeconds} s");
+            return new WatchedRequest(at, status, time.GetElapsedTime(began), $"no complete response within {RequestTimeout.TotalSeconds} s");
         }
         catch (SocketException) // a connection that was reset before HttpClient had looked at it
         {
@@ -94,12 +96,14 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
 
     private static string Describe(Exception e) => e.InnerException is SocketException socket ? socket.Message : (e.InnerException ?? e).Message;
 
-    /// <summary><c>23:59:59 200 0.012s</c>; <c>000</c> stands for no answer, as curl's <c>%{http_code}</c> has it.</summary>
+    /// <summary><c>23:59:59 200 0.012s</c>; <c>000</c> stands for no response, as curl's <c>%{http_code}</c> has it.</summary>
     private static string Line(WatchedRequest request) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{request.At.ToLocalTime():HH:mm:ss} {request.Status ?? 0:000} {request.Latency.TotalSeconds:0.000}s{(request.Error is null ? "" : $"  {request.Error}")}");
+        $"{request.At.ToLocalTime():HH:mm:ss} {request.Status ?? 0:000} " +
+            $"{request.Latency.TotalSeconds:0.000}s{(request.Error is null ? "" : $"  {request.Error}")}");
 
     private static string Sum(WatchSummary summary) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{summary.Requests} requests, {summary.Failures} failed; median {summary.Median.TotalSeconds:0.000}s, p99 {summary.P99.TotalSeconds:0.000}s, longest {summary.Longest.TotalSeconds:0.000}s");
+        $"{summary.Requests} requests, {summary.Failures} failed; median {summary.Median.TotalSeconds:0.000}s, p99 {summary.P99.TotalSeconds:0.000}s, " +
+            $"longest {summary.Longest.TotalSeconds:0.000}s");
 }

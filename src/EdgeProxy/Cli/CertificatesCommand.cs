@@ -2,12 +2,13 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
-using EdgeProxy.Admin;
-using EdgeProxy.Json;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
-/// <summary><c>certificates</c>: how long each lasts, and what is wrong; <c>certificates renew</c>: have new ones now; <c>certificates root</c>: what to trust.</summary>
+/// <summary><c>certificates</c>: how long each lasts, and what is wrong; <c>certificates renew</c>: have new ones now; <c>certificates root</c>: what to
+/// trust.</summary>
 internal static class CertificatesCommand
 {
     private static readonly string[] Heading = ["NAME", "SOURCE", "STATE", "ISSUER", "ENDS", "LEFT", "RENEWAL"];
@@ -15,9 +16,9 @@ internal static class CertificatesCommand
     public static Command Create()
     {
         var command = new Command("certificates", "Show how long the certificates last, and why one could not be renewed") { CreateRenew(), CreateRoot() };
-        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.GetAsync("status", cancellationToken);
+            var answer = await client.GetAsync(AdminApi.Status, cancellationToken);
             Write(parsed, Certificates(client, answer));
             return ExitCode.Done;
         });
@@ -28,14 +29,15 @@ internal static class CertificatesCommand
     {
         var name = new Argument<string?>("name") { Description = "The domain; without it all that come from an authority", Arity = ArgumentArity.ZeroOrOne };
         var command = new Command("renew", "Have new certificates now, whatever the plan says; authorities limit how often") { name };
-        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var order = new RenewOrder(parsed.GetValue(name));
-            var answer = await client.PostAsync("certificates/renew", order, ApiJson.Default.RenewOrder, cancellationToken);
+            var body = new RenewBody(parsed.GetValue(name));
+            var answer = await client.PostAsync(AdminApi.RenewCertificates, body, ApiJson.Relaxed.RenewBody, cancellationToken);
             var certificates = Certificates(client, answer);
             Write(parsed, certificates);
             var asked = certificates.Where(certificate =>
-                JsonText.Of(certificate, "source") == "Acme" && (order.Name is null || order.Name.Equals(JsonText.Of(certificate, "name"), StringComparison.OrdinalIgnoreCase)));
+                JsonText.Of(certificate, "source") == "Acme"
+                    && (body.Name is null || body.Name.Equals(JsonText.Of(certificate, "name"), StringComparison.OrdinalIgnoreCase)));
             return asked.Any(certificate => JsonText.Of(certificate, "lastError").Length > 0) ? ExitCode.Failed : ExitCode.Done;
         });
         return command;
@@ -43,12 +45,12 @@ internal static class CertificatesCommand
 
     private static Command CreateRoot()
     {
-        var command = new Command("root", "Print the root of the local authority (Tls:Internal), in PEM form, for whoever is to trust it");
-        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        var command = new Command("root", "Print the root of the local authority (Tls:Internal), in PEM form, for clients to trust");
+        new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.GetAsync("certificates/root", cancellationToken);
-            var root = answer.Status == HttpStatusCode.OK ? answer.Read(ApiJson.Default.RootView).Root : throw client.Refusal(answer);
-            parsed.InvocationConfiguration.Output.Write(parsed.GetValue(EdgeProxyCommand.Json) ? answer.Body + "\n" : root);
+            var answer = await client.GetAsync(AdminApi.RootCertificate, cancellationToken);
+            var root = answer.Status == HttpStatusCode.OK ? answer.Read(ApiJson.Relaxed.RootView).Root : throw client.Refusal(answer);
+            parsed.InvocationConfiguration.Output.Write(parsed.GetValue(JsonOption.Json) ? answer.Body + "\n" : root);
             return ExitCode.Done;
         });
         return command;
@@ -62,7 +64,7 @@ internal static class CertificatesCommand
     private static void Write(ParseResult parsed, List<JsonElement> certificates)
     {
         var output = parsed.InvocationConfiguration.Output;
-        if (parsed.GetValue(EdgeProxyCommand.Json))
+        if (parsed.GetValue(JsonOption.Json))
         {
             output.WriteLine($"[{string.Join(',', certificates.Select(certificate => certificate.GetRawText()))}]");
             return;
@@ -88,10 +90,9 @@ internal static class CertificatesCommand
         JsonText.Of(certificate, "state"),
         JsonText.Of(certificate, "issuer"),
         JsonText.Of(certificate, "notAfter"),
-        JsonText.Get(certificate, "daysLeft") is { ValueKind: JsonValueKind.Number } left ? string.Create(CultureInfo.InvariantCulture, $"{left.GetDouble():0.0} d") : "",
+        JsonText.Get(certificate, "daysLeft") is { ValueKind: JsonValueKind.Number } left
+            ? string.Create(CultureInfo.InvariantCulture, $"{left.GetDouble():0.0} d")
+            : "",
         JsonText.Of(certificate, "renewing") == bool.TrueString ? "runs" : JsonText.Of(certificate, "renewAt"),
     ];
 }
-
-/// <summary>The body of <c>POST /certificates/renew</c>.</summary>
-internal sealed record RenewOrder(string? Name);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using EdgeProxy.Configuration;
-using EdgeProxy.Json;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
@@ -11,7 +10,10 @@ internal static class CheckCommand
     public static Command Create()
     {
         var config = SettingsOption.Create();
-        var show = new Option<bool>("--show") { Description = "Print what is set, by file and environment, as NAME=VALUE with the names of environment variables; problems go to standard error" };
+        var show = new Option<bool>("--show")
+        {
+            Description = "Print what is set, by file and environment, as NAME=VALUE with the names of environment variables; problems go to standard error",
+        };
         var command = new Command("check", "Check the settings: every problem, a line each") { config, show };
         command.SetAction(parsed =>
         {
@@ -31,10 +33,10 @@ internal static class CheckCommand
         return command;
     }
 
-    private static void Report(LoadedSettings settings, ParseResult parsed)
+    private static void Report(EdgeProxySettings settings, ParseResult parsed)
     {
         var output = parsed.InvocationConfiguration.Output;
-        var json = parsed.GetValue(EdgeProxyCommand.Json);
+        var json = parsed.GetValue(JsonOption.Json);
         SettingsOption.Write(settings, output, json);
         if (!json)
         {
@@ -42,13 +44,13 @@ internal static class CheckCommand
         }
     }
 
-    private static void Show(LoadedSettings settings, ParseResult parsed)
+    private static void Show(EdgeProxySettings settings, ParseResult parsed)
     {
         var output = parsed.InvocationConfiguration.Output;
         var values = new SortedDictionary<string, string>(settings.Values().ToDictionary(), StringComparer.OrdinalIgnoreCase);
-        if (parsed.GetValue(EdgeProxyCommand.Json))
+        if (parsed.GetValue(JsonOption.Json))
         {
-            output.WriteLine(JsonSerializer.Serialize(values, ApiJson.Default.SortedDictionaryStringString));
+            output.WriteLine(JsonSerializer.Serialize(values, CliJson.Relaxed.SortedDictionaryStringString));
             return;
         }
 

@@ -1,16 +1,24 @@
 using System.CommandLine;
-using EdgeProxy.Admin;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
-/// <summary>How a client verb finds the proxy: <c>--socket</c>, or <c>--admin</c> with <c>--token-file</c>.</summary>
-internal sealed class ClientOptions
+/// <summary>How a client verb finds the proxy: <c>--socket</c>, or <c>--admin</c> with <c>--token-file</c>; and the app: <c>--app</c>.</summary>
+/// <param name="isOfApp">The verb is about one app.</param>
+internal sealed class ClientOptions(bool isOfApp = true)
 {
+    private readonly Option<string?> _app = new("--app")
+    {
+        Description = "The app, where the proxy has several; 'edgeproxy status' names them",
+        HelpName = "name",
+    };
+
     private readonly Option<string> _socket = new("--socket")
     {
         Description = "The admin socket of the proxy",
         HelpName = "path",
-        DefaultValueFactory = _ => new AdminOptions().Socket!,
+        DefaultValueFactory = _ => AdminApi.DefaultSocket,
     };
 
     private readonly Option<Uri?> _admin = new("--admin")
@@ -40,6 +48,10 @@ internal sealed class ClientOptions
         command.Add(_socket);
         command.Add(_admin);
         command.Add(_tokenFile);
+        if (isOfApp)
+        {
+            command.Add(_app);
+        }
     }
 
     /// <summary>Makes <paramref name="verb"/> the action of the command: it gets a client, and a proxy that cannot be reached is explained here.</summary>
@@ -65,6 +77,11 @@ internal sealed class ClientOptions
                 await error.WriteLineAsync($"edgeproxy: {e.Message}");
                 return ExitCode.Refused;
             }
+            catch (AdminUsageException e)
+            {
+                await error.WriteLineAsync($"edgeproxy: {TerminalText.Printable(e.Message)}");
+                return ExitCode.Usage;
+            }
             catch (TokenFileException e)
             {
                 await error.WriteLineAsync($"edgeproxy: {e.Message}");
@@ -79,8 +96,10 @@ internal sealed class ClientOptions
     }
 
     private AdminClient Connect(ParseResult parsed) => parsed.GetValue(_admin) is { } url
-        ? AdminClient.ForUrl(url, ReadToken(parsed.GetValue(_tokenFile)))
-        : AdminClient.ForSocket(parsed.GetValue(_socket)!);
+        ? AdminClient.ForUrl(url, ReadToken(parsed.GetValue(_tokenFile)), AppOf(parsed))
+        : AdminClient.ForSocket(parsed.GetValue(_socket)!, AppOf(parsed));
+
+    private string? AppOf(ParseResult parsed) => isOfApp ? parsed.GetValue(_app) : null;
 
     private static string? ReadToken(string? file)
     {

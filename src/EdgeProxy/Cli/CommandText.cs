@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
@@ -16,25 +17,66 @@ internal static class CommandText
         ["check"] =
         [
             new("edgeproxy check", "Check the settings that 'run' would read."),
-            new("EdgeProxy__Health__Path=/healthz edgeproxy check --config new.json", "Check a file before it is put in place, as it is with a variable of the environment."),
+            new(
+                "EdgeProxy__Health__Path=/healthz edgeproxy check --config new.json",
+                "Check a file before it is put in place, as it is with a variable of the environment."),
             new("edgeproxy check --show | grep ^EdgeProxy__Slots", "What is set, for a script."),
+        ],
+        ["routes"] =
+        [
+            new("edgeproxy routes", "All routes, in the order in which they are tried."),
+            new("edgeproxy routes https://shop.example.com/api/orders", "The one that serves this URL, and why those before it do not."),
+            new("edgeproxy routes https://shop.example.com/metrics --client 10.1.2.3 --method HEAD", "The same for another request."),
+        ],
+        ["polkit-rule"] =
+        [
+            new("edgeproxy polkit-rule > /etc/polkit-1/rules.d/49-edgeproxy.rules", "After the names of units were changed, or companions added."),
         ],
         ["demo"] =
         [
             new("edgeproxy demo", "Run proxy and sample app on port 8080, under a small load, and print what to try."),
             new("edgeproxy demo --django --script", "Three switches of a real Django project under load; exit code 0 only if no request failed."),
         ],
-        ["status"] = [new("edgeproxy status", "Where traffic is, and how both slots are."), new("edgeproxy status --json | jq -r .active", "The active slot, for a script.")],
+        ["status"] = [
+            new("edgeproxy status", "Where traffic is, and how both slots are."),
+            new("edgeproxy status --json | jq -r .active", "The active slot, for a script.")],
         ["switch"] =
         [
             new("edgeproxy switch --label \"$(git rev-parse --short HEAD)\"", "Deploy what is checked out, under the name of its commit."),
+            new("edgeproxy switch --canary 5%", "Let 5 of 100 clients have the new version first; it goes back by itself if it is worse."),
+            new("edgeproxy switch --preview 15m", "Look at the new version before any client does: 'edgeproxy preview', then 'edgeproxy promote'."),
+            new("edgeproxy switch --canary 1%/30s,10%/5m", "The same in steps."),
             new("edgeproxy switch --to blue", "Only if blue is idle; else exit code 4."),
+            new("edgeproxy switch --wait-lock 5m", "After the switch that runs now, instead of being refused."),
             new("edgeproxy switch --json > switch.json || exit", "In a script: the whole record, and an exit code."),
         ],
-        ["rollback"] = [new("edgeproxy rollback", "Bring traffic back to the previous slot."), new("edgeproxy rollback --force", "Also where both slots run from one directory, once the earlier version is checked out there.")],
-        ["pause"] = [new("edgeproxy pause && python manage.py migrate && edgeproxy resume", "A migration that no request may meet: visitors wait, none fails.")],
-        ["resume"] = [new("edgeproxy resume", "Serve whoever waits.")],
-        ["maintenance"] = [new("edgeproxy maintenance on --message \"Back at 23:30\"", "Turn visitors away politely."), new("edgeproxy maintenance off", "Let them in again.")],
+        ["rollback"] = [
+            new("edgeproxy rollback", "Bring traffic back to the previous slot."),
+            new("edgeproxy rollback --force", "Also where both slots run from one directory, once the earlier version is checked out there.")],
+        ["history"] =
+        [
+            new("edgeproxy history", "A line for each of the last switches."),
+            new("edgeproxy history 20260131-235959-3fa2", "What each phase of one took and found."),
+        ],
+        ["top"] =
+        [
+            new("edgeproxy top", "Beside a deploy: both slots, their latency and the switch, every second."),
+            new("edgeproxy top --once --interval 10s", "The figures of ten seconds, for a script."),
+        ],
+        ["preview"] =
+        [
+            new("edgeproxy preview", "A link with which your browser gets the new version that 'switch --preview 15m' has started."),
+            new("edgeproxy preview https://shop.example.com/cart/", "The same for a page, or where the settings do not name the site."),
+        ],
+        ["promote"] = [new("edgeproxy promote", "The canary has seen enough: all clients get the new version now.")],
+        ["abort"] = [new("edgeproxy abort", "The new version is not to be: stop it, and serve everybody from the old one.")],
+        ["pause"] = [new("edgeproxy pause && python manage.py migrate && edgeproxy resume", "A migration during which no request may be in the app: clients " +
+            "wait, none fails.")],
+        ["resume"] = [new("edgeproxy resume", "Serve the requests that wait.")],
+        ["maintenance"] = [
+            new("edgeproxy maintenance on --message \"Back at 23:30\"", "Answer clients with 503 and a message."),
+            new("edgeproxy maintenance on --for 10m", "For ten minutes at most."),
+            new("edgeproxy maintenance off", "Serve them again.")],
         ["certificates"] =
         [
             new("edgeproxy certificates", "How long each lasts, when it is renewed, and why the last attempt failed."),
@@ -43,8 +85,24 @@ internal static class CommandText
         ],
         ["import-caddyfile"] =
         [
-            new("edgeproxy import-caddyfile /etc/caddy/Caddyfile > appsettings.json", "The settings that serve what Caddy serves; exit code 2, and no settings, where a line cannot be translated."),
-            new("edgeproxy import-caddyfile Caddyfile --blue unix:/run/app/blue.sock --green unix:/run/app/green.sock --health-path /healthz", "With slots other than the recipe's."),
+            new(
+                "edgeproxy import-caddyfile /etc/caddy/Caddyfile --health-path /healthz > appsettings.json",
+                "The settings that serve what Caddy serves; exit code 2, and no settings, where a line cannot be translated."),
+            new(
+                "edgeproxy import-caddyfile Caddyfile --app 127.0.0.1:8000 --health-path /healthz",
+                "Of a file with several upstreams: which one is the blue/green app. The others are forwarded to as they are."),
+            new(
+                "edgeproxy import-caddyfile Caddyfile --blue unix:/run/app/blue.sock --green unix:/run/app/green.sock --health-path /healthz",
+                "With slots other than the recipe's."),
+        ],
+        ["import-nginx"] =
+        [
+            new(
+                "edgeproxy import-nginx /etc/nginx/nginx.conf --health-path /healthz > appsettings.json",
+                "The settings that serve what nginx serves; exit code 2, and no settings, where a line cannot be translated."),
+            new(
+                "edgeproxy import-nginx /etc/nginx/sites-enabled/shop --health-path /healthz --blue unix:/run/app/blue.sock --green unix:/run/app/green.sock",
+                "One file of it, with slots that listen on sockets."),
         ],
         ["watch"] =
         [

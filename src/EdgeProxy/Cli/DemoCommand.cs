@@ -1,4 +1,6 @@
 using System.CommandLine;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 using EdgeProxy.Demo;
 
 namespace EdgeProxy.Cli;
@@ -20,7 +22,9 @@ internal static class DemoCommand
         {
             var scripted = parsed.GetValue(script);
             var plan = new DemoPlan(
-                parsed.GetValue(port) ?? (scripted ? null : DefaultPort), parsed.GetValue(adminPort) ?? (scripted ? null : DefaultAdminPort), parsed.GetValue(django));
+                parsed.GetValue(port) ?? (scripted ? null : DefaultPort),
+                parsed.GetValue(adminPort) ?? (scripted ? null : DefaultAdminPort),
+                parsed.GetValue(django));
             using var interrupt = new Interrupt(cancellationToken);
             return await RunAsync(plan, scripted, parsed, interrupt.Token);
         });
@@ -37,7 +41,7 @@ internal static class DemoCommand
             await using var load = new DemoLoad(new Uri(site.Settings.PublicUrl), tally, TimeProvider.System);
             if (scripted)
             {
-                var script = new DemoScript(site, tally, output, parsed.GetValue(EdgeProxyCommand.Json), TimeProvider.System);
+                var script = new DemoScript(site, tally, output, parsed.GetValue(JsonOption.Json), TimeProvider.System);
                 return await script.RunAsync(cancellationToken) ? ExitCode.Done : ExitCode.Failed;
             }
 

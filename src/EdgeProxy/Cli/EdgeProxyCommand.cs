@@ -1,14 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using EdgeProxy.Cli.Top;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
 /// <summary>The command line: one verb a file, <c>run</c> where none is given.</summary>
 public static class EdgeProxyCommand
 {
-    /// <summary>Prints JSON instead of text for people. Every verb has it.</summary>
-    internal static readonly Option<bool> Json = new("--json") { Description = "Print JSON", Recursive = true };
-
     /// <summary>Parses and runs.</summary>
     /// <param name="arguments">Without the program's name.</param>
     /// <param name="output">Null: standard output.</param>
@@ -40,21 +39,29 @@ public static class EdgeProxyCommand
         {
             RunCommand.Create(),
             CheckCommand.Create(),
+            RoutesCommand.Create(),
+            PolkitRuleCommand.Create(),
             DemoCommand.Create(),
             StatusCommand.Create(),
+            TopCommand.Create(),
+            HistoryCommand.Create(),
             SwitchCommand.Create(),
             RollbackCommand.Create(),
+            PreviewCommand.Create(),
+            PromoteCommand.Create(),
+            AbortCommand.Create(),
             PauseCommand.Create(),
             ResumeCommand.Create(),
             MaintenanceCommand.Create(),
             CertificatesCommand.Create(),
-            ImportCaddyfileCommand.Create(),
+            ImportCommand.ForCaddy(),
+            ImportCommand.ForNginx(),
             WatchCommand.Create(),
             VersionCommand.Create(),
             CompletionCommand.Create(),
             SampleBackendCommand.Create(),
             ExecChildCommand.Create(),
-            Json,
+            JsonOption.Json,
         };
         root.Add(ManPage.CreateCommand(root));
         RunCommand.MakeDefault(root);

@@ -3,7 +3,8 @@ using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
-/// <summary>How a person sees a switch go on: <see cref="LiveProgress"/> on a terminal, <see cref="PlainProgress"/> in a pipe, <see cref="NoProgress"/> beside JSON.</summary>
+/// <summary>How a person sees a switch go on: <see cref="LiveProgress"/> on a terminal, <see cref="PlainProgress"/> in a pipe, <see cref="NoProgress"/> beside
+/// JSON.</summary>
 internal interface ISwitchProgress
 {
     void Begun(Switch begun);
@@ -19,13 +20,24 @@ internal interface ISwitchProgress
 }
 
 /// <summary>A line a phase, as it ends, with the time of day.</summary>
-internal sealed class PlainProgress(SwitchReport report) : ISwitchProgress
+/// <param name="report">Where the lines go.</param>
+/// <param name="app">See <see cref="PreviewHint"/>.</param>
+internal sealed class PlainProgress(SwitchReport report, string app = "") : ISwitchProgress
 {
+    /// <summary>What one does while it waits.</summary>
+    /// <param name="app">The option that names the app, with a blank before it; empty: it is alone.</param>
+    public static string PreviewHint(string app) =>
+        $"'edgeproxy preview{app}' prints the link; 'edgeproxy promote{app}' goes on, 'edgeproxy abort{app}' ends it";
+
     public void Begun(Switch begun) => report.Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()}");
 
     public void Phase(PhaseRun phase)
     {
-        if (phase.Detail is not null)
+        if (phase is { Detail: null, Phase: SwitchPhase.Preview })
+        {
+            report.Line($"{phase.Phase,-9} {PreviewHint(app)}");
+        }
+        else if (phase.Detail is not null)
         {
             report.Line($"{phase.Phase,-9} {SwitchReport.Seconds(phase.Duration)}  {TerminalText.Printable(phase.Detail)}");
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EdgeProxy.Api;
 
 namespace EdgeProxy.Cli;
 

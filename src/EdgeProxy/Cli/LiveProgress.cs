@@ -1,15 +1,17 @@
 using System.Globalization;
+using EdgeProxy.Api;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace EdgeProxy.Cli;
 
 /// <summary>The phases of a switch as a list that changes in place: what is done, what runs and for how long, what comes.</summary>
 /// <remarks>One loop draws, from <see cref="Begun"/> to <see cref="EndAsync"/>, which waits for it. What it cannot find out it leaves out.</remarks>
 /// <param name="readInFlight">Requests of the draining slot by class, as words; null: not known.</param>
-internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken, Task<string?>> readInFlight, TimeProvider time) : ISwitchProgress
+/// <param name="app">The option that names the app, with a blank before it; empty: it is alone.</param>
+internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken, Task<string?>> readInFlight, TimeProvider time, string app = "")
+    : ISwitchProgress
 {
     private static readonly TimeSpan Frame = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
@@ -37,7 +39,7 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
                 _phases.Add(phase);
                 (_phaseBegan, _inFlight) = (time.GetTimestamp(), null);
             }
-            else if (_phases.Count > 0 && _phases[^1].Phase == phase.Phase)
+            else if (_phases is [.., { Detail: null } last] && last.Phase == phase.Phase)
             {
                 _phases[^1] = phase;
             }
@@ -121,7 +123,8 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
 
     private Grid Picture(int frame)
     {
-        var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn(new GridColumn().NoWrap()).AddColumn(new GridColumn().NoWrap().RightAligned()).AddColumn(new GridColumn());
+        var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn(new GridColumn().NoWrap()).AddColumn(new GridColumn().NoWrap().RightAligned())
+            .AddColumn(new GridColumn());
         lock (_lock)
         {
             foreach (var phase in _phases)
@@ -129,7 +132,7 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
                 AddRow(grid, phase, frame);
             }
 
-            foreach (var phase in Enum.GetValues<SwitchPhase>().Where(phase => _phases.Count == 0 || (phase > _phases[^1].Phase && !_ended)))
+            foreach (var phase in Enum.GetValues<SwitchPhase>().Where(IsExpected))
             {
                 grid.AddRow(Cell(" "), Cell(phase.ToString(), Decoration.Dim), Cell(""), Cell(""));
             }
@@ -138,13 +141,23 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
         return grid;
     }
 
+    /// <summary>It is still to come. Those that only some switches have are shown when they begin: which there are, the settings of the proxy say.</summary>
+    private bool IsExpected(SwitchPhase phase) =>
+        phase is not (SwitchPhase.Preview or SwitchPhase.BeforeFlip or SwitchPhase.Canary or SwitchPhase.AfterEnd
+            or SwitchPhase.Companions or SwitchPhase.MoveCompanions)
+        && (_phases.Count == 0 || (phase > _phases[^1].Phase && !_ended));
+
     private void AddRow(Grid grid, PhaseRun phase, int frame)
     {
         var unicode = console.Profile.Capabilities.Unicode;
         if (phase.Detail is { } detail)
         {
             var mark = phase.Failed ? Cell(unicode ? "✗" : "x", color: Color.Red) : Cell(unicode ? "✓" : "+", color: Color.Green);
-            grid.AddRow(mark, Cell(phase.Phase.ToString()), Cell(SwitchReport.Seconds(phase.Duration)), Cell(TerminalText.Printable(detail), phase.Failed ? Decoration.None : Decoration.Dim));
+            grid.AddRow(
+                mark,
+                Cell(phase.Phase.ToString()),
+                Cell(SwitchReport.Seconds(phase.Duration)),
+                Cell(TerminalText.Printable(detail), phase.Failed ? Decoration.None : Decoration.Dim));
             return;
         }
 
@@ -161,8 +174,10 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
         SwitchPhase.StartIdle or SwitchPhase.Probe when _probes != default =>
             $"{_probes.Good} good in a row, {_probes.Bad} bad{(_probes.Last is null ? "" : $": {TerminalText.Printable(_probes.Last)}")}",
         SwitchPhase.Drain => _inFlight ?? "",
+        SwitchPhase.Preview => PlainProgress.PreviewHint(app),
         _ => "",
     };
 
-    private static Text Cell(string text, Decoration decoration = Decoration.None, Color? color = null) => new Text(text, new Style(color, decoration: decoration));
+    private static Text Cell(string text, Decoration decoration = Decoration.None, Color? color = null) =>
+        new Text(text, new Style(color, decoration: decoration));
 }

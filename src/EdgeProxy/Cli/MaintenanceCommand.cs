@@ -1,27 +1,36 @@
 using System.CommandLine;
-using EdgeProxy.Json;
+using System.Globalization;
+using EdgeProxy.Api;
 
 namespace EdgeProxy.Cli;
 
-/// <summary><c>maintenance on|off</c>: tells visitors to come back later.</summary>
+/// <summary><c>maintenance on|off</c>: tells clients to come back later.</summary>
 internal static class MaintenanceCommand
 {
     public static Command Create()
     {
-        var state = new Argument<string>("on|off") { Description = "on: visitors get 503 with Retry-After; the health path still passes" };
+        var state = new Argument<string>("on|off") { Description = "on: clients get 503 with Retry-After; requests for the health path still pass" };
         state.AcceptOnlyFromAmong("on", "off");
-        var message = new Option<string?>("--message") { Description = "What visitors read, as plain text", HelpName = "text" };
-        var command = new Command("maintenance", "Turn visitors away for a while, or let them in again") { state, message };
+        var message = new Option<string?>("--message") { Description = "What clients are told, as plain text", HelpName = "text" };
+        var length = DurationOption.Create("--for", "With on: end by itself after this time; without it when it is turned off");
+        var command = new Command("maintenance", "Answer clients with 503 during longer work, or end that") { state, message, length };
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var on = parsed.GetValue(state) == "on";
-            var order = new MaintenanceOrder(on, parsed.GetValue(message) ?? "");
-            var answer = await client.PostAsync("maintenance", order, ApiJson.Default.MaintenanceOrder, cancellationToken);
-            return TrafficReport.Done(parsed, client, answer, on ? "maintenance is on: visitors get 503; 'edgeproxy maintenance off' lets them in" : "maintenance is off");
+            var body = new MaintenanceBody(on, parsed.GetValue(message) ?? "", parsed.GetValue(length));
+            var answer = await client.PostAsync(client.Of(AdminApi.Maintenance), body, ApiJson.Relaxed.MaintenanceBody, cancellationToken);
+            return TrafficReport.Done(
+                parsed,
+                client,
+                answer,
+                on ? WordsOf(body.For, TrafficReport.OptionOf(client)) : "maintenance is off");
         });
         return command;
     }
-}
 
-/// <summary>The body of <c>POST /maintenance</c>.</summary>
-internal sealed record MaintenanceOrder(bool On, string Message);
+    private static string WordsOf(TimeSpan? length, string option)
+    {
+        var end = length is { } time ? string.Create(CultureInfo.InvariantCulture, $"it ends in {time.TotalSeconds:0.###} s, ") : "";
+        return $"maintenance is on: clients get 503; {end}'edgeproxy maintenance off{option}' ends it{(length is null ? "" : " before")}";
+    }
+}

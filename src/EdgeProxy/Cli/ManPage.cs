@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
 
 namespace EdgeProxy.Cli;
@@ -112,17 +113,27 @@ internal static class ManPage
 
     private static string Synopsis(Command command)
     {
-        var options = command.Options.Where(option => !option.Hidden).Select(option => $"[{option.Name}{(ValueOf(option) is { Length: > 0 } value ? $" {value}" : "")}]");
-        return string.Join(' ', command.Arguments.Select(argument => argument.HelpName ?? argument.Name).Concat(options));
+        var options = command.Options.Where(option => !option.Hidden)
+            .Select(option => $"[{option.Name}{(ValueOf(option) is { Length: > 0 } value ? $" {value}" : "")}]");
+        return string.Join(' ', command.Arguments.Select(TermOf).Concat(options));
+    }
+
+    private static string TermOf(Argument argument)
+    {
+        var name = argument.HelpName ?? argument.Name;
+        return argument.Arity.MinimumNumberOfValues == 0 ? $"[{name}]" : name;
     }
 
     private static string ValueOf(Option option) =>
-        option.ValueType == typeof(bool) ? "" : option.HelpName ?? string.Join('|', option.GetCompletions(System.CommandLine.Completions.CompletionContext.Empty).Select(item => item.Label));
+        option.ValueType == typeof(bool)
+            ? ""
+            : option.HelpName ?? string.Join('|', option.GetCompletions(System.CommandLine.Completions.CompletionContext.Empty).Select(item => item.Label));
 
     /// <summary>As running text: what troff would take for a request or a hyphen is escaped (groff_char(7)).</summary>
     private static string Text(string? text)
     {
-        var escaped = (text ?? "").Replace("\\", "\\(rs", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal).Replace("'", "\\(aq", StringComparison.Ordinal);
+        var escaped = (text ?? "").Replace("\\", "\\(rs", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal)
+            .Replace("'", "\\(aq", StringComparison.Ordinal);
         return escaped.StartsWith('.') ? $"\\&{escaped}" : escaped;
     }
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EdgeProxy.Json;
+using EdgeProxy.Api;
 
 namespace EdgeProxy.Cli;
 
@@ -12,16 +12,15 @@ internal static class RollbackCommand
         {
             Description = "Start the previous slot again also where both slots run from one directory; end what still drains in it, and skip the memory check",
         };
-        var command = new Command("rollback", "Bring traffic back to the previous slot: at once while it is observed, drains or is warm, else by a switch") { force };
+        var command = new Command(
+            "rollback", "Bring traffic back to the previous slot: at once while it is observed, drains or is warm, else by a switch") { force };
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
         {
-            var order = new RollbackOrder(parsed.GetValue(force));
+            var body = new RollbackBody(parsed.GetValue(force));
             return SwitchFollower.Create(parsed, client).FollowAsync(
-                token => client.PostAsync("rollback?wait=false", order, ApiJson.Default.RollbackOrder, token), cancellationToken);
+                token =>
+                    client.PostAsync($"{client.Of(AdminApi.Rollback)}?{AdminApi.Wait}=false", body, ApiJson.Relaxed.RollbackBody, token), cancellationToken);
         });
         return command;
     }
 }
-
-/// <summary>The body of <c>POST /rollback</c>.</summary>
-internal sealed record RollbackOrder(bool Force);

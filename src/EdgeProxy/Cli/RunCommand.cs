@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EdgeProxy.Configuration;
+using EdgeProxy.Common;
 using EdgeProxy.Hosting;
 
 namespace EdgeProxy.Cli;
@@ -21,7 +21,7 @@ internal static class RunCommand
             var file = parsed.GetValue(config);
             var settings = SettingsLoader.Load(file);
             var error = parsed.InvocationConfiguration.Error;
-            SettingsOption.Write(settings, error, parsed.GetValue(EdgeProxyCommand.Json));
+            SettingsOption.Write(settings, error, parsed.GetValue(JsonOption.Json));
             if (settings.Options is null)
             {
                 error.WriteLine($"edgeproxy: {settings.File} is not valid; nothing was started");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using EdgeProxy.Common;
 using EdgeProxy.Demo;
 using EdgeProxy.Slots;
 
@@ -8,15 +9,13 @@ namespace EdgeProxy.Cli;
 /// <summary>The hidden verb that runs <see cref="SampleBackend"/>.</summary>
 internal static class SampleBackendCommand
 {
-    public const string Verb = "sample-backend";
-
     public static Command Create()
     {
         var port = new Option<int?>("--port") { Description = "A TCP port of 127.0.0.1" };
         var socket = new Option<string?>("--socket") { Description = "A Unix socket" };
         var slot = new Option<string>("--slot") { Description = "What it calls itself", DefaultValueFactory = _ => "blue" };
         slot.AcceptOnlyFromAmong("blue", "green");
-        var command = new Command(Verb, "A small app to put behind the proxy") { port, socket, slot };
+        var command = new Command(SampleBackend.Verb, "A small app to put behind the proxy") { port, socket, slot };
         command.Hidden = true;
         command.Validators.Add(result =>
         {

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using EdgeProxy.Configuration;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Cli;
 
@@ -15,12 +14,12 @@ internal static class SettingsOption
     };
 
     /// <summary>A line a problem, or one JSON object.</summary>
-    public static void Write(LoadedSettings settings, TextWriter writer, bool json)
+    public static void Write(EdgeProxySettings settings, TextWriter writer, bool json)
     {
         if (json)
         {
             var report = new SettingsReport(settings.File, settings.Options is not null, settings.Problems);
-            writer.WriteLine(JsonSerializer.Serialize(report, ApiJson.Default.SettingsReport));
+            writer.WriteLine(JsonSerializer.Serialize(report, CliJson.Relaxed.SettingsReport));
             return;
         }
 

@@ -2,12 +2,16 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
-/// <summary><c>status</c>: where traffic is, and how both slots are.</summary>
+/// <summary><c>status</c>: where traffic is, how both slots are, and what sites serve.</summary>
 internal static class StatusCommand
 {
+    private static readonly string[] SitesHeading = ["SITE", "ROUTE", "TAKES", "DOES"];
+    private static readonly string[] CompanionsHeading = ["COMPANION", "SLOT", "UNIT", "STATE"];
     private static readonly string[] Heading = ["SLOT", "", "UNIT", "STATE", "HEALTH", "LABEL", "IN FLIGHT", "REQUESTS", "ERRORS", "MEMORY"];
 
     public static Command Create()
@@ -15,14 +19,14 @@ internal static class StatusCommand
         var command = new Command("status", "Show where traffic is, and how both slots are");
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.GetAsync("status", cancellationToken);
+            var answer = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
             if (answer.Status != HttpStatusCode.OK)
             {
                 throw client.Refusal(answer);
             }
 
             var output = parsed.InvocationConfiguration.Output;
-            if (parsed.GetValue(EdgeProxyCommand.Json))
+            if (parsed.GetValue(JsonOption.Json))
             {
                 await output.WriteLineAsync(answer.Body);
                 return ExitCode.Done;
@@ -34,10 +38,66 @@ internal static class StatusCommand
         return command;
     }
 
-    /// <summary>For people: a line on the proxy, a table of the slots, a line on what runs or ran last. Fields that are not there are blank.</summary>
+    /// <summary>For people: a line on the proxy, a table of the slots, a line on what runs or ran last; for each app, where there are several. Fields that are
+    /// not there are blank.</summary>
     internal static void Write(JsonElement status, TextWriter output)
     {
-        output.WriteLine($"edgeproxy {JsonText.Of(status, "version")}, pid {JsonText.Of(status, "pid")}, up {JsonText.Of(status, "uptime")}; traffic is on {JsonText.Of(status, "active")}");
+        var proxy = $"edgeproxy {JsonText.Of(status, "version")}, pid {JsonText.Of(status, "pid")}, up {JsonText.Of(status, "uptime")}";
+        if (JsonText.Get(status, "apps") is { ValueKind: JsonValueKind.Object } apps && apps.EnumerateObject().Count() > 1)
+        {
+            output.WriteLine(proxy);
+            foreach (var app in apps.EnumerateObject())
+            {
+                output.WriteLine($"\napp {app.Name}: traffic is on {JsonText.Of(app.Value, "active")}");
+                WriteApp(app.Value, $" --app {app.Name}", output);
+            }
+
+            WriteSites(status, output);
+            return;
+        }
+
+        output.WriteLine($"{proxy}; traffic is on {JsonText.Of(status, "active")}");
+        WriteApp(status, "", output);
+        WriteSites(status, output);
+    }
+
+    /// <summary>Each site with its routes, in the order in which they are tried; nothing where no sites are set.</summary>
+    private static void WriteSites(JsonElement status, TextWriter output)
+    {
+        var rows = new List<string[]> { SitesHeading };
+        foreach (var site in Elements(status, "sites"))
+        {
+            var name = DescribeSite(site);
+            foreach (var route in Elements(site, "routes"))
+            {
+                string[] cells = [name, JsonText.Of(route, "name"), JsonText.Of(route, "takes"), JsonText.Of(route, "does")];
+                rows.Add([.. cells.Select(TerminalText.Printable)]);
+                name = "";
+            }
+        }
+
+        if (rows.Count > 1)
+        {
+            output.WriteLine();
+            JsonText.WriteTable(rows, output);
+        }
+    }
+
+    private static List<JsonElement> Elements(JsonElement parent, string name) =>
+        JsonText.Get(parent, name) is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
+
+    /// <summary>Its name, its hosts where they are more than that, and its scheme where it has only one.</summary>
+    private static string DescribeSite(JsonElement site)
+    {
+        var hosts = string.Join(", ", Elements(site, "hosts"));
+        var name = JsonText.Of(site, "name");
+        var scheme = JsonText.Of(site, "scheme");
+        return $"{name}{(hosts == name ? "" : $" ({hosts})")}{(scheme is "Both" or "" ? "" : $", {scheme.ToLowerInvariant()} only")}";
+    }
+
+    /// <param name="option">What commands need to be about this app.</param>
+    private static void WriteApp(JsonElement status, string option, TextWriter output)
+    {
         if (JsonText.Get(status, "rescue") is { ValueKind: JsonValueKind.Object } failed)
         {
             output.WriteLine($"DOWN since {JsonText.Of(failed, "since")}: {JsonText.Of(failed, "reason")}");
@@ -45,12 +105,20 @@ internal static class StatusCommand
 
         if (JsonText.Get(status, "pause") is { ValueKind: JsonValueKind.Object } pause)
         {
-            output.WriteLine($"PAUSED since {JsonText.Of(pause, "since")}: {JsonText.Of(status, "held")} requests wait, each for at most {JsonText.Of(pause, "maxWait")}; 'edgeproxy resume' lets them go");
+            output.WriteLine(
+                $"PAUSED since {JsonText.Of(pause, "since")}: {JsonText.Of(status, "held")} requests wait, each for at most {JsonText.Of(pause, "maxWait")}; " +
+                    $"'edgeproxy resume{option}' lets them go");
         }
 
         if (JsonText.Get(status, "maintenance") is { ValueKind: JsonValueKind.Object } maintenance)
         {
-            output.WriteLine($"MAINTENANCE since {JsonText.Of(maintenance, "since")}: visitors are turned away; 'edgeproxy maintenance off' lets them in");
+            output.WriteLine(
+                $"MAINTENANCE since {JsonText.Of(maintenance, "since")}{UntilOf(maintenance)}: clients get 503; 'edgeproxy maintenance off{option}' ends it");
+        }
+
+        if (JsonText.Get(status, "places") is { ValueKind: JsonValueKind.Object } places)
+        {
+            output.WriteLine(DescribePlaces(places));
         }
 
         var rows = new List<string[]> { Heading };
@@ -60,6 +128,7 @@ internal static class StatusCommand
         }
 
         JsonText.WriteTable(rows, output);
+        WriteCompanions(status, output);
         foreach (var (name, title) in (ReadOnlySpan<(string, string)>)[("switch", "running"), ("lastSwitch", "last")])
         {
             if (JsonText.Get(status, name) is { ValueKind: JsonValueKind.Object } run)
@@ -69,26 +138,69 @@ internal static class StatusCommand
         }
     }
 
+    /// <summary>Nothing where the app has none.</summary>
+    private static void WriteCompanions(JsonElement status, TextWriter output)
+    {
+        var companions = Elements(status, "companions");
+        if (companions.Count == 0)
+        {
+            return;
+        }
+
+        JsonText.WriteTable(
+            [
+                CompanionsHeading,
+                .. companions.Select(one => (string[])
+                [
+                    JsonText.Of(one, "name"),
+                    JsonText.Of(one, "slot") is { Length: > 0 } slot ? slot : "both",
+                    JsonText.Of(one, "unit"),
+                    JsonText.Of(one, "unitState"),
+                ]),
+            ],
+            output);
+    }
+
+    private static string UntilOf(JsonElement maintenance) => JsonText.Of(maintenance, "until") is { Length: > 0 } until ? $", until {until}" : "";
+
+    private static string DescribePlaces(JsonElement places)
+    {
+        var limit = JsonText.Of(places, "limit") is { Length: > 0 } most ? $" of {most}" : "";
+        var waiting = JsonText.Of(places, "oldestWait") is { Length: > 0 } oldest ? $", the first one for {oldest}" : "";
+        return $"places: {JsonText.Of(places, "used")}{limit} used, {JsonText.Of(places, "queued")} requests wait{waiting}";
+    }
+
     private static string Describe(string title, JsonElement run)
     {
-        var how = JsonText.Of(run, "outcome") is { Length: > 0 } outcome ? $"{outcome} after {JsonText.Of(run, "duration")}" : $"in {JsonText.Of(run, "phase")}";
+        var how = JsonText.Of(run, "outcome") is { Length: > 0 } outcome
+            ? $"{outcome} after {JsonText.Of(run, "duration")}"
+            : $"in {JsonText.Of(run, "phase")}";
         var reason = JsonText.Of(run, "reason") is { Length: > 0 } because ? $": {because}" : "";
-        return $"{title} switch {JsonText.Of(run, "id")}, {JsonText.Of(run, "from")} -> {JsonText.Of(run, "to")}, {JsonText.Of(run, "startedAt")}: {how}{reason}";
+        return $"{title} switch {JsonText.Of(run, "id")}, {JsonText.Of(run, "from")} -> {JsonText.Of(run, "to")}, {JsonText.Of(run, "startedAt")}: " +
+            $"{how}{reason}";
     }
 
     private static string[] Row(string name, JsonElement slot, bool isActive) =>
     [
         name,
-        isActive ? "active" : JsonText.Of(slot, "warmUntil") is { Length: > 0 } until ? $"warm until {until}" : "idle",
+        isActive ? "active"
+            : JsonText.Of(slot, "share") is { Length: > 0 } share and not "0" ? $"canary {share} %"
+            : JsonText.Of(slot, "warmUntil") is { Length: > 0 } until ? $"warm until {until}" : "idle",
         JsonText.Of(slot, "unit"),
         JsonText.Of(slot, "unitState"),
         JsonText.Of(slot, "health"),
         JsonText.Of(slot, "label"),
         JsonText.Get(slot, "inFlight") is { ValueKind: JsonValueKind.Object } inFlight
-            ? string.Join(' ', inFlight.EnumerateObject().Where(entry => entry.Value.ToString() != "0").Select(entry => $"{entry.Value} {entry.Name}")) is { Length: > 0 } text ? text : "0"
+            ? string.Join(
+                ' ',
+                inFlight.EnumerateObject().Where(entry => entry.Value.ToString() != "0").Select(entry => $"{entry.Value} {entry.Name}")) is { Length: > 0 } text
+                ? text
+                : "0"
             : "",
         JsonText.Of(slot, "requests"),
         JsonText.Of(slot, "errors"),
-        JsonText.Get(slot, "memory") is { ValueKind: JsonValueKind.Number } memory ? string.Create(CultureInfo.InvariantCulture, $"{memory.GetInt64() / 1048576.0:0.0} MB") : "",
+        JsonText.Get(slot, "memory") is { ValueKind: JsonValueKind.Number } memory
+            ? string.Create(CultureInfo.InvariantCulture, $"{memory.GetInt64() / 1048576.0:0.0} MB")
+            : "",
     ];
 }

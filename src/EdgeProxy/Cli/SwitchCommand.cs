@@ -1,6 +1,5 @@
 using System.CommandLine;
-using EdgeProxy.Json;
-using EdgeProxy.Slots;
+using EdgeProxy.Api;
 
 namespace EdgeProxy.Cli;
 
@@ -13,20 +12,31 @@ internal static class SwitchCommand
         to.AcceptOnlyFromAmong("blue", "green");
         var label = new Option<string?>("--label") { Description = "What is deployed, e.g. a commit; shown in status and history", HelpName = "text" };
         var force = new Option<bool>("--force") { Description = "End what still drains in the target, and skip the memory check; nothing skips the probe" };
+        var canary = CanaryOption.Create();
+        var preview = DurationOption.Create(
+            "--preview",
+            "Wait that long, before any client gets the new version, until 'promote' (or 'abort'); 'preview' prints a link to look at it");
         var noWait = new Option<bool>("--no-wait") { Description = "Return as soon as the switch has begun" };
-        var command = new Command("switch", "Start the idle slot, prove it healthy, move all new requests to it, drain and stop the old one") { to, label, force, noWait };
+        var waitLock = LockWait.CreateOption();
+        var command = new Command(
+            "switch", "Start the idle slot, prove it healthy, move all new requests to it, drain and stop the old one")
+        {
+            to, label, force, canary, preview, noWait, waitLock,
+        };
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
         {
-            SlotName? target = SlotNameExtensions.TryParse(parsed.GetValue(to), out var slot) ? slot : null;
-            var order = new SwitchOrder(target, parsed.GetValue(label), parsed.GetValue(force));
+            var body = new SwitchBody(parsed.GetValue(to), parsed.GetValue(label), parsed.GetValue(force), parsed.GetValue(canary), parsed.GetValue(preview));
             var follower = SwitchFollower.Create(parsed, client);
-            return parsed.GetValue(noWait) ? follower.BeginAsync(AskAsync, cancellationToken) : follower.FollowAsync(AskAsync, cancellationToken);
+            return parsed.GetValue(waitLock) is { } patience
+                ? new LockWait(client, parsed.InvocationConfiguration.Error, patience, TimeProvider.System).RunAsync(follower, RunAsync, cancellationToken)
+                : RunAsync(cancellationToken);
 
-            Task<AdminAnswer> AskAsync(CancellationToken token) => client.PostAsync("switch?wait=false", order, ApiJson.Default.SwitchOrder, token);
+            Task<int> RunAsync(CancellationToken token) =>
+                parsed.GetValue(noWait) ? follower.BeginAsync(AskAsync, token) : follower.FollowAsync(AskAsync, token);
+
+            Task<AdminAnswer> AskAsync(CancellationToken token) =>
+                client.PostAsync($"{client.Of(AdminApi.Switch)}?{AdminApi.Wait}=false", body, ApiJson.Relaxed.SwitchBody, token);
         });
         return command;
     }
 }
-
-/// <summary>The body of <c>POST /switch</c>.</summary>
-internal sealed record SwitchOrder(SlotName? To, string? Label, bool Force);

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
-using EdgeProxy.Json;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using Spectre.Console;
@@ -15,11 +16,18 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
     public static SwitchFollower Create(System.CommandLine.ParseResult parsed, AdminClient client)
     {
         var (output, time) = (parsed.InvocationConfiguration.Output, TimeProvider.System);
-        var report = new SwitchReport(output, parsed.InvocationConfiguration.Error, parsed.GetValue(EdgeProxyCommand.Json), time);
-        return new SwitchFollower(client, report, parsed.GetValue(EdgeProxyCommand.Json) ? new NoProgress()
-            : Terminal(output) is { } terminal ? new LiveProgress(terminal, token => ReadInFlightAsync(client, token), time)
-            : new PlainProgress(report));
+        var app = TrafficReport.OptionOf(client);
+        var report = new SwitchReport(output, parsed.InvocationConfiguration.Error, parsed.GetValue(JsonOption.Json), time, app);
+        return new SwitchFollower(client, report, parsed.GetValue(JsonOption.Json) ? new NoProgress()
+            : Terminal(output) is { } terminal ? new LiveProgress(terminal, token => ReadInFlightAsync(client, token), time, app)
+            : new PlainProgress(report, app));
     }
+
+    /// <summary>Being refused for another switch that runs is not reported.</summary>
+    public bool IsSilentWhenBusy { get; set; }
+
+    /// <summary>The last time that was asked another switch ran.</summary>
+    public bool WasBusy { get; private set; }
 
     /// <summary>Asks, and does not wait for the end.</summary>
     public async Task<int> BeginAsync(Func<CancellationToken, Task<AdminAnswer>> ask, CancellationToken cancellationToken)
@@ -30,12 +38,17 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
             return Refused(answer);
         }
 
-        report.Begun(answer.Read(ApiJson.Default.Switch));
+        WasBusy = false;
+        report.Begun(answer.Read(ApiJson.Relaxed.Switch));
         return ExitCode.Done;
     }
 
     /// <summary>Listens first, so that no phase is missed; the switch itself does not depend on this connection.</summary>
-    public async Task<int> FollowAsync(Func<CancellationToken, Task<AdminAnswer>> ask, CancellationToken cancellationToken)
+    /// <param name="ask">Asks.</param>
+    /// <param name="cancellationToken">Ends the telling.</param>
+    /// <param name="wanted">How a switch that has begun before is to end; null: this begins one, or calls one back.</param>
+    public async Task<int> FollowAsync(
+        Func<CancellationToken, Task<AdminAnswer>> ask, CancellationToken cancellationToken, IReadOnlyList<SwitchOutcome>? wanted = null)
     {
         var events = await client.ListenAsync(cancellationToken);
         var answer = await ask(cancellationToken);
@@ -44,11 +57,19 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
             return Refused(answer);
         }
 
-        var begun = answer.Read(ApiJson.Default.Switch);
+        WasBusy = false;
+        var begun = answer.Read(ApiJson.Relaxed.Switch);
         var ended = await ShowAsync(events, begun, cancellationToken);
         report.Ended(ended);
+        if (wanted is not null)
+        {
+            return wanted.Contains(ended.Outcome!.Value) ? ExitCode.Done
+                : ended.Outcome == SwitchOutcome.CompletedWithWarnings ? ExitCode.Warnings
+                : ExitCode.Failed;
+        }
+
         // One that had begun before we asked was called back: then its rollback is what was wanted.
-        return begun.Phases.Count > 0 && ended.Outcome == SwitchOutcome.RolledBack ? ExitCode.Done : ExitCode.Of(ended.Outcome!.Value);
+        return begun.Phases.Count > 0 && ended.Outcome == SwitchOutcome.RolledBack ? ExitCode.Done : SwitchReport.ExitCodeOf(ended.Outcome!.Value);
     }
 
     private async Task<Switch> ShowAsync(IAsyncEnumerable<SseItem<string>> events, Switch begun, CancellationToken cancellationToken)
@@ -69,40 +90,50 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         await foreach (var @event in events.WithCancellation(cancellationToken))
         {
             // One switch runs at a time, and ours has begun: every phase is ours.
-            if (@event.EventType == "phase" && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.PhaseRun) is { } phase)
+            if (@event.EventType == EventNames.Phase && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.PhaseRun) is { } phase)
             {
                 progress.Phase(phase);
             }
-            else if (@event.EventType == "probe" && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.ProbeEvent) is { } probe && probe.Slot == begun.To)
+            else if (@event.EventType == EventNames.Probe
+                && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.ProbeEvent) is { } probe
+                && probe.Slot == begun.To)
             {
                 progress.Probed(probe);
             }
-            else if (@event.EventType == "switch"
-                && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.Switch) is { Outcome: not null } ended && ended.Id == begun.Id)
+            else if (@event.EventType == EventNames.Switch
+                && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.Switch) is { Outcome: not null } ended && ended.Id == begun.Id)
             {
                 return ended;
             }
         }
 
         // The proxy closed the stream: it stopped, or this client was too slow.
-        var answer = await client.GetAsync($"switches/{begun.Id}", cancellationToken);
-        return answer.Status == HttpStatusCode.OK && answer.Read(ApiJson.Default.Switch) is { Outcome: not null } last
+        var answer = await client.GetAsync(client.Of(AdminApi.SwitchOf(begun.Id)), cancellationToken);
+        return answer.Status == HttpStatusCode.OK && answer.Read(ApiJson.Relaxed.Switch) is { Outcome: not null } last
             ? last
-            : throw new AdminUnreachableException($"the proxy stopped telling how switch {begun.Id} goes on; 'edgeproxy status' shows where traffic is");
+            : throw new AdminUnreachableException(
+                $"the proxy stopped telling how switch {begun.Id} goes on; 'edgeproxy status{TrafficReport.OptionOf(client)}' shows where traffic is");
     }
 
     private int Refused(AdminAnswer answer)
     {
         // The body of a conflict is the switch that runs.
-        if (answer.Status == HttpStatusCode.Conflict && answer.Body.Contains("\"startedAt\"", StringComparison.Ordinal))
+        WasBusy = answer.Status == HttpStatusCode.Conflict && answer.Body.Contains("\"startedAt\"", StringComparison.Ordinal);
+        if (WasBusy)
         {
-            report.Busy(answer.Read(ApiJson.Default.Switch));
+            if (!IsSilentWhenBusy)
+            {
+                report.Busy(answer.Read(ApiJson.Relaxed.Switch));
+            }
+
             return ExitCode.Refused;
         }
 
         if (answer.Status == HttpStatusCode.UnprocessableEntity && answer.Body.Contains("\"from\"", StringComparison.Ordinal))
         {
-            report.NotPossible(answer.Read(ApiJson.Default.RefusedOrder), answer.Body);
+            // Only what is told is looked at: the proxy may be of another version.
+            var refused = JsonText.ReadObject(answer.Body);
+            report.NotPossible(JsonText.Of(refused, "detail"), JsonText.Of(refused, "from"), answer.Body);
             return ExitCode.Refused;
         }
 
@@ -123,7 +154,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
 
     private static async Task<string?> ReadInFlightAsync(AdminClient client, CancellationToken cancellationToken)
     {
-        var answer = await client.GetAsync("status", cancellationToken);
+        var answer = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
         if (answer.Status != HttpStatusCode.OK)
         {
             return null;
@@ -137,6 +168,3 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         return waiting.Count == 0 ? "none in flight" : $"{string.Join(", ", waiting)} in flight to {draining}";
     }
 }
-
-/// <summary>What is read of a switch that was refused: problem details, and the slot that is active.</summary>
-internal sealed record RefusedOrder(string Detail, SlotName From);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Json;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 
@@ -11,7 +12,8 @@ namespace EdgeProxy.Cli;
 /// <param name="error">For what went wrong.</param>
 /// <param name="json">Print the switch as JSON when it has ended, and nothing else.</param>
 /// <param name="time">The clock of the time stamps.</param>
-internal sealed class SwitchReport(TextWriter output, TextWriter error, bool json, TimeProvider time)
+/// <param name="app">The option that names the app, with a blank before it; empty: it is alone.</param>
+internal sealed class SwitchReport(TextWriter output, TextWriter error, bool json, TimeProvider time, string app = "")
 {
     private const int BodyStart = 200;
 
@@ -23,7 +25,7 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             return;
         }
 
-        Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()} has begun; 'edgeproxy status' shows how it goes");
+        Line($"switch {begun.Id} from {begun.From.ToKey()} to {begun.To.ToKey()} has begun; 'edgeproxy status{app}' shows how it goes");
     }
 
     public void Ended(Switch ended)
@@ -50,13 +52,15 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
         }
 
         error.WriteLine(
-            $"edgeproxy: refused: switch {running.Id} to {running.To.ToKey()} runs already (in {running.Phase}); wait for its end, 'edgeproxy status' shows it,"
-            + " or call it back with 'edgeproxy rollback'");
+            $"edgeproxy: refused: switch {running.Id} to {running.To.ToKey()} runs already (in {running.Phase}); wait for its end, "
+            + $"'edgeproxy status{app}' shows it, or call it back with 'edgeproxy rollback{app}'");
     }
 
     /// <summary>The proxy says no: nothing was begun.</summary>
-    /// <param name="body">Its answer, for scripts.</param>
-    public void NotPossible(RefusedOrder refused, string body)
+    /// <param name="detail">Why.</param>
+    /// <param name="active">The slot that has the traffic.</param>
+    /// <param name="body">The whole response, for scripts.</param>
+    public void NotPossible(string detail, string active, string body)
     {
         if (json)
         {
@@ -64,8 +68,8 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             return;
         }
 
-        error.WriteLine($"edgeproxy: refused: {TerminalText.Printable(refused.Detail)}");
-        error.WriteLine($"next: nothing was started, traffic is on {refused.From.ToKey()} as before; 'edgeproxy status' shows both slots");
+        error.WriteLine($"edgeproxy: refused: {TerminalText.Printable(detail)}");
+        error.WriteLine($"next: nothing was started, traffic is on {TerminalText.Printable(active)} as before; 'edgeproxy status{app}' shows both slots");
     }
 
     /// <summary>What happened and what to do are in the reason; then the evidence.</summary>
@@ -74,7 +78,9 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
         error.WriteLine($"why: {TerminalText.Printable(ended.Reason ?? "no reason was given")}");
         if (ended.LastProbe is { } probe)
         {
-            error.WriteLine($"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}{(probe.Error is null ? "" : $", {TerminalText.Printable(probe.Error)}")}");
+            error.WriteLine(
+                $"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}" +
+                (probe.Error is null ? "" : $", {TerminalText.Printable(probe.Error)}"));
             if (probe.Error is not null && probe.Body is { Length: > 0 } body)
             {
                 error.WriteLine($"  {string.Join("\n  ", TerminalText.Printable(body[..Math.Min(body.Length, BodyStart)]).TrimEnd().Split('\n'))}");
@@ -90,10 +96,26 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             }
         }
 
+        foreach (var hook in ended.Hooks?.Where(hook => hook.Problem is not null && hook.Output.Count > 0) ?? [])
+        {
+            error.WriteLine($"output of the hook {TerminalText.Printable(hook.Command)}:");
+            foreach (var line in hook.Output)
+            {
+                error.WriteLine($"  {TerminalText.Printable(line)}");
+            }
+        }
+
         error.WriteLine(ended.Outcome == SwitchOutcome.CompletedWithWarnings
             ? $"next: traffic is served by {ended.To.ToKey()}; look at what the warning says about {ended.From.ToKey()}"
-            : $"next: traffic is served by {ended.From.ToKey()} as before; mend {ended.To.ToKey()}, then 'edgeproxy switch' again");
+            : $"next: traffic is served by {ended.From.ToKey()} as before; mend {ended.To.ToKey()}, then 'edgeproxy switch{app}' again");
     }
+
+    public static int ExitCodeOf(SwitchOutcome outcome) => outcome switch
+    {
+        SwitchOutcome.Completed => ExitCode.Done,
+        SwitchOutcome.CompletedWithWarnings => ExitCode.Warnings,
+        _ => ExitCode.Failed,
+    };
 
     private static SlotName TrafficOf(Switch ended) =>
         ended.Outcome is SwitchOutcome.Completed or SwitchOutcome.CompletedWithWarnings ? ended.To : ended.From;
@@ -104,5 +126,5 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
     public void Line(string text) =>
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time.GetLocalNow():HH:mm:ss} {text}"));
 
-    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, ApiJson.Default.Switch));
+    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, ApiJson.Relaxed.Switch));
 }

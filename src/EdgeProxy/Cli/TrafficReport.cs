@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Net;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
@@ -13,9 +15,12 @@ internal static class TrafficReport
             throw client.Refusal(answer);
         }
 
-        parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(EdgeProxyCommand.Json) ? answer.Body : words);
+        parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(JsonOption.Json) ? answer.Body : words);
         return ExitCode.Done;
     }
+
+    /// <summary>What a command that is named to a person needs to be about the same app.</summary>
+    public static string OptionOf(AdminClient client) => client.App is null ? "" : $" --app {client.App}";
 
     /// <summary>The proxy has done its part, and it did not work out.</summary>
     public static int Failed(ParseResult parsed, AdminClient client, AdminAnswer answer)

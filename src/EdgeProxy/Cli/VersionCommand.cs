@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Cli;
 
@@ -15,7 +15,7 @@ internal static class VersionCommand
         {
             var report = new VersionReport(ProductVersion.Text);
             parsed.InvocationConfiguration.Output.WriteLine(
-                parsed.GetValue(EdgeProxyCommand.Json) ? JsonSerializer.Serialize(report, ApiJson.Default.VersionReport) : $"edgeproxy {report.Version}");
+                parsed.GetValue(JsonOption.Json) ? JsonSerializer.Serialize(report, CliJson.Relaxed.VersionReport) : $"edgeproxy {report.Version}");
             return ExitCode.Done;
         });
         return command;

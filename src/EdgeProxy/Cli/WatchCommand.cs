@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli;
 
@@ -13,7 +14,8 @@ internal static class WatchCommand
             Description = "What to ask for, e.g. https://example.org/v1/config/feature-flags/",
             CustomParser = Url,
         };
-        var interval = Duration.Option("--interval", "Time between the starts of two requests", TimeSpan.FromMilliseconds(500), TimeSpan.FromMilliseconds(1));
+        var interval = DurationOption.Create(
+            "--interval", "Time between the starts of two requests", TimeSpan.FromMilliseconds(500), TimeSpan.FromMilliseconds(1));
         var count = new Option<int?>("--count") { Description = "End after so many requests; without it at Ctrl-C", HelpName = "n" };
         count.Validators.Add(result =>
         {
@@ -22,12 +24,13 @@ internal static class WatchCommand
                 result.AddError("--count must be 1 or more");
             }
         });
-        var command = new Command("watch", "Request a URL again and again, a line each, and sum up at the end; exit code 1 if any failed") { url, interval, count };
+        var command = new Command(
+            "watch", "Request a URL again and again, a line each, and sum up at the end; exit code 1 if any failed") { url, interval, count };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var interrupt = new Interrupt(cancellationToken);
             var watch = new AvailabilityWatch(parsed.GetValue(url)!, parsed.GetValue(interval), TimeProvider.System);
-            return await watch.RunAsync(parsed.GetValue(count), parsed.InvocationConfiguration.Output, parsed.GetValue(EdgeProxyCommand.Json), interrupt.Token)
+            return await watch.RunAsync(parsed.GetValue(count), parsed.InvocationConfiguration.Output, parsed.GetValue(JsonOption.Json), interrupt.Token)
                 ? ExitCode.Done
                 : ExitCode.Failed;
         });

@@ -13,9 +13,10 @@ internal static class AcceptEncoding
     private const int Unsaid = -1;
 
     /// <summary>The coding to send.</summary>
-    /// <param name="header">Without the header, and for what is not in its grammar, nothing is taken to be accepted: whoever wants coded content says so.</param>
+    /// <param name="header">Without the header, and for what is not in its grammar, nothing is taken to be accepted: a client that wants coded content says
+    /// so.</param>
     /// <param name="offered">What there is, best first: decides where the client does not.</param>
-    /// <returns>Null: content as it is, also where <c>identity;q=0</c> forbids that and nothing else is left; an answer is better than none.</returns>
+    /// <returns>Null: content as it is, also where <c>identity;q=0</c> forbids that and nothing else is left; a response is better than none.</returns>
     public static ContentCoding? Choose(StringValues header, ReadOnlySpan<ContentCoding> offered)
     {
         if (header.Count == 0 || offered.IsEmpty)

@@ -3,11 +3,13 @@ using Microsoft.Net.Http.Headers;
 
 namespace EdgeProxy.Compression;
 
-/// <summary>Entity tags of answers that are compressed on their way: a strong tag names the very bytes, so <c>"v1"</c> becomes <c>"v1-gzip"</c> (RFC 9110 section 8.8.3.3).</summary>
+/// <summary>Entity tags of responses that are compressed on their way: a strong tag names the very bytes, so <c>"v1"</c> becomes <c>"v1-gzip"</c> (RFC 9110
+/// section 8.8.3.3).</summary>
 internal static class CodedTags
 {
-    /// <summary>The tag for the visitor. A weak one says no more than that the content is the same, which it is.</summary>
-    public static string Code(string tag, ContentCoding coding) => tag.StartsWith('"') && tag.EndsWith('"') && tag.Length > 1 ? $"{tag[..^1]}-{coding.Name()}\"" : tag;
+    /// <summary>The tag for the client. A weak one says no more than that the content is the same, which it is.</summary>
+    public static string Code(string tag, ContentCoding coding) =>
+        tag.StartsWith('"') && tag.EndsWith('"') && tag.Length > 1 ? $"{tag[..^1]}-{coding.Name()}\"" : tag;
 
     /// <summary>The tags for the app, which knows its own: each that may have been made by <see cref="Code"/> is followed by what it was made from.</summary>
     /// <remarks>Followed, not replaced: an app may have tags of its own that end like that.</remarks>
@@ -22,12 +24,15 @@ internal static class CodedTags
             return false;
         }
 
-        tags = string.Join(", ", list.SelectMany(tag => Original(tag.Tag.Value!) is { } original ? [tag.ToString(), (tag.IsWeak ? "W/" : "") + original] : new[] { tag.ToString() }));
+        tags = string.Join(
+            ", ",
+            list.SelectMany(
+                tag => Original(tag.Tag.Value!) is { } original ? [tag.ToString(), (tag.IsWeak ? "W/" : "") + original] : new[] { tag.ToString() }));
         return true;
     }
 
-    /// <summary>The tag by which the visitor knows what the app calls <paramref name="tag"/>; null: by that one, or not at all.</summary>
-    /// <param name="ifNoneMatch">What the visitor has sent.</param>
+    /// <summary>The tag by which the client knows what the app calls <paramref name="tag"/>; null: by that one, or not at all.</summary>
+    /// <param name="ifNoneMatch">What the client has sent.</param>
     public static string? Held(StringValues ifNoneMatch, string tag) =>
         MayHoldCoded(ifNoneMatch) && EntityTagHeaderValue.TryParseList(ifNoneMatch!, out var list) && !list.Any(held => held.ToString() == tag)
             ? list.FirstOrDefault(held => Original(held.Tag.Value!) == tag)?.ToString()

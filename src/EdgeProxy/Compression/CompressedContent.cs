@@ -1,14 +1,14 @@
 using System.Buffers;
-using EdgeProxy.Proxying;
+using EdgeProxy.Http;
 
 namespace EdgeProxy.Compression;
 
-/// <summary>The body of an answer, compressed as it is read.</summary>
+/// <summary>The body of a response, compressed as it is read.</summary>
 /// <param name="app">The body as the app sends it.</param>
 /// <param name="coding">Into what.</param>
 /// <param name="length">Of the app's body, where it is known: then nothing is flushed before the end.</param>
 /// <remarks>
-/// Read, not written: the forwarder asks for bytes when the visitor has taken the earlier ones, so a reader can tell what a writer cannot, namely
+/// Read, not written: the forwarder asks for bytes when the client has taken the earlier ones, so a reader can tell what a writer cannot, namely
 /// whether the app has more to say right now. Only when it has not is what there is flushed, so that a page that is sent piece by piece appears
 /// piece by piece, and a large one sent in a thousand pieces is still compressed as a whole.
 /// </remarks>
@@ -42,7 +42,7 @@ internal sealed class CompressedContent(HttpContent app, ContentCoding coding, l
             var reading = _reading is { } earlier ? new ValueTask<int>(earlier) : app.ReadAsync(_input, cancellationToken);
             if (!reading.IsCompleted && _holdsBack && flushesWhenIdle)
             {
-                // The app pauses: the visitor gets what there is, and the next call waits on.
+                // The app pauses: the client gets what there is, and the next call waits on.
                 _reading = reading.AsTask();
                 encoder.Flush(_output);
                 _holdsBack = false;

@@ -9,7 +9,8 @@ public sealed class CompressionOptions
     /// <summary>Smaller responses are not compressed. Bytes, default 512; 0 to 1 GB.</summary>
     public int MinimumSize { get; set; } = 512;
 
-    /// <summary>Content types that are compressed, <c>text/*</c> for a family; null: text, JSON, JavaScript, XML, SVG, WebAssembly and uncompressed fonts.</summary>
+    /// <summary>Content types that are compressed, <c>text/*</c> for a family; null: text, JSON, JavaScript, XML, SVG, WebAssembly and uncompressed
+    /// fonts.</summary>
     public string[]? MimeTypes { get; set; }
 
     /// <summary>Path prefixes that are never compressed (see BREACH); null or empty: none.</summary>

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace EdgeProxy.Compression;
 
-/// <summary>Which responses may be compressed, and into what: the same for files and for answers of the app.</summary>
+/// <summary>Which responses may be compressed, and into what: the same for files and for responses of the app.</summary>
 internal sealed class CompressionPolicy
 {
     /// <summary>Content that shrinks. Images, video, archives and woff are compressed already.</summary>
@@ -87,6 +87,7 @@ internal sealed class CompressionPolicy
     }
 
     private static IEnumerable<ContentCoding> Parse(IEnumerable<string>? names) =>
-        names?.Select(name => ContentCodings.TryParse(name, out var coding) ? coding : throw new ArgumentException($"\"{name}\" is no content coding", nameof(names)))
+        names?.Select(
+            name => ContentCodings.TryParse(name, out var coding) ? coding : throw new ArgumentException($"\"{name}\" is no content coding", nameof(names)))
         ?? ContentCodings.All;
 }

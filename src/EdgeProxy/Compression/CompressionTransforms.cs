@@ -5,10 +5,10 @@ using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace EdgeProxy.Compression;
 
-/// <summary>Compresses the answers of the app, and of the other clusters, on their way to the visitor.</summary>
+/// <summary>Compresses the responses of the app, and of the other clusters, on their way to the client.</summary>
 /// <remarks>
-/// A transform: it meets the answer when its headers are complete and its body has not begun, so the decision is made once and in one place,
-/// and nothing stands between the forwarder and the visitor's connection.
+/// A transform: it meets the response when its headers are complete and its body has not begun, so the decision is made once and in one place,
+/// and nothing stands between the forwarder and the client's connection.
 /// </remarks>
 internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransformProvider
 {
@@ -83,11 +83,12 @@ internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransfo
         }
     }
 
-    /// <summary>Whether the answer would be compressed for somebody who can decode it.</summary>
+    /// <summary>Whether the response would be compressed for somebody who can decode it.</summary>
     private bool MayCompress(HttpContext context)
     {
         var headers = context.Response.Headers;
-        return context.Response.StatusCode is >= 200 and not (StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status206PartialContent)
+        return context.Response.StatusCode is >= 200 and not (
+            StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status206PartialContent)
             && (headers.ContentLength is not { } length || (length > 0 && length >= policy.MinimumSize))
             && policy.Shrinks(headers.ContentType.ToString())
             && !LeaseClassifier.IsStream(headers.ContentType)
@@ -113,7 +114,7 @@ internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransfo
         }
     }
 
-    /// <summary>Caches keep one answer per coding, also of those that were not compressed for this visitor.</summary>
+    /// <summary>Caches keep one response per coding, also of those that were not compressed for this client.</summary>
     private static void AddVary(IHeaderDictionary headers)
     {
         var vary = headers.Vary.ToString();
@@ -124,5 +125,6 @@ internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransfo
     }
 
     /// <summary>RFC 9111 sections 5.2.1.6 and 5.2.2.6.</summary>
-    private static bool SaysNoTransform(IHeaderDictionary headers) => headers.CacheControl.ToString().Contains("no-transform", StringComparison.OrdinalIgnoreCase);
+    private static bool SaysNoTransform(IHeaderDictionary headers) =>
+        headers.CacheControl.ToString().Contains("no-transform", StringComparison.OrdinalIgnoreCase);
 }

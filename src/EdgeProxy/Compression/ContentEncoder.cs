@@ -6,7 +6,7 @@ namespace EdgeProxy.Compression;
 /// <summary>How much time compression may take.</summary>
 internal enum Effort
 {
-    /// <summary>A visitor waits: the setting with the best ratio of size to time, measured on JSON (docs/adr/0014-compression.md).</summary>
+    /// <summary>A client waits: the setting with the best ratio of size to time, measured on JSON (docs/adr/0014-compression.md).</summary>
     Quick,
 
     /// <summary>Nobody waits, and the result is sent many times.</summary>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace EdgeProxy.Compression;
 
-/// <summary>Bytes on their way from an encoder to whoever reads them. Grows as needed, on memory from the shared pool.</summary>
+/// <summary>Bytes on their way from an encoder to their reader. Grows as needed, on memory from the shared pool.</summary>
 internal sealed class OutputBuffer : IBufferWriter<byte>, IDisposable
 {
     private const int FirstSize = 4096;

@@ -11,7 +11,7 @@ internal sealed class ZstdEncoder : ContentEncoder
     private const int QuickLevel = 2;
     private const int BestLevel = 19;
 
-    /// <summary>8 MB is what a decoder on the web must have (RFC 9659 section 3); 1 MB where a visitor waits, and a hundred may at once.</summary>
+    /// <summary>8 MB is what a decoder on the web must have (RFC 9659 section 3); 1 MB where a client waits, and a hundred may at once.</summary>
     private const int QuickWindowLog = 20;
     private const int BestWindowLog = 23;
 

@@ -1,18 +1,8 @@
-using EdgeProxy.Configuration.Rules;
-
 namespace EdgeProxy.Configuration;
 
-/// <summary>What <see cref="SettingsLoader"/> found.</summary>
+/// <summary>What became of a settings file.</summary>
 /// <param name="File">The file that was read, or should have been.</param>
-/// <param name="Configuration">File and environment, for the standard sections. Empty when the file could not be read.</param>
-/// <param name="Options">The valid options; null when <paramref name="Problems"/> has an error.</param>
+/// <param name="Configuration">File and environment. Empty when the file could not be read.</param>
+/// <param name="IsValid">None of <paramref name="Problems"/> is an error.</param>
 /// <param name="Problems">Everything that is wrong, errors first.</param>
-public sealed record LoadedSettings(string File, IConfigurationRoot Configuration, EdgeProxyOptions? Options, IReadOnlyList<SettingsProblem> Problems)
-{
-    /// <summary>What file and environment set in the sections of this program, not the defaults, by the name that an environment variable would have.</summary>
-    public IEnumerable<(string Name, string Value)> Values() =>
-        from section in StandardSectionRules.Sections
-        from setting in Configuration.GetSection(section).AsEnumerable()
-        where setting.Value is not null
-        select (setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value);
-}
+public abstract record LoadedSettings(string File, IConfigurationRoot Configuration, bool IsValid, IReadOnlyList<SettingsProblem> Problems);

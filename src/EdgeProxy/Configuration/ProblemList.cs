@@ -20,8 +20,17 @@ internal sealed class ProblemList(IConfigurationRoot configuration)
 
     private void Add(SettingsSeverity severity, string key, string message, bool isSecret)
     {
+        var isOfMissing = message.StartsWith("is missing", StringComparison.Ordinal);
         var isFromEnvironment = configuration.Providers.LastOrDefault() is { } environment && environment.TryGet(key, out _);
         var origin = isFromEnvironment ? $" (environment variable {key.Replace(":", "__", StringComparison.Ordinal)})" : "";
-        _problems.Add(new SettingsProblem(severity, key, isSecret ? null : configuration[key], message + origin));
+        if (isOfMissing && _problems.Exists(problem => problem.Key == key && problem.Severity == SettingsSeverity.Error))
+        {
+            return; // it is there, and cannot be read
+        }
+
+        _problems.Add(new SettingsProblem(severity, key, isSecret || isOfMissing ? null : configuration[key] ?? SingleText(key), message + origin));
     }
+
+    /// <summary>A list of one text may be written as that text.</summary>
+    private string? SingleText(string key) => key.EndsWith(":0", StringComparison.Ordinal) ? configuration[key[..^":0".Length]] : null;
 }

@@ -21,6 +21,9 @@ public sealed record SettingsProblem(SettingsSeverity Severity, string Key, stri
     public override string ToString()
     {
         var severity = Severity == SettingsSeverity.Error ? "error" : "warning";
-        return Value is null ? $"{severity}: {Key} {Message}" : $"{severity}: {Key} = \"{Value}\" {Message}";
+        return $"{severity}: {Text}";
     }
+
+    /// <summary>The sentence.</summary>
+    internal string Text => Value is null ? $"{Key} {Message}" : $"{Key} = \"{Value}\" {Message}";
 }

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace EdgeProxy.Configuration;
 
@@ -14,19 +12,18 @@ namespace EdgeProxy.Configuration;
 internal static class SettingsSchema
 {
     /// <summary>Walks <paramref name="section"/>; a null <paramref name="type"/> is a place whose shape is not ours to judge.</summary>
-    /// <returns>The paths whose values cannot be bound.</returns>
-    public static IReadOnlySet<string> Check(IConfigurationSection section, JsonTypeInfo type, ProblemList problems)
+    public static SettingsPaths Check(IConfigurationSection section, JsonTypeInfo type, ProblemList problems)
     {
-        var unusable = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var paths = new SettingsPaths(new(StringComparer.OrdinalIgnoreCase), []);
         if (section.Exists())
         {
-            new Walk(problems, unusable).Value(section, type, isNullable: false);
+            new Walk(problems, paths).Value(section, type, isNullable: false);
         }
 
-        return unusable;
+        return paths;
     }
 
-    private sealed class Walk(ProblemList problems, HashSet<string> unusable)
+    private sealed class Walk(ProblemList problems, SettingsPaths paths)
     {
         public void Value(IConfigurationSection section, JsonTypeInfo type, bool isNullable)
         {
@@ -46,10 +43,14 @@ internal static class SettingsSchema
                     Leaf(section, type.Type, isNullable);
                     break;
                 case JsonTypeInfoKind.None:
-                    Refuse(section, $"must be {SettingsLeaf.Allowed(type.Type)}, not an object or a list");
+                    var why = section.GetChildren().Any(child => child.Key == "0") ? "" : " (a : in a name makes an object of it, too)";
+                    Refuse(section, $"must be {SettingsLeaf.Allowed(type.Type)}, not an object or a list{why}");
                     break;
                 case JsonTypeInfoKind.Object when section.Value is null && !isNullable:
-                    Refuse(section, "must be an object, not null; leave it out for the defaults");
+                    Refuse(section, "must be an object, not null (which {} means as well); leave it out for the defaults");
+                    break;
+                case JsonTypeInfoKind.Enumerable when type.Type == typeof(TextList) && !string.IsNullOrEmpty(section.Value):
+                    paths.SingleTexts.Add(section.Path);
                     break;
                 // null and the empty string (how an empty list or object is stored) are "nothing".
                 case var kind when !string.IsNullOrEmpty(section.Value):
@@ -104,14 +105,13 @@ internal static class SettingsSchema
 
         private void Refuse(IConfigurationSection section, string message)
         {
-            unusable.Add(section.Path);
+            paths.Unusable.Add(section.Path);
             problems.Error(section.Path, message);
         }
     }
 }
 
-/// <summary>The shape of every settings class, for <see cref="SettingsSchema"/>.</summary>
-[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
-[JsonSerializable(typeof(EdgeProxyOptions))]
-[JsonSerializable(typeof(KestrelServerLimits))]
-internal sealed partial class SettingsShape : JsonSerializerContext;
+/// <summary>Places of the settings that the binder needs help with.</summary>
+/// <param name="Unusable">Whose values cannot be bound.</param>
+/// <param name="SingleTexts">A text in place of a <see cref="TextList"/>.</param>
+internal sealed record SettingsPaths(HashSet<string> Unusable, List<string> SingleTexts);

@@ -23,7 +23,9 @@ internal sealed class DemoLoad : IAsyncDisposable
     {
         (_tally, _time, _hash) = (tally, time, Convert.ToHexStringLower(SHA256.HashData(_body)));
         _kept = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = site };
-        _fresh = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = site };
+        _fresh = new HttpClient(
+            new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.Zero })
+        { BaseAddress = site };
         _loops = Task.WhenAll(
             LoopAsync(QuickPause, () => GetAsync(_kept, "/", isSlow: false)),
             LoopAsync(QuickPause, () => GetAsync(_kept, "/headers", isSlow: false)),

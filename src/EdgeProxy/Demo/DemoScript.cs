@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Cli;
-using EdgeProxy.Json;
+using EdgeProxy.Api;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 
@@ -31,25 +30,28 @@ internal sealed class DemoScript(DemoSite site, LoadTally tally, TextWriter outp
             var ended = await SwitchAsync(cancellationToken);
             Line(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{i + 1,-6}  {$"{ended.From.ToKey()} -> {ended.To.ToKey()}",-14}  {ended.Outcome}  {ended.Duration.TotalSeconds,7:0.00}  {ended.Requests,8}  {ended.Failures,8}  {ended.P99.TotalMilliseconds,6:0.0}"));
+                $"{i + 1,-6}  {$"{ended.From.ToKey()} -> {ended.To.ToKey()}",-14}  {ended.Outcome}  {ended.Duration.TotalSeconds,7:0.00}  {ended.Requests,8} " +
+                    $" {ended.Failures,8}  {ended.P99.TotalMilliseconds,6:0.0}"));
             done.Add(ended);
         }
 
         var passed = done.All(one => one is { Outcome: SwitchOutcome.Completed, Failures: 0, Requests: > 0 });
         if (json)
         {
-            output.WriteLine(JsonSerializer.Serialize(new DemoReport(passed, done), ApiJson.Default.DemoReport));
+            output.WriteLine(JsonSerializer.Serialize(new DemoReport(passed, done), DemoJson.Relaxed.DemoReport));
         }
 
-        Line($"{done.Count} switches, {done.Sum(one => one.Requests)} requests, {done.Sum(one => one.Failures)} failures; p99 without the requests that take a second by themselves");
+        Line(
+            $"{done.Count} switches, {done.Sum(one => one.Requests)} requests, {done.Sum(one => one.Failures)} failures; p99 without the requests that take " +
+                "a second by themselves");
         return passed;
     }
 
     private async Task<DemoSwitch> SwitchAsync(CancellationToken cancellationToken)
     {
         tally.Take();
-        var answer = await site.Admin.PostAsync("switch", new SwitchOrder(null, "demo", false), ApiJson.Default.SwitchOrder, cancellationToken);
-        var ended = answer.Read(ApiJson.Default.Switch);
+        var answer = await site.Admin.PostAsync(AdminApi.Switch, new SwitchBody(Label: "demo"), ApiJson.Relaxed.SwitchBody, cancellationToken);
+        var ended = answer.Read(ApiJson.Relaxed.Switch);
         if (ended.Outcome is not { } outcome)
         {
             throw site.Admin.Refusal(answer);

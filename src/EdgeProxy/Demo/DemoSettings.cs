@@ -1,6 +1,4 @@
 using System.Text.Json;
-using EdgeProxy.Configuration;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Demo;
 
@@ -22,7 +20,7 @@ internal sealed record DemoSettings(string Directory, int Port, int AdminPort, i
     public string TokenFile => Path.Combine(Directory, "admin.token");
 
     /// <summary>Writes the file and loads it as <c>run</c> does, but blind to the environment: a demo is the same everywhere.</summary>
-    public LoadedSettings WriteAndLoad()
+    public EdgeProxySettings WriteAndLoad()
     {
         var file = Path.Combine(Directory, "appsettings.json");
         File.WriteAllText(file, ToJson());
@@ -47,5 +45,5 @@ internal sealed record DemoSettings(string Directory, int Port, int AdminPort, i
         }
         """;
 
-    private static string Text(string value) => JsonSerializer.Serialize(value, EdgeProxyJson.Default.String);
+    private static string Text(string value) => JsonSerializer.Serialize(value, DemoJson.Default.String);
 }

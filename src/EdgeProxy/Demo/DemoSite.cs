@@ -1,8 +1,9 @@
-using EdgeProxy.Cli;
-using EdgeProxy.Configuration;
+using EdgeProxy.Api;
+using EdgeProxy.Apps;
+using EdgeProxy.Common;
 using EdgeProxy.Hosting;
+using EdgeProxy.Processes;
 using EdgeProxy.Slots;
-using EdgeProxy.Units;
 using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Demo;
@@ -19,7 +20,8 @@ internal sealed class DemoException(string message, int exitCode) : Exception(me
 /// <param name="Django">Run the sample Django project under gunicorn instead of the built-in sample backend.</param>
 internal sealed record DemoPlan(int? Port, int? AdminPort, bool Django);
 
-/// <summary>A whole EdgeProxy in this process, with two copies of a sample app as its children, in a temporary directory. Disposing ends and removes all of it.</summary>
+/// <summary>A whole EdgeProxy in this process, with two copies of a sample app as its children, in a temporary directory. Disposing ends and removes all of
+/// it.</summary>
 internal sealed class DemoSite : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -53,7 +55,7 @@ internal sealed class DemoSite : IAsyncDisposable
             var free = LoopbackPort.Free(4);
             var command = plan.Django
                 ? DjangoSample.Command
-                : $"{CommandTemplate.Quote(ChildLauncher.OwnExecutable)} {SampleBackendCommand.Verb} --port {{port}} --slot {{slot}}";
+                : $"{CommandTemplate.Quote(ChildLauncher.OwnExecutable)} {SampleBackend.Verb} --port {{port}} --slot {{slot}}";
             var settings = new DemoSettings(directory, plan.Port ?? free[0], plan.AdminPort ?? free[1], free[2], free[3], command);
             site = new DemoSite(settings, Build(settings.WriteAndLoad()));
             await site._app.StartAsync(cancellationToken);
@@ -97,7 +99,7 @@ internal sealed class DemoSite : IAsyncDisposable
         }
     }
 
-    private static WebApplication Build(LoadedSettings settings) => settings.Options is { } options
+    private static WebApplication Build(EdgeProxySettings settings) => settings.Options is { } options
         ? EdgeProxyServer.Build(settings.Configuration, options)
         : throw new InvalidOperationException($"the demo's settings are not valid: {string.Join("; ", settings.Problems)}");
 
@@ -137,7 +139,7 @@ internal sealed class DemoSite : IAsyncDisposable
 
     private async Task<DemoException> ExplainAsync(string problem, CancellationToken cancellationToken)
     {
-        var log = await _app.Services.GetRequiredService<IUnitManager>().ReadLogAsync(SlotName.Blue, 20, cancellationToken);
+        var log = await _app.Services.GetRequiredService<AppRegistry>().Only!.Units.ReadLogAsync(SlotName.Blue, 20, cancellationToken);
         return new DemoException($"{problem}; its last lines:\n  {string.Join("\n  ", log)}", ExitCode.Failed);
     }
 

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Json;
+using EdgeProxy.Api;
+using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Demo;
 
@@ -17,7 +17,7 @@ internal sealed class DemoTour(DemoSite site, LoadTally tally, TextWriter output
         {
             await foreach (var @event in await site.Admin.ListenAsync(cancellationToken))
             {
-                if (@event.EventType == "switch" && JsonSerializer.Deserialize(@event.Data, ApiJson.Default.Switch) is { Outcome: not null } ended)
+                if (@event.EventType == EventNames.Switch && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.Switch) is { Outcome: not null } ended)
                 {
                     Tell(ended);
                 }
@@ -53,7 +53,8 @@ internal sealed class DemoTour(DemoSite site, LoadTally tally, TextWriter output
 
     private void Tell(Switch ended) => output.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"{time.GetLocalNow():HH:mm:ss} {ended.From.ToKey()} -> {ended.To.ToKey()}: {ended.Outcome} in {ended.Duration.TotalSeconds:0.00}s; the load so far: {Load()}{(ended.Reason is null ? "" : $"\n         {ended.Reason}")}"));
+        $"{time.GetLocalNow():HH:mm:ss} {ended.From.ToKey()} -> {ended.To.ToKey()}: {ended.Outcome} in {ended.Duration.TotalSeconds:0.00}s; the load so far: " +
+            $"{Load()}{(ended.Reason is null ? "" : $"\n         {ended.Reason}")}"));
 
     private string Load() => $"{tally.Total.Requests} requests, {tally.Total.Failures} failures";
 }

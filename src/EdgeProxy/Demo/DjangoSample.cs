@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Reflection;
 
 namespace EdgeProxy.Demo;
 
@@ -10,7 +9,8 @@ internal static class DjangoSample
     private const string Prefix = "django/";
     private const string Python = "/usr/bin/python3"; // the one that apt's packages belong to
 
-    /// <summary>What runs a slot, in the directory of <see cref="WriteTo"/>. Two workers with four threads: the load has two requests of a second at a time.</summary>
+    /// <summary>What runs a slot, in the directory of <see cref="WriteTo"/>. Two workers with four threads: the load has two requests of a second at a
+    /// time.</summary>
     public const string Command =
         $"/usr/bin/env SLOT={{slot}} PYTHONDONTWRITEBYTECODE=1 {Python} -m gunicorn --bind {{address}} --workers 2 --threads 4 --keep-alive 75 sample.wsgi";
 

@@ -1,10 +1,10 @@
-using EdgeProxy.Diagnostics;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Demo;
 
 /// <summary>What a load saw in a span of time.</summary>
 /// <param name="Requests">That have ended in it.</param>
-/// <param name="Failures">Those of them that got no answer, no 2xx or a wrong one.</param>
+/// <param name="Failures">Those of them that got no response, no 2xx or a wrong one.</param>
 /// <param name="P99">Of the quick ones: those that ask for a second's work are left out.</param>
 internal sealed record LoadResult(int Requests, int Failures, TimeSpan P99);
 

@@ -12,13 +12,17 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace EdgeProxy.Demo;
 
-/// <summary>A small app to put behind the proxy: what <c>demo</c> and the tests run in a slot. Every answer names its slot in <c>X-Slot</c>.</summary>
+/// <summary>A small app to put behind the proxy: what <c>demo</c> and the tests run in a slot. Every response names its slot in <c>X-Slot</c>.</summary>
 /// <remarks>
-/// <c>/</c> who answers · <c>/v1/config/feature-flags/</c> the health path · <c>/slow?ms=1000</c> · <c>/download?ms=1000</c> 1,000,000 bytes over that time · <c>/status/503</c> · <c>POST /hash</c> the SHA-256 of the body ·
+/// <c>/</c> who answers · <c>/v1/config/feature-flags/</c> the health path · <c>/slow?ms=1000</c> · <c>/download?ms=1000</c> 1,000,000 bytes over that time ·
+/// <c>/status/503</c> · <c>POST /hash</c> the SHA-256 of the body ·
 /// <c>/headers</c> what arrived · <c>/events</c> an event a second · <c>/ws</c> an echo. SIGTERM finishes what is in flight.
 /// </remarks>
 internal static class SampleBackend
 {
+    /// <summary>The hidden verb that runs it.</summary>
+    public const string Verb = "sample-backend";
+
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
     private static readonly IReadOnlyDictionary<string, bool> Flags = new Dictionary<string, bool> { ["sample"] = true };
@@ -53,7 +57,8 @@ internal static class SampleBackend
     private static void Map(WebApplication app, SlotName slot)
     {
         var stopping = app.Lifetime.ApplicationStopping;
-        app.MapGet("/", (RequestDelegate)(context => Json(context, new(slot.ToKey(), Environment.ProcessId, ProductVersion.Text), SampleJson.Default.SampleIdentity)));
+        app.MapGet(
+            "/", (RequestDelegate)(context => Json(context, new(slot.ToKey(), Environment.ProcessId, ProductVersion.Text), SampleJson.Default.SampleIdentity)));
         app.MapGet("/v1/config/feature-flags/", (RequestDelegate)(context => Json(context, Flags, SampleJson.Default.IReadOnlyDictionaryStringBoolean)));
         app.MapGet("/slow", SlowAsync);
         app.MapGet("/download", DownloadAsync);
@@ -87,7 +92,9 @@ internal static class SampleBackend
     /// <summary><c>?ms=</c>; a second without it.</summary>
     private static TimeSpan Wanted(HttpContext context)
     {
-        var wanted = int.TryParse(context.Request.Query["ms"], NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? TimeSpan.FromMilliseconds(ms) : TimeSpan.FromSeconds(1);
+        var wanted = int.TryParse(context.Request.Query["ms"], NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+            ? TimeSpan.FromMilliseconds(ms)
+            : TimeSpan.FromSeconds(1);
         return wanted < Longest ? wanted : Longest;
     }
 

@@ -1,10 +1,10 @@
 using System.IO.Pipelines;
-using EdgeProxy.Proxying;
+using EdgeProxy.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Diagnostics;
 
-/// <summary>Counts the bytes of an answer's body on their way to the server; passes everything on as it comes.</summary>
+/// <summary>Counts the bytes of a response's body on their way to the server; passes everything on as it comes.</summary>
 internal sealed class CountingBody(IHttpResponseBodyFeature server) : AsyncStream, IHttpResponseBodyFeature
 {
     private readonly Stream _stream = server.Stream;

@@ -9,29 +9,42 @@ namespace EdgeProxy.Diagnostics;
 /// <param name="Name"><c>phase</c>, <c>probe</c>, <c>slot</c>, <c>switch</c> or <c>certificate</c>.</param>
 /// <param name="Data">The JSON of the changed thing, on one line.</param>
 /// <param name="SwitchId">The switch that it belongs to; null: none.</param>
-public sealed record EdgeEvent(string Name, string Data, string? SwitchId);
+/// <param name="App">The app that it belongs to; null: none.</param>
+public sealed record EdgeEvent(string Name, string Data, string? SwitchId, string? App = null);
 
-/// <summary>Hands events to whoever listens. Without a listener an event costs one read.</summary>
+/// <summary>Hands events to its listeners. Without a listener an event costs one read.</summary>
 public sealed class EventHub
 {
+    private readonly EventHub? _process;
+    private readonly string? _app;
+
     /// <summary>A listener that reads slower than this many events behind loses the oldest.</summary>
     private const int Backlog = 256;
 
     private ImmutableArray<Channel<EdgeEvent>> _listeners = [];
 
+    public EventHub()
+    {
+    }
+
+    private EventHub(EventHub process, string app) => (_process, _app) = (process, app);
+
+    /// <summary>The hub of an app, whose events say so. Who listens to the hub of the process hears them.</summary>
+    public EventHub Of(string app) => new(this, app);
+
     /// <summary>How many listen now.</summary>
-    internal int Listeners => _listeners.Length;
+    internal int Listeners => (_process ?? this)._listeners.Length;
 
     /// <summary>Sends an event to every listener; never waits.</summary>
     public void Publish<T>(string name, T changed, JsonTypeInfo<T> type, string? switchId = null)
     {
-        var listeners = _listeners;
+        var listeners = (_process ?? this)._listeners;
         if (listeners.IsEmpty)
         {
             return;
         }
 
-        var @event = new EdgeEvent(name, JsonSerializer.Serialize(changed, type), switchId);
+        var @event = new EdgeEvent(name, JsonSerializer.Serialize(changed, type), switchId, _app);
         foreach (var listener in listeners)
         {
             listener.Writer.TryWrite(@event);
@@ -41,6 +54,11 @@ public sealed class EventHub
     /// <summary>Listens from now on, until disposed.</summary>
     public Subscription Subscribe()
     {
+        if (_process is not null)
+        {
+            return _process.Subscribe();
+        }
+
         var channel = Channel.CreateBounded<EdgeEvent>(new BoundedChannelOptions(Backlog) { FullMode = BoundedChannelFullMode.DropOldest });
         ImmutableInterlocked.Update(ref _listeners, (all, added) => all.Add(added), channel);
         return new Subscription(this, channel);

@@ -22,6 +22,7 @@ internal sealed class RequestObserver(RequestMetrics metrics, AccessLog? log, Ti
         {
             // What the server will answer: its own verdict on a body that cannot be read, else 500.
             context.Response.StatusCode = (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status500InternalServerError;
+            context.Features.Set(ObservedRequest.Instance);
             throw;
         }
         finally

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using EdgeProxy.Diagnostics.AccessLogging;
+using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Diagnostics.ServerEvents;
 using EdgeProxy.Proxying;
-using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.HostFiltering;
@@ -11,32 +13,47 @@ namespace EdgeProxy.Hosting;
 /// <summary>The life of the process: its public sockets, systemd's notifications, and an end that loses nothing.</summary>
 internal static class HostingFeature
 {
-    public static void AddHosting(this WebApplicationBuilder builder, UpstreamOptions upstream, ShutdownOptions shutdown)
+    /// <param name="maxRequestBodySize">Where the settings of Kestrel itself name none; null: no limit.</param>
+    public static void AddHosting(this WebApplicationBuilder builder, long? maxRequestBodySize, ShutdownOptions shutdown)
     {
         var services = builder.Services;
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole();
+        services.AddSingleton(ServerLimits.Read(builder.Configuration, maxRequestBodySize));
         services.AddRoutingCore();
         services.AddSystemd();
         services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
         services.AddHostedService<SystemdWatchdog>();
-        services.AddSingleton(shutdown);
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout + StopDeadline.TimeToAnswer);
+        services.AddHostedService(provider => new StartGarbage(StartGarbage.Collect, provider.GetRequiredService<TimeProvider>()));
+        services.AddHostedService(provider => new StopTimer(
+            provider.GetRequiredService<StopDeadline>().Pass,
+            shutdown,
+            provider.GetRequiredService<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout + StopTimer.TimeToAnswer);
 
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
-        builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, upstream));
+        builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, maxRequestBodySize));
         services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
         services.AddSingleton<IMemoryPoolFactory<byte>, SocketBuffers>();
         services.AddSingleton<PublicConnections>();
+        // The last one wins: instead of the host's own, which stays what hosting and routing write to.
+        services.AddSingleton<DiagnosticSource>(provider => new BadRequestObserver(
+            provider.GetRequiredService<RequestMetrics>(),
+            provider.GetService<AccessLog>(),
+            provider.GetRequiredService<ServerLog>(),
+            provider.GetRequiredService<PublicConnections>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
             provider.GetRequiredService<PublicConnections>(),
-            provider.GetRequiredService<SlotPair>(),
+            provider.GetRequiredService<ProxiedApps>().Slots,
             provider.GetRequiredService<TimeProvider>()));
 
         services.AddHostFiltering(_ => { });
         services.Configure<HostFilteringOptions>(filter =>
-            filter.AllowedHosts = builder.Configuration["AllowedHosts"]?.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } hosts
-                ? hosts
+            filter.AllowedHosts = builder.Configuration["AllowedHosts"]
+                ?.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } hosts
+                ? [.. hosts.Select(host => host.TrimEnd('.'))] // as RequestedHost leaves those of requests
                 : ["*"]);
     }
 
@@ -50,11 +67,11 @@ internal static class HostingFeature
     public static void AddReload(this IServiceCollection services, RunningSettings settings) => services.AddHostedService(provider =>
         new Reload(settings, provider.GetService<AccessLog>(), provider.GetRequiredService<ILogger<Reload>>()));
 
-    /// <summary>During the stop every answer says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2 GOAWAY).</summary>
+    /// <summary>During the stop every response says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2 GOAWAY).</summary>
     public static void UseLastAnswers(this WebApplication app)
     {
         var stopping = app.Lifetime.ApplicationStopping;
-        Func<object, Task> tell = context => // when the answer begins: the request may have come before the stop
+        Func<object, Task> tell = context => // when the response begins: the request may have come before the stop
         {
             if (stopping.IsCancellationRequested)
             {

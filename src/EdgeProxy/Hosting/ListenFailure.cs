@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using EdgeProxy.Admin;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 
@@ -14,16 +13,17 @@ internal static class ListenFailure
     /// <summary>What a person is told of a start that failed; null: it failed for another reason.</summary>
     public static string? Explain(Exception failure) => failure switch
     {
-        AdminListenException or PublicListenException => failure.Message,
+        PublicListenException => failure.Message,
         // Kestrel's own words name the address.
         IOException { InnerException: AddressInUseException } => $"{failure.Message} Stop what listens there ('ss -ltnp' names it), {WayOut}",
         // localhost: neither 127.0.0.1 nor ::1 can be had.
         IOException { InnerException: AggregateException { InnerExceptions: [PublicListenException first, ..] } } => first.Message,
-        IOException => failure.Message, // a certificate of Kestrel:Endpoints, for one; the message names the file
+        IOException => failure.Message, // the admin API says it itself; of a certificate of Kestrel:Endpoints the message names the file
         _ => null,
     };
 
-    /// <summary>Keeps the host from logging a start that failed, with a stack trace: <see cref="Explain"/> says it, or the exception that ends the process.</summary>
+    /// <summary>Keeps the host from logging a start that failed, with a stack trace: <see cref="Explain"/> says it, or the exception that ends the
+    /// process.</summary>
     /// <remarks>It logs that as an error; a background service that fails, also during the start, as critical, and that is never hidden.</remarks>
     public static void QuietUntil(this ILoggingBuilder logging, Func<bool> hasStarted) =>
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level == LogLevel.Critical || hasStarted());
@@ -37,11 +37,13 @@ internal static class ListenFailure
         return new PublicListenException($"EdgeProxy cannot listen on {endpoint}: {refusal.Message}. {advice}, {WayOut}", refusal);
     }
 
-    /// <summary>Whoever listens where a slot is to be found asks himself, and once more for each answer that he waits for.</summary>
+    /// <summary>A proxy that listens at a slot's address sends requests to itself, and one more for each response that it waits for.</summary>
     public static PublicListenException AtSlot(EndPoint endpoint, Slot slot) => new(
-        $"EdgeProxy:Slots:{slot.Name}:Address is {slot.Address}, and EdgeProxy itself listens there ({endpoint}): each request would come back to it. Give the slot another port, {WayOut}");
+        $"{slot.App.SettingsPath}:Slots:{slot.Name}:Address is {slot.Address}, and EdgeProxy itself listens there ({endpoint}): each request would come back " +
+            $"to it. Give the slot another port, {WayOut}");
 }
 
 /// <summary>A public address cannot be had, or is one of the app's.</summary>
-/// <remarks>No <see cref="IOException"/>: where one address of several fails with something else, Kestrel goes on to the next (IPv4 where there is no IPv6).</remarks>
+/// <remarks>No <see cref="IOException"/>: where one address of several fails with something else, Kestrel goes on to the next (IPv4 where there is no
+/// IPv6).</remarks>
 internal sealed class PublicListenException(string message, Exception? inner = null) : Exception(message, inner);

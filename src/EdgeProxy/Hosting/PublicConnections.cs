@@ -1,29 +1,41 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using EdgeProxy.Http;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Hosting;
 
-/// <summary>Counts the open connections of visitors, so that the end of the process can wait for them a little.</summary>
+/// <summary>Counts the open connections of clients, so that the end of the process can wait for them a little.</summary>
 /// <remarks>
 /// Kestrel closes all that serve no request in the moment when it stops, though a request may be on its way: the first one of a client whom the
 /// kernel has told that it is connected, or the next one on a kept-alive connection. So the listener stops accepting first
-/// (<see cref="GracefulListenerFactory"/>), whoever asks during the stop is answered and told to close, and what is still silent then is
+/// (<see cref="GracefulListenerFactory"/>), a client that sends a request during the stop is answered and told to close, and what is still silent then is
 /// closed. New connections wait meanwhile in the socket that systemd holds, for the next process.
 /// </remarks>
 internal sealed class PublicConnections : IDisposable
 {
     private readonly CancellationTokenSource _handshakesEnd = new();
+    private readonly NewestConnections _newestHandshakes = new();
     private int _open;
     private int _handshakes;
     private ImmutableArray<TaskCompletionSource> _waiters = [];
+
+    /// <summary>Of those with TLS, which may speak HTTP/2: Kestrel's log names only the id of a connection whose requests it cannot read.</summary>
+    private readonly ConcurrentDictionary<string, EndPoint?> _clients = [];
 
     public int Open => Volatile.Read(ref _open);
 
     /// <summary>Those of them that have not agreed on TLS yet: their first request is still to come.</summary>
     public int Handshakes => Volatile.Read(ref _handshakes);
+
+    /// <summary>
+    /// How many may be under way; one more ends the oldest. Each holds some 50 KB until its time-out, and costs its client nothing. An honest client is done
+    /// within a few round trips, so the oldest ones are those that never will be.
+    /// </summary>
+    public int MaxHandshakes { get; set; } = 2048;
 
     /// <summary>Counts a connection until its end.</summary>
     public void Add(ConnectionContext connection)
@@ -37,8 +49,19 @@ internal sealed class PublicConnections : IDisposable
     {
         using var handshake = new Handshake(this, connection);
         connection.Features.Set(handshake);
-        await next(connection);
+        _clients[connection.ConnectionId] = connection.RemoteEndPoint;
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            _clients.TryRemove(connection.ConnectionId, out _);
+        }
     }
+
+    /// <summary>The address at the other end of an open connection with TLS; null: it is not known.</summary>
+    public EndPoint? ClientOf(string connectionId) => _clients.GetValueOrDefault(connectionId);
 
     /// <summary>A step behind TLS.</summary>
     public static Task EndHandshakeAsync(ConnectionContext connection, ConnectionDelegate next)
@@ -47,7 +70,8 @@ internal sealed class PublicConnections : IDisposable
         return next(connection);
     }
 
-    /// <summary>Ends those that have not agreed on TLS by now. Kestrel would wait for them, and who never says a word, a scanner say, would keep the process for long.</summary>
+    /// <summary>Ends those that have not agreed on TLS by now. Kestrel would wait for them, and who never says a word, a scanner say, would keep the process
+    /// for long.</summary>
     public void EndHandshakes() => _handshakesEnd.Cancel();
 
     public void Dispose() => _handshakesEnd.Dispose();
@@ -83,12 +107,14 @@ internal sealed class PublicConnections : IDisposable
     private sealed class Handshake : IDisposable
     {
         private readonly CancellationTokenRegistration _end;
+        private readonly LinkedListNode<ConnectionContext> _place;
         private PublicConnections? _connections;
 
         public Handshake(PublicConnections connections, ConnectionContext connection)
         {
             _connections = connections;
             Interlocked.Increment(ref connections._handshakes);
+            _place = connections._newestHandshakes.Add(connection, connections.MaxHandshakes);
             _end = connections._handshakesEnd.Token.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(), connection);
         }
 
@@ -97,14 +123,16 @@ internal sealed class PublicConnections : IDisposable
             if (Interlocked.Exchange(ref _connections, null) is { } connections)
             {
                 _end.Dispose();
+                connections._newestHandshakes.Remove(_place);
                 Interlocked.Decrement(ref connections._handshakes);
             }
         }
     }
 }
 
-/// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told, closed.</summary>
-internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets, PublicConnections connections, SlotPair slots, TimeProvider time)
+/// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told,
+/// closed.</summary>
+internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets, PublicConnections connections, IReadOnlyList<Slot> slots, TimeProvider time)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>
@@ -113,23 +141,25 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
     /// </summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>A handshake takes two or three journeys before the first request can be sent: on a bad mobile network longer than <see cref="_patience"/>.</summary>
+    /// <summary>A handshake takes two or three journeys before the first request can be sent: on a bad mobile network longer than
+    /// <see cref="_patience"/>.</summary>
     private static readonly TimeSpan _patienceWithHandshakes = TimeSpan.FromSeconds(3);
 
     public bool CanBind(EndPoint endpoint) => ((IConnectionListenerFactorySelector)sockets).CanBind(endpoint);
 
-    /// <exception cref="PublicListenException">The address cannot be had, or is a slot's. One that is taken is an <see cref="AddressInUseException"/>, which Kestrel knows.</exception>
+    /// <exception cref="PublicListenException">The address cannot be had, or is a slot's. One that is taken is an <see cref="AddressInUseException"/>, which
+    /// Kestrel knows.</exception>
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         try
         {
             var listener = await sockets.BindAsync(endpoint, cancellationToken);
-            foreach (var name in SlotNameExtensions.All)
+            foreach (var slot in slots)
             {
-                if (slots[name].Address.IsReachedAt(listener.EndPoint))
+                if (slot.Address.IsReachedAt(listener.EndPoint))
                 {
                     await listener.DisposeAsync();
-                    throw ListenFailure.AtSlot(listener.EndPoint, slots[name]);
+                    throw ListenFailure.AtSlot(listener.EndPoint, slot);
                 }
             }
 
@@ -141,7 +171,8 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
         }
     }
 
-    private sealed class Listener(IConnectionListener inner, FileHandleEndPoint? handedOver, PublicConnections connections, TimeProvider time) : IConnectionListener
+    private sealed class Listener(
+        IConnectionListener inner, FileHandleEndPoint? handedOver, PublicConnections connections, TimeProvider time) : IConnectionListener
     {
         public EndPoint EndPoint => inner.EndPoint;
 
@@ -150,6 +181,7 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
             var connection = await inner.AcceptAsync(cancellationToken);
             if (connection is not null)
             {
+                connection.Features.Set(new ClientOutput(connection.Transport.Output));
                 connections.Add(connection);
             }
 
@@ -169,14 +201,17 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
                 // Not a failure: Kestrel closes what is left, as it would have done at once.
                 await none.WaitAsync(_patience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            while ((handshakes || connections.Handshakes > 0) && !none.IsCompleted && !cancellationToken.IsCancellationRequested && time.GetElapsedTime(started) < _patienceWithHandshakes);
+            while ((handshakes || connections.Handshakes > 0)
+                && !none.IsCompleted
+                && !cancellationToken.IsCancellationRequested
+                && time.GetElapsedTime(started) < _patienceWithHandshakes);
             connections.EndHandshakes();
         }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
 
         /// <summary>
-        /// Kestrel never closes a descriptor that was handed to it. Where systemd has closed its own, whoever connects while the last requests end would
+        /// Kestrel never closes a descriptor that was handed to it. Where systemd has closed its own, a client that connects while the last requests end would
         /// wait for nobody, and the port would not be free for another server.
         /// </summary>
         private void LetGo()

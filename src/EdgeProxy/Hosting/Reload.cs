@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics.AccessLogging;
+using EdgeProxy.Platform;
 
 namespace EdgeProxy.Hosting;
 
@@ -9,16 +10,22 @@ namespace EdgeProxy.Hosting;
 /// <param name="LoadAgain">Reads and checks them as they are now.</param>
 internal sealed record RunningSettings(LoadedSettings Loaded, Func<LoadedSettings> LoadAgain);
 
-/// <summary>SIGHUP, as <c>systemctl reload</c> and logrotate(8) send it: opens the access log anew, checks the settings, and says what a restart would do with them.</summary>
-/// <remarks>Settings are read once, at start: a restart applies them and loses no request, and nothing is ever half old and half new. Owned by the host.</remarks>
+/// <summary>SIGHUP, as <c>systemctl reload</c> and logrotate(8) send it: opens the access log anew, checks the settings, and says what a restart would do with
+/// them.</summary>
+/// <remarks>Settings are read once, at start: a restart applies them and loses no request, and nothing is ever half old and half new. Owned by the
+/// host.</remarks>
 /// <param name="settings">Those that run.</param>
 /// <param name="log">Null: there is none.</param>
 internal sealed partial class Reload(RunningSettings settings, AccessLog? log, ILogger<Reload> logger) : IHostedService, IDisposable
 {
+    private const int HangUp = 1; // SIGHUP, signal(7)
+
     private PosixSignalRegistration? _signal;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        // A parent that ignores it, as nohup(1) does, hands that on (execve(2)), and the runtime then registers nothing: logrotate(8) would go unheard.
+        _ = LibC.SetSignalAction(HangUp, LibC.DefaultAction); // until the next line
         _signal = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
         {
             context.Cancel = true; // its default ends the process
@@ -41,7 +48,7 @@ internal sealed partial class Reload(RunningSettings settings, AccessLog? log, I
             Log.Problem(logger, problem.Severity == SettingsSeverity.Error ? LogLevel.Error : LogLevel.Warning, problem);
         }
 
-        if (found.Options is null)
+        if (!found.IsValid)
         {
             Log.NotValid(logger, found.File);
         }
@@ -63,13 +70,17 @@ internal sealed partial class Reload(RunningSettings settings, AccessLog? log, I
         [LoggerMessage(EventId = 720, Message = "{Problem}")]
         public static partial void Problem(ILogger logger, LogLevel level, SettingsProblem problem);
 
-        [LoggerMessage(721, LogLevel.Error, "{File} is not valid any more: a restart would fail. The settings that EdgeProxy was started with stay in force; logs were opened anew")]
+        [LoggerMessage(
+            721, LogLevel.Error,
+            "{File} is not valid any more: a restart would fail. The settings that EdgeProxy was started with stay in force; logs were opened anew")]
         public static partial void NotValid(ILogger logger, string file);
 
         [LoggerMessage(722, LogLevel.Information, "Logs were opened anew; {File} says what already runs")]
         public static partial void Unchanged(ILogger logger, string file);
 
-        [LoggerMessage(723, LogLevel.Warning, "Logs were opened anew; {File} has changed and is valid. A restart applies it and loses no request: systemctl restart edgeproxy")]
+        [LoggerMessage(
+            723, LogLevel.Warning,
+            "Logs were opened anew; {File} has changed and is valid. A restart applies it and loses no request: systemctl restart edgeproxy")]
         public static partial void Changed(ILogger logger, string file);
     }
 }

@@ -3,9 +3,10 @@ using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Hosting;
 
-/// <summary>What visitors' sockets are read into and written from, in blocks of <see cref="BlockSize"/> where Kestrel's own pool has 4 KB: a fourth of the system calls for an upload.</summary>
+/// <summary>What clients' sockets are read into and written from, in blocks of <see cref="BlockSize"/> where Kestrel's own pool has 4 KB: a fourth of the
+/// system calls for an upload.</summary>
 /// <remarks>
-/// A connection holds blocks only while bytes are on their way (it waits for the first one without), so they cost no memory at rest; whoever sends half a
+/// A connection holds blocks only while bytes are on their way (it waits for the first one without), so they cost no memory at rest; a client that sends half a
 /// request keeps one until <c>Kestrel:Limits:RequestHeadersTimeout</c>, which is why they are no larger. Kestrel has one pool for each of its queues of sockets
 /// (one a core, at most 16). docs/adr/0028 has figures.
 /// </remarks>
@@ -19,7 +20,8 @@ internal sealed class SocketBuffers : IMemoryPoolFactory<byte>
     public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new Blocks();
 
     /// <summary>
-    /// The block that came back last is given out first: it is the one that a core's cache still has. A pool in the order of return, as Kestrel's, goes through all of
+    /// The block that came back last is given out first: it is the one that a core's cache still has. A pool in the order of return, as Kestrel's, goes through
+    /// all of
     /// them; the runtime's shared one looks for a block where this thread, not another, left it, and makes new ones meanwhile.
     /// </summary>
     private sealed class Blocks : MemoryPool<byte>

@@ -5,7 +5,7 @@ namespace EdgeProxy.Hosting;
 
 /// <summary>How the kernel schedules the runtime's threads that wait for all sockets (epoll(7)) and hand what has come to the thread pool.</summary>
 /// <remarks>
-/// Such a thread takes the core from whoever has it each time a socket has something for it: under load from the very workers that it hands work to, twice a
+/// Such a thread takes the core from another thread each time a socket has something for it: under load from the very workers that it hands work to, twice a
 /// request. In the batch class (sched(7)) it waits for its turn while every core is busy, and then finds many sockets ready at once. On an idle core it
 /// runs as soon as ever. A worker that such a thread starts inherits the class, which does no harm. docs/adr/0028 has figures.
 /// </remarks>

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Hosting.Systemd;
 
 namespace EdgeProxy.Hosting;
 
-/// <summary>Tells systemd twice per <c>WatchdogSec=</c> that the thread pool still runs work (sd_watchdog_enabled(3)). Without a watchdog it ends at once.</summary>
+/// <summary>Tells systemd twice per <c>WatchdogSec=</c> that the thread pool still runs work (sd_watchdog_enabled(3)). Without a watchdog it ends at
+/// once.</summary>
 /// <remarks>Owned by the host, ends with it. A proxy that cannot run a timer any more is restarted by systemd; its sockets queue meanwhile.</remarks>
 internal sealed class SystemdWatchdog(ISystemdNotifier notifier, TimeProvider time) : BackgroundService
 {

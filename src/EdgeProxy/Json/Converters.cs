@@ -1,26 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using EdgeProxy.Slots;
 
 namespace EdgeProxy.Json;
-
-/// <summary><c>"blue"</c> or <c>"green"</c>, also as the key of an object.</summary>
-internal sealed class SlotNameConverter : JsonConverter<SlotName>
-{
-    public override SlotName Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && SlotNameExtensions.TryParse(reader.GetString(), out var slot)
-            ? slot
-            : throw new JsonException("a slot is \"blue\" or \"green\"");
-
-    public override void Write(Utf8JsonWriter writer, SlotName value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToKey());
-
-    public override SlotName ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        Read(ref reader, typeToConvert, options);
-
-    public override void WriteAsPropertyName(Utf8JsonWriter writer, SlotName value, JsonSerializerOptions options) =>
-        writer.WritePropertyName(value.ToKey());
-}
 
 /// <summary><c>"00:00:01.250"</c>; days are written as hours.</summary>
 internal sealed class DurationConverter : JsonConverter<TimeSpan>
@@ -37,7 +19,8 @@ internal sealed class DurationConverter : JsonConverter<TimeSpan>
     }
 
     public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(string.Create(CultureInfo.InvariantCulture, $"{(int)value.TotalHours:00}:{value.Minutes:00}:{value.Seconds:00}.{value.Milliseconds:000}"));
+        writer.WriteStringValue(
+            string.Create(CultureInfo.InvariantCulture, $"{(int)value.TotalHours:00}:{value.Minutes:00}:{value.Seconds:00}.{value.Milliseconds:000}"));
 }
 
 /// <summary>RFC 3339 in UTC with milliseconds: <c>"2026-01-31T23:59:59.123Z"</c>.</summary>

@@ -5,34 +5,40 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Proxying;
 
-/// <summary>The app as YARP sees it: a route that takes what no other route takes, and a cluster whose two destinations always exist.</summary>
+/// <summary>The apps as YARP sees them: a route that takes what no other route takes, and for each app a cluster whose two destinations always exist.</summary>
 /// <remarks>
 /// Destinations are virtual hosts (<c>http://blue.slot/</c>) that <see cref="SlotConnections"/> maps to TCP or a Unix socket, so that connection
 /// pools never mix. The second cluster is the same app with the time-out for streams and WebSockets, which YARP keeps per cluster.
 /// </remarks>
 internal static class AppCluster
 {
-    public const string Id = "app";
-    public const string StreamsId = "app-streams";
+    /// <summary>Of the route that takes what no other route takes, for all apps.</summary>
+    public const string RouteId = "app";
+
+    public static string IdOf(string app) => app;
+
+    public static string StreamsIdOf(string app) => app + "-streams";
 
     /// <summary>Ids are compared as YARP does, without letter case: a route of the settings may name the cluster <c>App</c>.</summary>
-    public static bool Owns(string? clusterId) =>
-        Id.Equals(clusterId, StringComparison.OrdinalIgnoreCase) || StreamsId.Equals(clusterId, StringComparison.OrdinalIgnoreCase);
+    public static bool Owns(string app, string? clusterId) =>
+        IdOf(app).Equals(clusterId, StringComparison.OrdinalIgnoreCase) || StreamsIdOf(app).Equals(clusterId, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Where a slot seems to be, to YARP and to <see cref="SocketsHttpHandler"/>: <c>http://blue.slot</c>.</summary>
+    /// <summary>Where a slot seems to be, to YARP: <c>http://blue.slot</c>.</summary>
     public static string OriginOf(SlotName slot) => slot == SlotName.Blue ? "http://blue.slot" : "http://green.slot";
 
     /// <summary>The slot behind the address of one of the two destinations.</summary>
-    public static SlotName SlotAt(string destination) => destination.StartsWith(OriginOf(SlotName.Blue), StringComparison.Ordinal) ? SlotName.Blue : SlotName.Green;
+    public static SlotName SlotAt(string destination) =>
+        destination.StartsWith(OriginOf(SlotName.Blue), StringComparison.Ordinal) ? SlotName.Blue : SlotName.Green;
 
-    public static IReadOnlyList<RouteConfig> Routes { get; } =
+    /// <summary>The route names the first app's cluster; of several apps <see cref="AppRouter"/> finds the one that a request belongs to.</summary>
+    public static IReadOnlyList<RouteConfig> Routes(IReadOnlyList<ProxiedAppOptions> apps) =>
     [
-        new RouteConfig { RouteId = Id, ClusterId = Id, Order = int.MaxValue, Match = new RouteMatch { Path = "/{**rest}" } },
+        new RouteConfig { RouteId = RouteId, ClusterId = IdOf(apps[0].Identity.Name), Order = int.MaxValue, Match = new RouteMatch { Path = "/{**rest}" } },
     ];
 
-    public static IReadOnlyList<ClusterConfig> Clusters(UpstreamOptions upstream)
+    public static IEnumerable<ClusterConfig> Clusters(ProxiedAppOptions app)
     {
-        return [Cluster(Id, upstream.ActivityTimeout), Cluster(StreamsId, upstream.StreamActivityTimeout)];
+        return [Cluster(IdOf(app.Identity.Name), app.Upstream.ActivityTimeout), Cluster(StreamsIdOf(app.Identity.Name), app.Upstream.StreamActivityTimeout)];
 
         static ClusterConfig Cluster(string id, TimeSpan activityTimeout) => new()
         {
@@ -46,12 +52,4 @@ internal static class AppCluster
             Destinations = SlotNameExtensions.All.ToDictionary(slot => slot.ToKey(), slot => new DestinationConfig { Address = OriginOf(slot) + "/" }),
         };
     }
-}
-
-/// <summary>A target in a slot. It says itself which slot: the host's name is not read again for each request.</summary>
-internal sealed class SlotUri(SlotName slot, string pathAndQuery) : Uri(AppCluster.OriginOf(slot) + pathAndQuery, in _asWritten)
-{
-    private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
-
-    public SlotName Slot { get; } = slot;
 }

@@ -1,11 +1,12 @@
 namespace EdgeProxy.Proxying;
 
-/// <summary>Whether the app's requests pass, wait (a pause), or are turned away (maintenance). While it is open a request pays for reading two references.</summary>
+/// <summary>Whether the app's requests pass, wait (a pause), or are turned away (maintenance). While it is open a request pays for reading two
+/// references.</summary>
 /// <remarks>
-/// The control plane opens and closes it. A request looks for a pause once its lease is counted: whoever has closed the gate and then finds no lease
+/// The control plane opens and closes it. A request looks for a pause once its lease is counted: a thread that has closed the gate and then finds no lease
 /// knows that no further request reaches the app (the same two steps as in <see cref="Slots.SlotPair.Acquire"/>).
 /// </remarks>
-internal sealed class AppGate(string healthPath, UpstreamOptions options, TimeProvider time)
+internal sealed class AppGate(string healthPath, WaitingRoom room, TimeProvider time)
 {
     private readonly string _healthPath = PathString.FromUriComponent(healthPath.Split('?')[0]).Value ?? "/";
     private Pause? _pause;
@@ -24,14 +25,16 @@ internal sealed class AppGate(string healthPath, UpstreamOptions options, TimePr
     /// <summary>From now on requests wait, also those that wait already, for as long as the new pause says.</summary>
     public void Close(Pause pause) => Interlocked.Exchange(ref _pause, pause)?.End();
 
-    /// <summary>Lets go whoever waits.</summary>
+    /// <summary>Releases the waiting requests.</summary>
     public void Open() => Interlocked.Exchange(ref _pause, null)?.End();
 
     /// <summary>Turns requests away from now on; null: not any more.</summary>
     public void Set(Maintenance? maintenance) => Interlocked.Exchange(ref _maintenance, maintenance);
 
-    /// <summary>Whether maintenance concerns a path: whoever watches the app from outside is to see it while it is worked on.</summary>
-    public bool TurnsAway(PathString path) => !string.Equals(path.Value, _healthPath, StringComparison.Ordinal);
+    /// <summary>The maintenance that a request meets. The health path passes: who watches the app from outside is to see it while it is worked on.</summary>
+    /// <returns>Null: it passes.</returns>
+    public Maintenance? TurnsAway(HttpContext context) =>
+        Maintenance is { } maintenance && !string.Equals(context.Request.Path.Value, _healthPath, StringComparison.Ordinal) ? maintenance : null;
 
     /// <summary>Waits for the end of a pause.</summary>
     /// <param name="pause">The pause that was met.</param>
@@ -40,13 +43,14 @@ internal sealed class AppGate(string healthPath, UpstreamOptions options, TimePr
     /// <exception cref="OperationCanceledException"><paramref name="over"/>.</exception>
     public async ValueTask<HoldEnd> WaitAsync(Pause pause, TimeSpan patience, CancellationToken over)
     {
+        if (!room.TryEnter())
+        {
+            return HoldEnd.Full;
+        }
+
+        Interlocked.Increment(ref _held);
         try
         {
-            if (Interlocked.Increment(ref _held) > options.MaxHeldRequests)
-            {
-                return HoldEnd.Full;
-            }
-
             await pause.Ended.WaitAsync(patience > TimeSpan.Zero ? patience : TimeSpan.Zero, time, over);
             return HoldEnd.TryAgain;
         }
@@ -57,6 +61,7 @@ internal sealed class AppGate(string healthPath, UpstreamOptions options, TimePr
         finally
         {
             Interlocked.Decrement(ref _held);
+            room.Leave();
         }
     }
 }
@@ -77,7 +82,8 @@ internal sealed class Pause(DateTimeOffset since, TimeSpan maxWait)
     public void End() => _ended.TrySetResult();
 }
 
-/// <summary>A stretch of time in which visitors are told to come back later.</summary>
+/// <summary>A stretch of time in which clients are told to come back later.</summary>
 /// <param name="Since">When it began.</param>
 /// <param name="Message">For them, as plain text; empty: a sentence of the proxy's own.</param>
-internal sealed record Maintenance(DateTimeOffset Since, string Message);
+/// <param name="Until">When it ends by itself; null: somebody ends it.</param>
+internal sealed record Maintenance(DateTimeOffset Since, string Message, DateTimeOffset? Until = null);

@@ -1,6 +1,7 @@
 namespace EdgeProxy.Proxying;
 
-/// <summary>Finds the ends of events in a stream that arrives in pieces: a blank line (HTML standard, section 9.2.6: lines end with LF, CR or CR LF), or the end of a line.</summary>
+/// <summary>Finds the ends of events in a stream that arrives in pieces: a blank line (HTML standard, section 9.2.6: lines end with LF, CR or CR LF), or the
+/// end of a line.</summary>
 /// <param name="everyLine">Each line is an event of its own (newline-delimited JSON).</param>
 internal struct EventBoundary(bool everyLine)
 {

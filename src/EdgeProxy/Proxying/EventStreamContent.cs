@@ -1,8 +1,10 @@
+using EdgeProxy.Http;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Proxying;
 
-/// <summary>The body of an answer that goes on, which ends between two events when it is told to, with a normal end of body: <c>EventSource</c> just comes back.</summary>
+/// <summary>The body of a response that goes on, which ends between two events when it is told to, with a normal end of body: <c>EventSource</c> just comes
+/// back.</summary>
 internal sealed class EventStreamContent : FilteredContent
 {
     private readonly RequestLife _life;
@@ -17,7 +19,7 @@ internal sealed class EventStreamContent : FilteredContent
         _isJsonLines = app.Headers.ContentType?.MediaType is { } type && type.EndsWith("ndjson", StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>Counts the request as a stream, and lets its answer end in order.</summary>
+    /// <summary>Counts the request as a stream, and lets its response end in order.</summary>
     /// <remarks>An encoded body shows no events, and one of a stated length must keep to it: these are cut at their deadline.</remarks>
     public static void EndBetweenEvents(HttpResponseMessage answer, RequestLife life)
     {
@@ -65,7 +67,7 @@ internal sealed class EventStreamContent : FilteredContent
 
         private int End()
         {
-            life.Lease.EndsInOrder = true;
+            life.NoteOrderlyEnd();
             return 0;
         }
 

@@ -1,11 +1,19 @@
+using EdgeProxy.Http;
+using EdgeProxy.Proxying.Candidates;
+using EdgeProxy.Proxying.Places;
+using EdgeProxy.Proxying.Spooling;
+using EdgeProxy.Proxying.Upgrades;
+using EdgeProxy.Proxying.Upstream;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Proxying;
 
-/// <summary>What became of a request to the app, for the transforms and whoever observes requests. A feature of its <see cref="HttpContext"/>.</summary>
-internal sealed class ForwardedRequest(TimeProvider time)
+/// <summary>What became of a request to the app, for the transforms and the observers of requests. A feature of its <see cref="HttpContext"/>.</summary>
+internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
 {
     private long _began;
+
+    public static ForwardedRequest? Of(HttpContext context) => (ForwardedRequest?)context.Features.Get<IForwardedRequest>();
 
     /// <summary>The lease of the current or last try.</summary>
     public Lease? Lease => Life?.Lease;
@@ -22,14 +30,42 @@ internal sealed class ForwardedRequest(TimeProvider time)
     /// <summary>How long it was held because a slot refused connections.</summary>
     public TimeSpan InOutage { get; set; }
 
+    /// <summary>The timestamp of the first refusal of the outage that it has met; null: none, or that is over.</summary>
+    public long? OutageSince { get; set; }
+
     /// <summary>How long it was held because the app was paused.</summary>
     public TimeSpan InPause { get; set; }
 
-    /// <summary>How long the app took until its answer began, in the last try; null: there was none.</summary>
+    /// <summary>Which slot its client gets while a candidate has a share of the traffic; null: none has, or the candidate could not take it.</summary>
+    public ClientChoice? Choice { get; set; }
+
+    /// <summary>Its turn in the queue for a place; null: it has not waited for one.</summary>
+    public PlaceWaiter? Turn { get; set; }
+
+    public TimeSpan Queued => Turn?.Waited ?? TimeSpan.Zero;
+
+    /// <summary>How long the app took until its response began, in the last try; null: there was none.</summary>
     public TimeSpan? Answered { get; private set; }
 
-    /// <summary>The client left before it had the whole answer.</summary>
+    /// <summary>The client left before it had the whole response.</summary>
     public bool ClientLeft { get; set; }
+
+    /// <summary>The app has switched protocols; null: it has not.</summary>
+    public Tunnel? Tunnel { get; set; }
+
+    /// <summary>The app has responded to an extended CONNECT as to any other request, with a success: it has made no WebSocket.</summary>
+    public bool IsWebSocketUnsupported { get; set; }
+
+    /// <summary>The body that the client sends; null: there is none.</summary>
+    public ClientBody? ClientBody { get; set; }
+
+    /// <summary>How its bodies waited here; null: nothing had to.</summary>
+    public SpooledBodies? Spooled { get; set; }
+
+    public long SpooledBytes => Spooled?.Bytes ?? 0;
+
+    /// <summary>The app's response was received to its end, whatever became of the rest of the request.</summary>
+    public bool ResponseEnded { get; set; }
 
     /// <summary>A try begins.</summary>
     public void Try(RequestLife life)
@@ -37,9 +73,12 @@ internal sealed class ForwardedRequest(TimeProvider time)
         Life = life;
         Tries++;
         Answered = null;
+        Tunnel = null;
+        IsWebSocketUnsupported = false;
+        ResponseEnded = false;
         _began = time.GetTimestamp();
     }
 
-    /// <summary>The app's answer begins.</summary>
+    /// <summary>The app's response begins.</summary>
     public void Answer() => Answered = time.GetElapsedTime(_began);
 }

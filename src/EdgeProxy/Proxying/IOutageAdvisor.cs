@@ -12,7 +12,7 @@ public interface IOutageAdvisor
     Task<string> WhenHopelessAsync(Slot slot, CancellationToken outageEnded);
 
     /// <summary>
-    /// Called when connections to the slot end before an answer though it accepts them: the last workers of a unit that is being stopped keep its
+    /// Called when connections to the slot end before a response though it accepts them: the last workers of a unit that is being stopped keep its
     /// backlog open for a moment and then reset it. Completes with true when such a restart is over, as far as that can be told, and with false when
     /// nothing of the kind goes on: then the request itself is to blame, and sending it again would do more harm.
     /// </summary>

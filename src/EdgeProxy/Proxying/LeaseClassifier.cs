@@ -1,44 +1,33 @@
+using EdgeProxy.Proxying.Upgrades;
 using EdgeProxy.Slots;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Proxying;
 
-/// <summary>Tells the class of a request: from the request before it is forwarded, and once more from the answer's content type.</summary>
+/// <summary>Tells the class of a request: by its path or its upgrade before it is forwarded, and once more by the content type of the response.</summary>
+/// <remarks>A client's wish for a stream makes none: who says so takes a place and waits for its body as any other, until the app begins a stream.</remarks>
 /// <param name="streamPaths">Path prefixes whose requests are streams (<c>Switch:StreamPaths</c>).</param>
 internal sealed class LeaseClassifier(IEnumerable<string> streamPaths)
 {
     private const string EventStream = "text/event-stream";
     private const string JsonLines = "application/x-ndjson";
 
-    private readonly PathString[] _streamPaths = [.. streamPaths.Select(path => new PathString(path.TrimEnd('/')))];
+    private readonly PathPrefixes _streamPaths = new(streamPaths);
 
     public LeaseClass Classify(HttpContext context)
     {
-        if (IsWebSocket(context))
+        if (UpgradeProtocols.IsWebSocketUpgrade(context) || UpgradeProtocols.IsExtendedConnect(context))
         {
             return LeaseClass.WebSocket;
         }
 
-        foreach (var prefix in _streamPaths)
-        {
-            if (context.Request.Path.StartsWithSegments(prefix))
-            {
-                return LeaseClass.Stream;
-            }
-        }
-
-        // What EventSource always sends (HTML standard, section 9.2).
-        var accept = context.Request.Headers.Accept;
-        return accept.Count == 1 && IsStream(accept[0]) ? LeaseClass.Stream : LeaseClass.Http;
+        return _streamPaths.Cover(context.Request.Path) ? LeaseClass.Stream : LeaseClass.Http;
     }
 
-    /// <summary>Whether an answer of this type goes on.</summary>
+    /// <summary>Whether the client expects a response that goes on, as EventSource always says (HTML standard, section 9.2).</summary>
+    public static bool ExpectsStream(HttpContext context) => context.Request.Headers.Accept is [var accept] && IsStream(accept);
+
+    /// <summary>Whether a response of this type goes on.</summary>
     public static bool IsStream(string? mediaType) =>
         mediaType is not null
         && (mediaType.StartsWith(EventStream, StringComparison.OrdinalIgnoreCase) || mediaType.StartsWith(JsonLines, StringComparison.OrdinalIgnoreCase));
-
-    private static bool IsWebSocket(HttpContext context) =>
-        (context.Request.Headers.Upgrade is { Count: > 0 } protocol && "websocket".Equals(protocol.ToString(), StringComparison.OrdinalIgnoreCase)
-            && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true })
-        || (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" });
 }

@@ -28,7 +28,8 @@ internal enum HoldEnd
 /// active, when the advisor gives up, when nobody waits any more, or with the process. It never throws: what goes wrong in it ends the
 /// outage, and the requests try again by themselves.
 /// </remarks>
-internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor, UpstreamOptions options, TimeProvider time, ILogger<OutageGate> logger)
+internal sealed partial class OutageGate(
+    SlotPair slots, IOutageAdvisor advisor, UpstreamOptions options, WaitingRoom room, TimeProvider time, ILogger<OutageGate> logger)
 {
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(25);
 
@@ -45,9 +46,10 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
     /// <returns>How it ended, and for <see cref="HoldEnd.Hopeless"/> why.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
     public ValueTask<(HoldEnd End, string? Reason)> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
-        async () => await Join(slot).Over.WaitAsync(patience, time, clientLeft) is { } hopeless ? (HoldEnd.Hopeless, hopeless) : (HoldEnd.TryAgain, null), patience);
+        async () =>
+            await Join(slot).Over.WaitAsync(patience, time, clientLeft) is { } hopeless ? (HoldEnd.Hopeless, hopeless) : (HoldEnd.TryAgain, null), patience);
 
-    /// <summary>Waits until a restart of <paramref name="slot"/>, which accepts connections and ends them without an answer, is over.</summary>
+    /// <summary>Waits until a restart of <paramref name="slot"/>, which accepts connections and ends them without a response, is over.</summary>
     /// <returns><see cref="HoldEnd.NotDown"/> where it is not being restarted.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
     public ValueTask<(HoldEnd End, string? Reason)> WaitForRestartAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
@@ -60,9 +62,15 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
             return (HoldEnd.TimedOut, null);
         }
 
+        if (!room.TryEnter())
+        {
+            return (HoldEnd.Full, null);
+        }
+
+        Interlocked.Increment(ref _held);
         try
         {
-            return Interlocked.Increment(ref _held) > options.MaxHeldRequests ? (HoldEnd.Full, null) : await wait();
+            return await wait();
         }
         catch (TimeoutException)
         {
@@ -71,10 +79,11 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
         finally
         {
             Interlocked.Decrement(ref _held);
+            room.Leave();
         }
     }
 
-    /// <summary>One question at a time, whose answer everyone shares who asks meanwhile; it ends by itself, or after the longest hold.</summary>
+    /// <summary>One check at a time, whose result all requests share that ask meanwhile; it ends by itself, or after the longest hold.</summary>
     private Task<bool> JoinRestart(Slot slot)
     {
         lock (_lock)
@@ -110,7 +119,7 @@ internal sealed partial class OutageGate(SlotPair slots, IOutageAdvisor advisor,
         }
     }
 
-    /// <summary>Runs an outage to its end and frees whoever waits for it.</summary>
+    /// <summary>Runs an outage to its end and releases the requests that wait for it.</summary>
     private async Task EndAsync(Outage outage)
     {
         await Task.Yield(); // not under the lock of Join

@@ -1,7 +1,12 @@
 using EdgeProxy.Diagnostics.Metrics;
-using EdgeProxy.Slots;
+using EdgeProxy.Proxying.Places;
+using EdgeProxy.Proxying.RateLimiting;
+using EdgeProxy.Proxying.Servers;
+using EdgeProxy.Proxying.Spooling;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Proxying;
@@ -9,24 +14,37 @@ namespace EdgeProxy.Proxying;
 /// <summary>The data plane: YARP with the app's cluster, the selection of the slot, and the standard <c>ReverseProxy</c> section beside them.</summary>
 internal static class ProxyingFeature
 {
-    /// <param name="healthPath">The app's health path and query: maintenance lets it pass.</param>
-    /// <param name="affinityKeys">Where the keys of YARP's session affinity cookies are kept. Made when a cluster of the settings uses them, not before.</param>
+    /// <param name="apps">At least one.</param>
+    /// <param name="affinityKeys">Where the keys of YARP's session affinity cookies are kept. Made when a cluster of the settings uses them, not
+    /// before.</param>
+    /// <param name="routes">What else YARP serves.</param>
+    /// <param name="clusters">Those that <paramref name="routes"/> name, beside those of the apps and of the settings.</param>
     public static IServiceCollection AddProxying(
-        this IServiceCollection services, IConfiguration configuration, UpstreamOptions upstream, TrustedProxies trustedProxies, string healthPath, DirectoryInfo affinityKeys)
+        this IServiceCollection services,
+        IConfiguration configuration,
+        IReadOnlyList<ProxiedAppOptions> apps,
+        DirectoryInfo affinityKeys,
+        IReadOnlyList<RouteConfig> routes,
+        IReadOnlyList<ClusterConfig> clusters)
     {
-        services.AddSingleton(upstream);
-        services.AddSingleton(trustedProxies);
-        services.AddSingleton<SlotConnections>();
-        services.AddSingleton<OutageGate>();
-        services.AddSingleton(provider => new AppGate(healthPath, upstream, provider.GetRequiredService<TimeProvider>()));
+        services.AddProxiedApps(apps);
+        services.AddInstruments<SpoolMetrics>();
+        services.AddInstruments<PlaceMetrics>();
+        if (apps.Any(app => app.RateLimits.Count > 0))
+        {
+            services.AddInstruments<RateLimitMetrics>();
+        }
+
         services.AddInstruments<ProxyingMetrics>();
-        services.AddSingleton<SlotSelection>();
+        services.AddSingleton<AppRouter>();
+        services.AddServers(apps);
         services.AddSingleton<StopDeadline>();
-        services.AddHostedService(provider => provider.GetRequiredService<StopDeadline>());
         services.AddReverseProxy()
-            .LoadFromMemory(AppCluster.Routes, AppCluster.Clusters(upstream))
+            .LoadFromMemory([.. AppCluster.Routes(apps), .. routes], [.. apps.SelectMany(AppCluster.Clusters), .. clusters])
             .LoadFromConfig(configuration.GetSection("ReverseProxy"))
-            .AddTransforms(builder => AppTransforms.Add(builder, trustedProxies));
+            .AddConfigFilter<ServerClusters>()
+            .AddTransforms(AppTransforms.Add)
+            .AddTransforms(ServerTransforms.Add);
         services.AddDataProtection().PersistKeysToFileSystem(affinityKeys);
         // It would make a key at every first start, for a feature that the app does not use.
         services.Remove(services.Single(service => service.ImplementationType?.Name == "DataProtectionHostedService"));
@@ -34,19 +52,39 @@ internal static class ProxyingFeature
         return services;
     }
 
-    /// <summary>First in the pipeline: nothing behind it sees a request that app and proxy could understand differently.</summary>
-    public static void UseRequestHygiene(this IApplicationBuilder app) => app.UseMiddleware<RequestHygiene>();
+    /// <summary>The apps themselves, without YARP.</summary>
+    public static IServiceCollection AddProxiedApps(this IServiceCollection services, IReadOnlyList<ProxiedAppOptions> apps) =>
+        services.AddSingleton(provider => new ProxiedApps(
+        apps,
+        provider.GetRequiredService<IOutageAdvisor>(),
+        provider.GetRequiredService<TimeProvider>(),
+        provider.GetRequiredService<ILoggerFactory>(),
+        provider.GetService<IMemoryPoolFactory<byte>>()));
+
+    private static void AddServers(this IServiceCollection services, IReadOnlyList<ProxiedAppOptions> apps)
+    {
+        services.AddSingleton(provider => new ServerOptions(
+            apps is [var only] ? only.Upstream.Buffering : new BufferingOptions(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton(provider => new ServerConnections(
+            provider.GetRequiredService<ServerOptions>().Upstream,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetService<IMemoryPoolFactory<byte>>()));
+        services.AddSingleton<ServerRequests>();
+    }
+
+    /// <summary>Nothing behind it sees a request that app and proxy could understand differently. Needs the client's address, scheme and host.</summary>
+    public static void UseRequestValidation(this IApplicationBuilder app) => app.UseMiddleware<RequestValidation>();
 
     public static void MapProxying(this IEndpointRouteBuilder endpoints) => endpoints.MapReverseProxy(pipeline =>
     {
         // Resolved at the first request: the clusters are loaded while endpoints are mapped.
-        SlotSelection? selection = null;
+        AppRouter? router = null;
         pipeline.Use(forward =>
         {
             var others = StepsOfOthers(pipeline, forward);
-            return context => context.GetReverseProxyFeature().Cluster.Config.ClusterId == AppCluster.Id
-                ? (selection ??= context.RequestServices.GetRequiredService<SlotSelection>()).InvokeAsync(context, forward)
-                : others(context);
+            return context => (router ??= context.RequestServices.GetRequiredService<AppRouter>()).InvokeAsync(context, others, forward);
         });
     });
 
@@ -54,16 +92,21 @@ internal static class ProxyingFeature
     private static RequestDelegate StepsOfOthers(IReverseProxyApplicationBuilder pipeline, RequestDelegate forward)
     {
         var steps = new ReverseProxySteps(pipeline.New());
+        ServerRequests? requests = null;
         steps.Use((HttpContext context, RequestDelegate next) =>
         {
-            context.Request.Headers[RequestHygiene.RequestIdHeader] = context.TraceIdentifier; // copied as any other, for the route's own transforms to change
-            return next(context);
+            context.Request.Headers[RequestId.Header] = context.TraceIdentifier; // copied as any other, for the route's own transforms to change
+            return HasOwnClient(context) ? Requests(context).TakeInAsync(context, next) : next(context);
         });
         steps.UseSessionAffinity();
         steps.UseLoadBalancing();
         steps.UsePassiveHealthChecks();
-        steps.Run(forward);
+        steps.Run(context => HasOwnClient(context) ? Requests(context).ForwardAsync(context, forward) : forward(context));
         return steps.Build();
+
+        ServerRequests Requests(HttpContext context) => requests ??= context.RequestServices.GetRequiredService<ServerRequests>();
+
+        static bool HasOwnClient(HttpContext context) => ServerClusters.HaveOwnClient(context.GetReverseProxyFeature().Cluster.Config.Metadata);
     }
 
     /// <summary>A branch of YARP's pipeline, as its own steps want to see it.</summary>

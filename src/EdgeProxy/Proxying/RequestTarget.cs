@@ -28,7 +28,22 @@ internal static class RequestTarget
             : "/" + raw[(authority + 3 + path)..];
     }
 
-    /// <summary>Whether it holds what no target may: a blank, a control character, anything beyond ASCII, or a fragment, which some servers cut off and others do not.</summary>
+    /// <summary>The host and port of an absolute-form target; null for other forms.</summary>
+    public static string? Authority(string raw)
+    {
+        var authority = raw.StartsWith('/') ? -1 : raw.IndexOf("://", StringComparison.Ordinal);
+        if (authority < 0)
+        {
+            return null;
+        }
+
+        var rest = raw.AsSpan(authority + 3);
+        var path = rest.IndexOfAny('/', '?');
+        return (path < 0 ? rest : rest[..path]).ToString();
+    }
+
+    /// <summary>Whether it holds what no target may: a blank, a control character, anything beyond ASCII, or a fragment, which some servers cut off and others
+    /// do not.</summary>
     public static bool HasForeignCharacter(ReadOnlySpan<char> target) => target.ContainsAnyExceptInRange('!', '~') || target.Contains('#');
 
     /// <summary>Whether a segment of the path is <c>.</c> or <c>..</c>, also percent-encoded, also between encoded or turned slashes.</summary>

@@ -5,20 +5,31 @@ namespace EdgeProxy.Slots;
 /// The counts of the three classes share one 64-bit word, 21 bits each, so that "no lease is out" is one atomic read and a change of
 /// class is one atomic addition.
 /// </remarks>
-public sealed class Slot(SlotName name, SlotAddress address)
+/// <param name="places">See <see cref="Places"/>.</param>
+public sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, SlotPlaces? places = null)
 {
     private const int BitsPerClass = 21;
     private const long ClassMask = (1L << BitsPerClass) - 1;
 
+    private readonly LatencySketch _latencies = new();
     private long _inFlight;
     private long _requests;
     private long _errors;
+    private PathTally? _tally;
     private TaskCompletionSource? _lookAgain;
     private LeaseEnds _ends = new(earlier: null);
 
+    public AppIdentity App { get; } = app;
+
     public SlotName Name { get; } = name;
 
+    /// <summary>Its place among the slots of all apps, from 0.</summary>
+    public int Index { get; } = (app.Index * SlotNameExtensions.All.Count) + (int)name;
+
     public SlotAddress Address { get; } = address;
+
+    /// <summary>How many ordinary requests may be with it at a time; null: any number.</summary>
+    public SlotPlaces? Places { get; } = places;
 
     /// <summary>Requests that this slot has ended, since the proxy started.</summary>
     public long Requests => Volatile.Read(ref _requests);
@@ -64,7 +75,7 @@ public sealed class Slot(SlotName name, SlotAddress address)
 
     /// <summary>Hands over the ends of every lease that is out now; later ones are not touched.</summary>
     /// <remarks>
-    /// Called by the running switch, one at a time, and once by the end of the proxy, which may come in between. Whoever gives up before
+    /// Called by the running switch, one at a time, and once by the end of the proxy, which may come in between. A caller who gives up before
     /// <see cref="LeaseEnds.EndAll"/> leaves them to the next caller.
     /// </remarks>
     public LeaseEnds TakeLeases()
@@ -79,13 +90,43 @@ public sealed class Slot(SlotName name, SlotAddress address)
         }
     }
 
+    /// <summary>All that it has answered since the proxy started.</summary>
+    public SlotFigures Figures
+    {
+        get
+        {
+            var errors = Errors; // first: a request that ends in between must not make a ratio above 1
+            return new(Requests, errors, _latencies.Read());
+        }
+    }
+
+    /// <summary>Counts the paths of bad requests from now on; null: not any more.</summary>
+    internal PathTally? Tally
+    {
+        get => Volatile.Read(ref _tally);
+        set => Volatile.Write(ref _tally, value);
+    }
+
     /// <summary>Counts an ended request.</summary>
-    public void Record(bool isError)
+    /// <param name="isError">It ended with a 5xx.</param>
+    /// <param name="latency">Of an ordinary request, until its response began; null: it does not count.</param>
+    /// <param name="path">As it is decoded; null: not known.</param>
+    public void Record(bool isError, TimeSpan? latency = null, string? path = null)
     {
         Interlocked.Increment(ref _requests);
         if (isError)
         {
             Interlocked.Increment(ref _errors);
+        }
+
+        if (latency is { } time)
+        {
+            _latencies.Add(time);
+        }
+
+        if (Tally is { } tally && (isError || latency > tally.Slow))
+        {
+            tally.Add(path, isError);
         }
     }
 

@@ -69,31 +69,38 @@ public sealed class SlotAddress
         return true;
     }
 
-    /// <summary>Whether a connection to this address comes to whoever listens at <paramref name="endPoint"/> on this machine. Names are not looked up.</summary>
+    /// <summary>Whether a connection to this address reaches a listener at <paramref name="endPoint"/> on this machine. Names are not looked
+    /// up.</summary>
     public bool IsReachedAt(EndPoint endPoint) =>
         EndPoint.Equals(endPoint)
         || (EndPoint is IPEndPoint own && endPoint is IPEndPoint listening && own.Port == listening.Port && IPAddress.IsLoopback(own.Address)
             && (listening.Address.Equals(IPAddress.IPv6Any) || (listening.Address.Equals(IPAddress.Any) && own.AddressFamily == AddressFamily.InterNetwork)));
 
-    /// <summary>Opens a connection. Fails with <see cref="SocketException"/>, also on a timeout, so that every failure to connect looks alike to the caller.</summary>
+    /// <summary>Opens a connection. Fails with <see cref="SocketException"/>, also on a timeout, so that every failure to connect looks alike to the
+    /// caller.</summary>
     /// <param name="timeout">How long the attempt may take.</param>
     /// <param name="time">The clock of the timeout.</param>
     /// <param name="cancellationToken">Ends the attempt with <see cref="OperationCanceledException"/>.</param>
-    public async ValueTask<Socket> ConnectAsync(TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    public ValueTask<Socket> ConnectAsync(TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken) =>
+        ConnectAsync(EndPoint, timeout, time, cancellationToken);
+
+    /// <summary>The same for any endpoint.</summary>
+    public static async ValueTask<Socket> ConnectAsync(EndPoint endPoint, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
-        var socket = EndPoint is UnixDomainSocketEndPoint
+        var socket = endPoint is UnixDomainSocketEndPoint
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using var deadline = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            await socket.ConnectAsync(EndPoint, either.Token);
+            await socket.ConnectAsync(endPoint, either.Token);
             // Of a connection that was reset meanwhile this fails, too. HttpClient asks the same, later, and what that throws reaches its caller as it is.
             var peer = socket.RemoteEndPoint;
-            if (EndPoint is not UnixDomainSocketEndPoint && peer!.Equals(socket.LocalEndPoint))
+            if (endPoint is not UnixDomainSocketEndPoint && peer!.Equals(socket.LocalEndPoint))
             {
-                // Nobody listens there. The kernel has chosen the same port for this end, and two ends that call each other are connected (RFC 9293 section 3.5).
+                // Nobody listens there. The kernel has chosen the same port for this end, and two ends that call each other are connected (RFC 9293 section
+                // 3.5).
                 socket.LingerState = new LingerOption(enable: true, seconds: 0); // the port is free for the app at once
                 throw new SocketException((int)SocketError.ConnectionRefused);
             }

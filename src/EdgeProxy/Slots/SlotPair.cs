@@ -5,41 +5,58 @@ public sealed class SlotPair
 {
     private readonly Slot _blue;
     private readonly Slot _green;
-    private Slot _active;
+    private TrafficPlan _plan;
     private TaskCompletionSource _flipped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public SlotPair(SlotsOptions options, SlotName active)
+    /// <param name="app">Whose slots they are; null: there is one app, whose settings stand at the top level.</param>
+    /// <param name="places">How many ordinary requests may be with each slot at a time; null: any number.</param>
+    public SlotPair(SlotsOptions options, SlotName active, AppIdentity? app = null, int? places = null)
     {
+        App = app ?? AppIdentity.TopLevel;
         _blue = Create(SlotName.Blue);
         _green = Create(SlotName.Green);
-        _active = this[active];
+        _plan = new TrafficPlan(this[active], this[active.Other()], revision: null);
 
         Slot Create(SlotName name) => SlotAddress.TryParse(options[name].Address, out var address)
-            ? new Slot(name, address)
-            : throw new ArgumentException($"EdgeProxy:Slots:{name}:Address is \"{options[name].Address}\"; it must be {SlotAddress.Allowed}");
+            ? new Slot(App, name, address, places is { } limit ? new SlotPlaces(limit) : null)
+            : throw new ArgumentException($"{App.SettingsPath}:Slots:{name}:Address is \"{options[name].Address}\"; it must be {SlotAddress.Allowed}");
     }
+
+    public AppIdentity App { get; }
 
     public Slot this[SlotName name] => name == SlotName.Blue ? _blue : _green;
 
-    public Slot Active => Volatile.Read(ref _active);
+    /// <summary>Where requests go now. Who looks at both of its slots reads it once.</summary>
+    public TrafficPlan Plan => Volatile.Read(ref _plan);
+
+    public Slot Active => Plan.Active;
+
+    /// <summary>Raised behind each flip, on the thread that makes it.</summary>
+    public event Action? Activated;
 
     /// <summary>Completes at the next <see cref="Activate"/>.</summary>
     public Task Flipped => Volatile.Read(ref _flipped).Task;
 
-    /// <summary>Takes a lease on the active slot. After <see cref="Activate"/> has returned, no lease on the old slot is handed out any more.</summary>
+    /// <summary>
+    /// Takes a lease on the active slot, or on the candidate for a client that gets it. After <see cref="Activate"/> has returned, no lease on the old slot is
+    /// handed out any more; after <see cref="Share"/> without a share none on the candidate.
+    /// </summary>
+    /// <param name="class">Of the request.</param>
+    /// <param name="client">Null: there was no candidate when the request came, or it could not take it.</param>
     /// <remarks>
     /// Count first, then look again: a flip in between is seen and the count taken back. The old slot may show a lease that is never
     /// used for an instant, but never misses one that is (YARP's own counter has that gap: it counts after choosing). The same second look
     /// tells that no drain took over the leases in between.
     /// </remarks>
-    public Lease Acquire(LeaseClass @class)
+    public Lease Acquire(LeaseClass @class, CandidateClient? client = null)
     {
         while (true)
         {
-            var slot = Volatile.Read(ref _active);
+            var plan = Volatile.Read(ref _plan);
+            var slot = client is not null && plan.Candidate is { } candidate && candidate.Takes(client) ? candidate.Slot : plan.Active;
             var ends = slot.Ends;
             var ordinal = slot.Enter(@class); // a full fence: the second reads are not moved before it
-            if (ReferenceEquals(slot, Volatile.Read(ref _active)) && ReferenceEquals(ends, slot.Ends))
+            if (ReferenceEquals(plan, Volatile.Read(ref _plan)) && ReferenceEquals(ends, slot.Ends))
             {
                 return new Lease(slot, @class, ends, LeaseEnds.WaveOf(ordinal));
             }
@@ -49,10 +66,27 @@ public sealed class SlotPair
     }
 
     /// <summary>The flip: one reference write, seen by the next request.</summary>
-    /// <remarks>Called by the switch and at start only, one at a time.</remarks>
-    public void Activate(SlotName name)
+    /// <param name="name">The slot that is active from now on. Of the one that is active already, only the revision changes.</param>
+    /// <param name="revision">See <see cref="TrafficPlan.Revision"/>.</param>
+    /// <remarks>Called by the start, by the running switch and by the reconciliation only, one at a time.</remarks>
+    public void Activate(SlotName name, string? revision = null)
     {
-        Interlocked.Exchange(ref _active, this[name]);
+        Interlocked.Exchange(ref _plan, new TrafficPlan(this[name], this[name.Other()], revision));
         Interlocked.Exchange(ref _flipped, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        Activated?.Invoke();
+    }
+
+    /// <summary>Gives the idle slot a share of the clients, another one, or none: one reference write, seen by the next request.</summary>
+    /// <param name="share">Null: the candidate gets no new request from now on.</param>
+    /// <remarks>Called by the running switch only. A flip ends the share, too.</remarks>
+    public void Share(CandidateShare? share)
+    {
+        var plan = Plan;
+        if (share is not null && share.Slot != plan.Previous)
+        {
+            throw new ArgumentException($"{share.Slot.Name} is active", nameof(share));
+        }
+
+        Interlocked.Exchange(ref _plan, new TrafficPlan(plan.Active, plan.Previous, plan.Revision, share));
     }
 }

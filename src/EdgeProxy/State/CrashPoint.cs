@@ -7,8 +7,8 @@ namespace EdgeProxy.State;
 /// variable <see cref="Variable"/>, and the process ends there as by SIGKILL. Without the variable a point is one comparison with null.
 /// </summary>
 /// <remarks>
-/// The value is a stage and a number: <c>switch 7</c> is the seventh point that the first switch passes, so that whoever counts up until a switch survives has
-/// met every point there is. Whoever may set the environment of the service may end it anyway.
+/// The value is a stage and a number: <c>switch 7</c> is the seventh point that the first switch passes, so a test that counts up until a switch survives has
+/// met every point there is. A user who may set the environment of the service may end it anyway.
 /// </remarks>
 internal static class CrashPoint
 {
@@ -22,6 +22,9 @@ internal static class CrashPoint
 
     /// <summary>From where a switch takes a warm slot as it is.</summary>
     public const string Reuse = "reuse";
+
+    /// <summary>From where clients get the candidate of a switch before its flip.</summary>
+    public const string Canary = "canary";
 
     /// <summary>From where a running switch turns back.</summary>
     public const string Rollback = "rollback";

@@ -2,17 +2,18 @@ using EdgeProxy.Compression;
 
 namespace EdgeProxy.StaticFiles;
 
-/// <summary>Chooses the form of a file that suits a request, and makes it once: what was compressed beforehand, else a quick form now and the best one later.</summary>
+/// <summary>Chooses the form of a file that suits a request, and makes it once: what was compressed beforehand, else a quick form now and the best one
+/// later.</summary>
 internal sealed class CodedForms(CompressionPolicy policy, StaticFileCache files, BestForms best) : IDisposable
 {
     private readonly SingleFlight<(StaticFile File, ContentCoding Coding), Representation> _making = new();
 
-    /// <summary>Visitors who wait for different files share the processors; a thousand first requests must not hold a thousand files in memory.</summary>
+    /// <summary>Clients who wait for different files share the processors; a thousand first requests must not hold a thousand files in memory.</summary>
     private readonly SemaphoreSlim _turns = new(Environment.ProcessorCount);
 
     private long _made;
 
-    /// <summary>How many forms were compressed for a visitor who waited, since the proxy started.</summary>
+    /// <summary>How many forms were compressed for a client who waited, since the proxy started.</summary>
     public long Made => Volatile.Read(ref _made);
 
     /// <summary>The form to send. Parts are sent of the plain file only: there the bytes that a range counts are the file's.</summary>
@@ -44,7 +45,7 @@ internal sealed class CodedForms(CompressionPolicy policy, StaticFileCache files
 
             if ((file.Plain.Bytes ?? await StaticFileCache.ReadAsync(file.Plain.Source)) is not { } content)
             {
-                return file.Plain; // gone, or another one by now: whoever opens it finds out
+                return file.Plain; // gone, or another one by now: the one who opens it finds out
             }
 
             var bytes = Encode(coding, Effort.Quick, content, CancellationToken.None);

@@ -18,7 +18,8 @@ internal readonly record struct FileIdentity(ulong Device, ulong Inode, long Siz
 
     public DateTimeOffset LastModified => DateTimeOffset.UnixEpoch.AddTicks(Modified / NanosecondsPerTick);
 
-    /// <summary>16 hexadecimal digits that differ where the content does, and tell nothing about the server. Not of <see cref="Changed"/>: a chmod is no new content.</summary>
+    /// <summary>16 hexadecimal digits that differ where the content does, and tell nothing about the server. Not of <see cref="Changed"/>: a chmod is no new
+    /// content.</summary>
     public string Tag
     {
         get
@@ -28,7 +29,8 @@ internal readonly record struct FileIdentity(ulong Device, ulong Inode, long Siz
         }
     }
 
-    /// <summary>Whether a file that is held open was not written meanwhile. It may have lost its name to another one, which is a change too, but none of the content.</summary>
+    /// <summary>Whether a file that is held open was not written meanwhile. It may have lost its name to another one, which is a change too, but none of the
+    /// content.</summary>
     public bool HasContentOf(FileIdentity earlier) => Size == earlier.Size && Modified == earlier.Modified;
 
     /// <summary>It was written so recently that it may be written again without looking different.</summary>

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace EdgeProxy.StaticFiles;
 
-/// <summary>The system calls behind <see cref="RootDirectory"/>. The base class library opens FIFOs and devices, which blocks, and cannot open relative to a directory.</summary>
+/// <summary>The system calls behind <see cref="RootDirectory"/>. The base class library opens FIFOs and devices, which blocks, and cannot open relative to a
+/// directory.</summary>
 internal static unsafe partial class NativeFiles
 {
     public const int NotPermitted = 1;         // EPERM
@@ -30,7 +31,19 @@ internal static unsafe partial class NativeFiles
     public static SafeFileHandle Locate(string path) => OpenAt(CurrentDirectory, path, AsPath);
 
     /// <summary>The same, relative to a directory.</summary>
-    public static SafeFileHandle Locate(SafeFileHandle directory, string path) => OpenAt(directory, path, AsPath);
+    /// <param name="path">A name as <see cref="ByteName"/> has it.</param>
+    public static SafeFileHandle Locate(SafeFileHandle directory, string path)
+    {
+        if (!ByteName.HasEscapes(path))
+        {
+            return OpenAt(directory, path, AsPath);
+        }
+
+        fixed (byte* name = ByteName.ToBytes(path))
+        {
+            return OpenAt(directory, name, AsPath);
+        }
+    }
 
     /// <summary>Opens for reading what a handle of <see cref="Locate(string)"/> stands for: the same inode, whatever has its name by now.</summary>
     public static SafeFileHandle OpenForReading(SafeFileHandle place)
@@ -88,6 +101,9 @@ internal static unsafe partial class NativeFiles
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     private static partial SafeFileHandle OpenAt(int directory, byte* path, int flags);
 
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    private static partial SafeFileHandle OpenAt(SafeFileHandle directory, byte* path, int flags);
+
     [LibraryImport("libc", EntryPoint = "readlink", SetLastError = true)]
     private static partial nint ReadLink(byte* path, byte* target, nuint size);
 
@@ -100,6 +116,7 @@ internal static unsafe partial class NativeFiles
     {
         private const int TypeMask = 0xF000;
         private const int RegularType = 0x8000;
+        private const int DirectoryType = 0x4000;
 
         [FieldOffset(28)]
         private readonly ushort _mode;
@@ -123,6 +140,8 @@ internal static unsafe partial class NativeFiles
         private readonly uint _deviceMinor;
 
         public bool IsRegularFile => (_mode & TypeMask) == RegularType;
+
+        public bool IsDirectory => (_mode & TypeMask) == DirectoryType;
 
         public FileIdentity Identity => new(((ulong)_deviceMajor << 32) | _deviceMinor, _inode, (long)_size, _modified.Nanoseconds, _changed.Nanoseconds);
 

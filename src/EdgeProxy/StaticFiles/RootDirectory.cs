@@ -11,6 +11,9 @@ internal enum FileOutcome
     /// <summary>No regular file is there, or a link leads out of the root.</summary>
     NotFound,
 
+    /// <summary>A directory is there.</summary>
+    Directory,
+
     /// <summary>The proxy's user may not read it.</summary>
     Denied,
 
@@ -49,16 +52,51 @@ internal sealed class RootDirectory(string path)
             return failure;
         }
 
-        // Twice: a directory that is renamed between the two looks makes them disagree.
         var stat = NativeFiles.StatOf(place);
-        if (!stat.IsRegularFile || (!LiesIn(root, place) && !LiesIn(root, place)))
+        if (!stat.IsRegularFile || !Holds(root, place))
         {
+            var isDirectory = stat.IsDirectory && Holds(root, place);
             place.Dispose();
-            return FileOutcome.NotFound;
+            return isDirectory ? FileOutcome.Directory : FileOutcome.NotFound;
         }
 
         file = new LocatedFile(place, stat.Identity);
         return FileOutcome.Found;
+    }
+
+    /// <summary>Opens a directory below the root, or the root itself, for reading its entries.</summary>
+    /// <param name="relative">As of <see cref="Locate"/>; empty: the root.</param>
+    /// <param name="directory">Open where the outcome is <see cref="FileOutcome.Directory"/>. To be disposed.</param>
+    public FileOutcome OpenDirectory(string relative, out SafeFileHandle? directory)
+    {
+        directory = null;
+        using var root = NativeFiles.Locate(path);
+        if (root.IsInvalid)
+        {
+            return Failure();
+        }
+
+        using var place = NativeFiles.Locate(root, relative.Length == 0 ? "." : relative);
+        if (place.IsInvalid)
+        {
+            return Failure();
+        }
+
+        if (!NativeFiles.StatOf(place).IsDirectory || !Holds(root, place))
+        {
+            return FileOutcome.NotFound;
+        }
+
+        var content = NativeFiles.OpenForReading(place);
+        if (content.IsInvalid)
+        {
+            var failure = Failure();
+            content.Dispose();
+            return failure;
+        }
+
+        directory = content;
+        return FileOutcome.Directory;
     }
 
     /// <summary>Whether it is a directory that may be searched.</summary>
@@ -78,11 +116,15 @@ internal sealed class RootDirectory(string path)
     /// <exception cref="IOException">Not because of the name: the disk, the file system.</exception>
     internal static FileOutcome Failure() => Marshal.GetLastPInvokeError() switch
     {
-        NativeFiles.NoEntry or NativeFiles.NotADirectory or NativeFiles.NameTooLong or NativeFiles.TooManyLinks or NativeFiles.NoSuchDevice => FileOutcome.NotFound,
+        NativeFiles.NoEntry or NativeFiles.NotADirectory or NativeFiles.NameTooLong or NativeFiles.TooManyLinks or NativeFiles.NoSuchDevice =>
+            FileOutcome.NotFound,
         NativeFiles.AccessDenied or NativeFiles.NotPermitted => FileOutcome.Denied,
         NativeFiles.TooManyOpen or NativeFiles.TooManyOpenInSystem => FileOutcome.NotNow,
         var error => throw new IOException($"a file cannot be opened (errno {error})"),
     };
+
+    /// <summary>Looks twice: a directory that is renamed between the two looks makes them disagree.</summary>
+    private static bool Holds(SafeFileHandle root, SafeFileHandle place) => LiesIn(root, place) || LiesIn(root, place);
 
     private static bool LiesIn(SafeFileHandle root, SafeFileHandle place)
     {
@@ -97,7 +139,7 @@ internal sealed class RootDirectory(string path)
 
         var above = rootPath[..rootLength];
         var below = filePath[..fileLength];
-        return below.StartsWith(above) && (above is [(byte)'/'] || (below.Length > above.Length && below[above.Length] == '/'));
+        return below.StartsWith(above) && (above is [(byte)'/'] || below.Length == above.Length || below[above.Length] == '/');
     }
 }
 

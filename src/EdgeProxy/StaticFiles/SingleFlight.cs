@@ -9,7 +9,7 @@ internal sealed class SingleFlight<TKey, TResult>
     private readonly ConcurrentDictionary<TKey, Lazy<Task<TResult>>> _running = new();
 
     /// <param name="key">What the work is about.</param>
-    /// <param name="work">Runs to its end whoever leaves; on the caller's thread up to its first wait.</param>
+    /// <param name="work">Runs to its end, also when callers leave; on the caller's thread up to its first wait.</param>
     public Task<TResult> RunAsync(TKey key, Func<Task<TResult>> work)
     {
         var mine = new Lazy<Task<TResult>>(work);

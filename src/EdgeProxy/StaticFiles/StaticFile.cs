@@ -5,12 +5,14 @@ namespace EdgeProxy.StaticFiles;
 /// <summary>A file as it is served, in one state of it: its forms and the headers that all of them share.</summary>
 internal sealed class StaticFile
 {
+    private static readonly TimeSpan _ageOfDate = TimeSpan.FromSeconds(2);
+
     private readonly TimeProvider _time;
     private readonly Representation?[] _coded = new Representation?[ContentCodings.All.Count];
     private readonly ContentCoding[] _sidecars;
     private long _checked;
 
-    /// <param name="path">The path of a request for it, with single slashes.</param>
+    /// <param name="path">Its key: the path of a request for it, with single slashes, behind the mount's prefix.</param>
     /// <param name="mount">Under whose path it is served.</param>
     /// <param name="plain">The file as it is.</param>
     /// <param name="sidecars">What was compressed beforehand, best first.</param>
@@ -38,9 +40,9 @@ internal sealed class StaticFile
             ContentType = ContentTypes.IsLoadable(ContentType) ? ContentTypes.Opaque : ContentType;
         }
 
-        // Whole seconds, as the header has, and never later than now (RFC 9110 section 8.8.2.1).
+        // Whole seconds, as the header has, and never later than the response's Date (RFC 9110 section 8.8.2.1), which Kestrel renews once a second.
         var (modified, now) = (plain.Source.Identity.LastModified, time.GetUtcNow());
-        LastModified = DateTimeOffset.FromUnixTimeSeconds((modified < now ? modified : now).ToUnixTimeSeconds());
+        LastModified = DateTimeOffset.FromUnixTimeSeconds((modified < now ? modified : now - _ageOfDate).ToUnixTimeSeconds());
         LastModifiedText = LastModified.ToString("R", System.Globalization.CultureInfo.InvariantCulture);
     }
 

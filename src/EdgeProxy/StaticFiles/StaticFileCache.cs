@@ -21,7 +21,8 @@ internal readonly record struct FoundFile(FileOutcome Outcome, StaticFile? File)
 /// </remarks>
 internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, TimeProvider time) : IDisposable
 {
-    /// <summary>How long a file is taken to be as it was. Half of the second that is promised: somebody is sent to look, and others are served meanwhile.</summary>
+    /// <summary>How long a file is taken to be as it was. Half of the second that is promised: somebody is sent to look, and others are served
+    /// meanwhile.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Larger files are read from disk for each response; there the reading is small beside the sending.</summary>
@@ -46,7 +47,7 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
     /// <param name="path">Of the request.</param>
     public ValueTask<FoundFile> FindAsync(StaticMount mount, string path)
     {
-        if (_files.TryGetValue(path, out StaticFile? known) && known!.IsFresh(Patience))
+        if (_files.TryGetValue(mount.KeyPrefix.Length == 0 ? path : mount.KeyPrefix + path, out StaticFile? known) && known!.IsFresh(Patience))
         {
             return new(known);
         }
@@ -57,11 +58,47 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
         }
 
         // One key for all ways to write it: /static//a.css would be one more copy.
-        var key = path.Length == mount.Path.Length + 1 + name.Length ? path : $"{mount.Path}/{name}";
-        return ReferenceEquals(key, path) ? new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known))) : FindAsync(mount, key);
+        if (path.Length != mount.Path.Length + 1 + name.Length)
+        {
+            return FindAsync(mount, $"{mount.Path}/{name}");
+        }
+
+        var key = mount.KeyPrefix + path;
+        return new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known)));
     }
 
-    /// <summary>Opens a file that is not kept.</summary>
+    /// <summary>Opens a file whose plain content is not kept, as it is now: one that is written all the time is never twice the same.</summary>
+    /// <param name="file">As it was looked at.</param>
+    /// <param name="mount">Owns it.</param>
+    /// <param name="content">The open file; null where the outcome is not <see cref="FileOutcome.Found"/>. To be disposed.</param>
+    /// <returns>The file that is open: <paramref name="file"/>, or a newer version of it.</returns>
+    public (FileOutcome Outcome, StaticFile File) OpenPlain(StaticFile file, StaticMount mount, out SafeFileHandle? content)
+    {
+        content = null;
+        var source = file.Plain.Source;
+        var outcome = source.Root.Locate(source.Name, out var located);
+        using (located)
+        {
+            outcome = located?.Open(out content) ?? outcome;
+        }
+
+        if (content is null)
+        {
+            return (outcome, file);
+        }
+
+        var identity = NativeFiles.StatOf(content).Identity;
+        if (identity == source.Identity)
+        {
+            return (outcome, file);
+        }
+
+        Forget(file);
+        return (outcome, new StaticFile(
+            file.Path, mount, Representation.Of(source with { Identity = identity }, bytes: null), sidecars: [], shrinks: false, time));
+    }
+
+    /// <summary>Opens what is not kept.</summary>
     /// <returns><see cref="FileOutcome.NotFound"/> also where it is another version by now, which a new look finds.</returns>
     public static FileOutcome Open(FileSource source, out SafeFileHandle? content)
     {
@@ -140,7 +177,7 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
             using (located)
             {
                 var source = new FileSource(mount.Roots[i], name, located.Identity);
-                var sidecars = FindSidecars(mount, source, key);
+                var sidecars = FindSidecars(mount, source, PathOf(mount, key));
                 return known is not null && known.IsOf(source, sidecars) ? known : await ReadAsync(key, mount, source, sidecars, located);
             }
         }
@@ -193,11 +230,12 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
                 var bytes = source.Identity.Size <= LargestKept ? await ReadAsync(content, (int)source.Identity.Size) : null;
                 if (NativeFiles.StatOf(content).Identity.HasContentOf(source.Identity))
                 {
-                    return new StaticFile(key, mount, Representation.Of(source, bytes), sidecars, Shrinks(key, source), time);
+                    return new StaticFile(key, mount, Representation.Of(source, bytes), sidecars, Shrinks(PathOf(mount, key), source), time);
                 }
             }
 
-            return FileOutcome.NotNow;
+            // Written all the time, as a log is: read from disk for each response, which tells an append from a rewrite.
+            return new StaticFile(key, mount, Representation.Of(source, bytes: null), sidecars, shrinks: false, time);
         }
     }
 
@@ -225,6 +263,8 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
 
         return bytes;
     }
+
+    private static string PathOf(StaticMount mount, string key) => key[mount.KeyPrefix.Length..];
 
     private void Keep(StaticFile file) => _files.Set(file.Path, file, new MemoryCacheEntryOptions { Size = file.Size });
 }

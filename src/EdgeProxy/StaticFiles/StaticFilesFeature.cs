@@ -11,8 +11,11 @@ internal static class StaticFilesFeature
     public static IServiceCollection AddStaticFiles(this IServiceCollection services, IReadOnlyList<StaticFilesOptions>? paths, long cacheSize)
     {
         services.AddSingleton<IReadOnlyList<StaticMount>>([.. (paths ?? []).Select(path => new StaticMount(path))]);
-        services.AddSingleton(provider => new StaticFileCache(cacheSize, provider.GetRequiredService<CompressionPolicy>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(
+            provider => new StaticFileCache(cacheSize, provider.GetRequiredService<CompressionPolicy>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<FileLookup>();
         services.AddSingleton<CodedForms>();
+        services.AddSingleton<StaticFileResponder>();
         services.AddSingleton<BestForms>();
         services.AddHostedService(provider => provider.GetRequiredService<BestForms>());
         services.AddInstruments<StaticFilesMetrics>();

@@ -5,15 +5,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace EdgeProxy.StaticFiles;
 
-/// <summary>The answer to a GET or HEAD for a file that exists.</summary>
+/// <summary>The response to a GET or HEAD for a file that exists.</summary>
 internal static class StaticResponse
 {
-    /// <summary>Large enough that a chunk costs little, small enough that a thousand slow visitors cost 64 MB.</summary>
+    /// <summary>Large enough that a chunk costs little, small enough that a thousand slow clients cost 64 MB.</summary>
     private const int ChunkSize = 64 * 1024;
 
     /// <param name="content">The form of the file to send.</param>
     /// <param name="open">Its bytes, where the form does not have them in memory. Owned by the caller.</param>
-    public static Task WriteAsync(HttpContext context, StaticFile file, Representation content, SafeFileHandle? open)
+    public static Task WriteAsync(HttpContext context, StaticFile file, Representation content, SafeFileHandle? open, TimeProvider time)
     {
         var request = context.Request.Headers;
         var response = context.Response;
@@ -58,11 +58,11 @@ internal static class StaticResponse
 
         return HttpMethods.IsHead(context.Request.Method) || range.Length == 0 ? Task.CompletedTask
             : content.Bytes is { } bytes ? WriteAsync(response, bytes.AsMemory((int)range.First, (int)range.Length))
-            : CopyAsync(context, open!, content.Source.Identity, range);
+            : CopyAsync(context, open!, content.Source.Identity, range, time);
     }
 
     /// <summary>Sets status and <c>Content-Range</c> where the header asks for a part.</summary>
-    /// <returns>False: the answer is complete, 416.</returns>
+    /// <returns>False: the response is complete, 416.</returns>
     private static bool TryRange(HttpContext context, StaticFile file, Representation content, out ByteRange range)
     {
         range = ByteRange.All(content.Length);
@@ -78,7 +78,8 @@ internal static class StaticResponse
         {
             case RangeRequest.Part:
                 response.StatusCode = StatusCodes.Status206PartialContent;
-                response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes {range.First}-{range.First + range.Length - 1}/{content.Length}");
+                response.Headers.ContentRange = string.Create(
+                    CultureInfo.InvariantCulture, $"bytes {range.First}-{range.First + range.Length - 1}/{content.Length}");
                 return true;
             case RangeRequest.Unsatisfiable:
                 response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
@@ -91,7 +92,8 @@ internal static class StaticResponse
     }
 
     /// <summary>Sends from memory: copied once, in one piece, into what the connection sends from.</summary>
-    /// <remarks>Only a response that has started hands that out. Without a token: asking for it costs an object, and a connection that ends takes what is written to it.</remarks>
+    /// <remarks>Only a response that has started hands that out. Without a token: asking for it costs an object, and a connection that ends takes what is
+    /// written to it.</remarks>
     private static async Task WriteAsync(HttpResponse response, ReadOnlyMemory<byte> content)
     {
         await response.StartAsync();
@@ -101,10 +103,12 @@ internal static class StaticResponse
         await writer.FlushAsync();
     }
 
-    /// <summary>Sends from disk. The last chunk goes out only when the file is still the one it was: a mixture of two versions never looks complete.</summary>
-    private static async Task CopyAsync(HttpContext context, SafeFileHandle open, FileIdentity identity, ByteRange range)
+    /// <summary>Sends from disk. The last chunk goes out only when the file still holds all that was sent: a mixture of two versions never looks
+    /// complete.</summary>
+    private static async Task CopyAsync(HttpContext context, SafeFileHandle open, FileIdentity identity, ByteRange range, TimeProvider time)
     {
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(range.Length, ChunkSize));
+        var content = new SentContent(open, identity, range.First, time);
         try
         {
             for (var sent = 0L; sent < range.Length;)
@@ -112,7 +116,8 @@ internal static class StaticResponse
                 var wanted = (int)Math.Min(range.Length - sent, buffer.Length);
                 var count = await RandomAccess.ReadAsync(open, buffer.AsMemory(0, wanted), range.First + sent, context.RequestAborted);
                 sent += count;
-                if (count == 0 || (sent == range.Length && !NativeFiles.StatOf(open).Identity.HasContentOf(identity)))
+                content.Append(buffer.AsSpan(0, count));
+                if (count == 0 || (sent == range.Length && !await content.IsStillThereAsync(context.RequestAborted)))
                 {
                     context.Abort();
                     return;
@@ -123,7 +128,7 @@ internal static class StaticResponse
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The visitor has left.
+            // The client has left.
         }
         finally
         {

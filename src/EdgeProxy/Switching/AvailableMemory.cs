@@ -15,7 +15,8 @@ internal static class AvailableMemory
             foreach (var line in File.ReadLines(path))
             {
                 if (line.StartsWith("MemAvailable:", StringComparison.Ordinal)
-                    && long.TryParse(line.AsSpan("MemAvailable:".Length).TrimEnd(" kB"), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out var kilobytes))
+                    && long.TryParse(
+                        line.AsSpan("MemAvailable:".Length).TrimEnd(" kB"), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out var kilobytes))
                 {
                     return kilobytes * 1024;
                 }

@@ -1,5 +1,7 @@
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Hooks;
+using EdgeProxy.Switching.Records;
 
 namespace EdgeProxy.Switching;
 
@@ -7,17 +9,28 @@ namespace EdgeProxy.Switching;
 /// <remarks>Used once, by the start. Who is active it does not decide: <c>active.json</c> has done that before.</remarks>
 internal sealed partial class FormerSwitch
 {
-    private readonly ActiveSlotFile _active;
+    private readonly ActiveSlotRecord _active;
     private readonly SwitchJournal _journal;
     private readonly SwitchHistory _history;
+    private readonly SwitchHooks _hooks;
+    private readonly IOperatorNotice _notice;
+    private readonly SlotPair _slots;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly JournalEntry? _unfinished;
+    private readonly SwitchCheckpoint? _unfinished;
     private readonly bool _hasFile;
 
-    public FormerSwitch(ActiveSlotFile active, SwitchJournal journal, SwitchHistory history, TimeProvider time, ILogger<FormerSwitch> logger)
+    public FormerSwitch(
+        ActiveSlotRecord active,
+        SwitchJournal journal,
+        SwitchHistory history,
+        SwitchHooks hooks,
+        IOperatorNotice notice,
+        SlotPair slots,
+        TimeProvider time,
+        ILogger<FormerSwitch> logger)
     {
-        (_active, _journal, _history, _time, _logger) = (active, journal, history, time, logger);
+        (_active, _journal, _history, _hooks, _notice, _slots, _time, _logger) = (active, journal, history, hooks, notice, slots, time, logger);
         var (entry, problem) = journal.Read();
         if (problem is not null)
         {
@@ -25,25 +38,34 @@ internal sealed partial class FormerSwitch
         }
 
         _hasFile = entry is not null || problem is not null;
-        _unfinished = entry is not null && history.Find(entry.Switch.Id) is null ? entry : null; // one that is in the history lacked the removal of its journal only
+        // one that is in the history lacked the removal of its journal only
+        _unfinished = entry is not null && history.Find(entry.Switch.Id) is null ? entry : null;
     }
 
     /// <summary>It was about to put another version into the slot, or had taken the traffic away from it again: what runs there is not to be kept.</summary>
     public bool HasClaimed(SlotName slot) => _unfinished is { StartsCandidate: true } left && left.Switch.To == slot;
 
+    /// <summary>Its traffic had moved, and perhaps back again.</summary>
+    public bool HasMovedTraffic => _unfinished is { } left && (HasMoved(left) || _active.Current?.Switch == left.Switch.Id);
+
     /// <summary>Its traffic had moved away from the slot.</summary>
     public bool HasLeft(SlotName slot) => _unfinished is { } left && left.Switch.From == slot && HasMoved(left);
 
-    /// <summary>Puts its end into the history, if there is one to be told, and removes the journal.</summary>
+    /// <summary>Ends what may be left of the hook that ran when the process was killed: before anything else is done about the switch.</summary>
+    public Task EndHookAsync() => _unfinished?.HookInvocation is { } invocation ? _hooks.EndLeftOverAsync(invocation) : Task.CompletedTask;
+
+    /// <summary>Runs the hooks after its end, puts it into the history, if there is one to be told, and removes the journal.</summary>
     /// <param name="idle">What was done with the idle slot, in a clause; or why the units are not as they should be.</param>
+    /// <param name="stopping">The proxy stops; the journal is left to the next process.</param>
     /// <exception cref="StateException">The journal could not be removed.</exception>
-    public void Conclude(string idle)
+    public async Task ConcludeAsync(string idle, CancellationToken stopping)
     {
         if (_unfinished is { Switch: { } left })
         {
             var moved = HasMoved(_unfinished);
-            var movedBack = !moved && _active.Current?.Switch == left.Id; // the flip back was this switch's, too
-            var ended = left with
+            // The flip back was this switch's, too; or a part of the clients had its candidate, and all get the active slot again.
+            var movedBack = !moved && (_active.Current?.Switch == left.Id || left.Phases.Any(phase => phase.Phase == SwitchPhase.Canary));
+            var ended = left.Outcome is not null ? left : left with
             {
                 Outcome = moved ? SwitchOutcome.CompletedWithWarnings : movedBack ? SwitchOutcome.RolledBack : SwitchOutcome.Aborted,
                 Duration = _time.GetUtcNow() - left.StartedAt,
@@ -51,8 +73,14 @@ internal sealed partial class FormerSwitch
                     + $"Traffic is on {(moved ? left.To : left.From).ToKey()}; {idle.TrimEnd('.')}. "
                     + (moved || movedBack ? "Requests in flight at that moment may have been cut." : "Switch again."),
             };
+            if (_hooks.HasAfterEnd)
+            {
+                ended = await _hooks.AfterEndAsync(ended, invocation => _journal.NoteHook(ended, _unfinished.StartsCandidate, invocation), stopping);
+            }
+
+            _notice.SwitchEnded(_slots.Active.App.Name, ended);
             _history.Add(ended);
-            Log.Concluded(_logger, ended.Id, ended.Outcome.Value, ended.Reason);
+            Log.Concluded(_logger, ended.Id, ended.Outcome!.Value, ended.Reason ?? "all went well");
         }
 
         if (_hasFile)
@@ -61,7 +89,7 @@ internal sealed partial class FormerSwitch
         }
     }
 
-    private bool HasMoved(JournalEntry left) => _active.Current?.Slot == left.Switch.To;
+    private bool HasMoved(SwitchCheckpoint left) => _active.Current?.Slot == left.Switch.To;
 
     private static partial class Log
     {

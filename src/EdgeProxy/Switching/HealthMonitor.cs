@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
 
@@ -32,19 +31,20 @@ internal sealed partial class HealthMonitor(
     public SlotHealth this[SlotName slot] => _health.GetValueOrDefault(slot, Unknown);
 
     /// <summary>How long after a look the next one comes.</summary>
-    internal TimeSpan Interval => this[slots.Active.Name].State == HealthState.Healthy ? options.MonitorInterval : UnhealthyInterval;
+    internal TimeSpan Interval => this[slots.Active.Name].State is HealthState.Healthy or HealthState.Busy ? options.MonitorInterval : UnhealthyInterval;
 
     /// <summary>Looks at both slots once.</summary>
     internal Task CheckAsync(CancellationToken cancellationToken) =>
         Task.WhenAll(SlotNameExtensions.All.Select(slot => CheckAsync(slot, cancellationToken)));
 
     /// <summary>Adds a probe, the monitor's own or one of a switch.</summary>
-    internal void Record(SlotName slot, ProbeSummary summary, string? switchId = null)
+    /// <param name="isBusy">See <see cref="SlotLoad"/>.</param>
+    internal void Record(SlotName slot, ProbeSummary summary, string? switchId = null, bool isBusy = false)
     {
         var record = new ProbeEvent { Slot = slot, At = time.GetUtcNow(), Status = summary.Status, Latency = summary.Latency, Error = summary.Error };
         metrics.Probed(slot, summary);
-        Update(slot, summary.IsGood ? HealthState.Healthy : HealthState.Unhealthy, record);
-        events.Publish("probe", record, ApiJson.Default.ProbeEvent, switchId);
+        Update(slot, summary.IsGood ? HealthState.Healthy : isBusy ? HealthState.Busy : HealthState.Unhealthy, record);
+        events.Publish(EventNames.Probe, record, SwitchingJson.Relaxed.ProbeEvent, switchId);
     }
 
     /// <summary>Says that the slot's unit does not run (or, with <see cref="HealthState.Unknown"/>, that nobody can tell).</summary>
@@ -82,6 +82,7 @@ internal sealed partial class HealthMonitor(
             return;
         }
 
+        var load = new SlotLoad(slots[slot]);
         var summary = await probe.ProbeAsync(slots[slot].Address, cancellationToken);
         if (running is null && !summary.IsGood)
         {
@@ -89,7 +90,7 @@ internal sealed partial class HealthMonitor(
             return;
         }
 
-        Record(slot, summary);
+        Record(slot, summary, isBusy: load.Explains(summary));
     }
 
     /// <summary>Null: the manager does not answer.</summary>
@@ -112,7 +113,7 @@ internal sealed partial class HealthMonitor(
         ImmutableInterlocked.AddOrUpdate(ref _health, slot, _ => Next(Unknown), (_, health) => Next(health));
         if (state != before)
         {
-            events.Publish("slot", new SlotEvent(slot, slots.Active.Name == slot, state), ApiJson.Default.SlotEvent);
+            events.Publish(EventNames.Slot, SlotEvent.Of(slots, slot, state), SwitchingJson.Relaxed.SlotEvent);
         }
 
         SlotHealth Next(SlotHealth last) => new(state, probe is null ? last.Probes : [probe, .. last.Probes.Take(Kept - 1)]);

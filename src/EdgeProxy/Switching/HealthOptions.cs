@@ -6,7 +6,8 @@ public sealed class HealthOptions
     /// <summary>Path and query of the probe. Default <c>/v1/config/feature-flags/</c>.</summary>
     public string Path { get; set; } = "/v1/config/feature-flags/";
 
-    /// <summary>The <c>Host</c> header of the probe; null: the first ACME domain, else the first <c>AllowedHosts</c> entry without <c>*</c>, else the slot's own address.</summary>
+    /// <summary>The <c>Host</c> header of the probe; null: the first ACME domain, else the first <c>AllowedHosts</c> entry without <c>*</c>, else the slot's
+    /// own address.</summary>
     public string? Host { get; set; }
 
     /// <summary>Status codes and ranges that count as good, e.g. <c>200-299,304</c>. Default <c>200-299</c>. Redirects are not followed.</summary>
@@ -24,7 +25,7 @@ public sealed class HealthOptions
     /// <summary>How long one probe may take. Default 5 s; 100 ms to 10 min.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Good answers in a row, from one main process, that admit a candidate. Default 3; 1 to 100.</summary>
+    /// <summary>Good responses in a row, from one main process, that admit a candidate. Default 3; 1 to 100.</summary>
     public int Successes { get; set; } = 3;
 
     /// <summary>How often the running slots are probed for the health view. It only observes. Default 10 s; 1 s to 1 h.</summary>

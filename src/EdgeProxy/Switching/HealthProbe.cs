@@ -6,7 +6,7 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>Asks a slot one question over a connection of its own, as a visitor behind TLS would. Every answer, also none, is a value.</summary>
+/// <summary>Sends a slot one request over a connection of its own, as a client behind TLS would. Every response, also none, is a value.</summary>
 /// <param name="options">What to ask and what to expect.</param>
 /// <param name="host">See <see cref="ProbeHost"/>; null: the slot's own address.</param>
 /// <param name="time">The clock of timeouts and latencies.</param>
@@ -32,10 +32,15 @@ public sealed class HealthProbe(HealthOptions options, string? host, TimeProvide
     public Task<ProbeSummary> ProbeAsync(SlotAddress address, CancellationToken cancellationToken) =>
         AskAsync(address, options.Path, options.Timeout, JudgeHealth, cancellationToken);
 
-    /// <summary>Asks for a page to warm it up: any answer below 500 is good.</summary>
+    /// <summary>Asks for a page to warm it up: any response below 500 is good.</summary>
     /// <exception cref="OperationCanceledException">The caller has cancelled.</exception>
     public Task<ProbeSummary> WarmUpAsync(SlotAddress address, string path, CancellationToken cancellationToken) =>
-        AskAsync(address, path, WarmUpTimeout, (response, _, _) => (int)response.StatusCode < 500 ? null : $"{path} answers {(int)response.StatusCode}", cancellationToken);
+        AskAsync(
+            address,
+            path,
+            WarmUpTimeout,
+            (response, _, _) => (int)response.StatusCode < 500 ? null : $"{path} answers {(int)response.StatusCode}",
+            cancellationToken);
 
     private async Task<ProbeSummary> AskAsync(
         SlotAddress address, string path, TimeSpan timeout, Func<HttpResponseMessage, string, string, string?> judge, CancellationToken cancellationToken)
@@ -54,7 +59,10 @@ public sealed class HealthProbe(HealthOptions options, string? host, TimeProvide
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return NoAnswer($"{address} accepted the request to {path} and did not answer within {timeout.TotalSeconds:0.###} s: it hangs, or is still loading");
+            return NoAnswer(
+                $"{address} accepted the request to {path} and did not answer within {timeout.TotalSeconds:0.###} s: it hangs, or is still loading")
+                with
+            { IsLate = true };
         }
         catch (HttpRequestException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -62,7 +70,7 @@ public sealed class HealthProbe(HealthOptions options, string? host, TimeProvide
         }
         catch (IOException e) when (!cancellationToken.IsCancellationRequested)
         {
-            return NoAnswer($"{address} closed the connection within its answer ({e.Message})");
+            return NoAnswer($"{address} closed the connection during its response ({e.Message})");
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -121,7 +129,7 @@ public sealed class HealthProbe(HealthOptions options, string? host, TimeProvide
         : e.HttpRequestError switch
         {
             HttpRequestError.InvalidResponse => $"{address} answers with something that is not HTTP: is it the app that listens there?",
-            HttpRequestError.ResponseEnded => $"{address} closed the connection without a whole answer",
+            HttpRequestError.ResponseEnded => $"{address} closed the connection without a complete response",
             _ => $"{address} did not answer: {e.Message}",
         };
 
@@ -151,7 +159,8 @@ public sealed class HealthProbe(HealthOptions options, string? host, TimeProvide
     {
         var target = response.Headers.Location?.ToString() ?? "nowhere";
         return target.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
-            ? $"it redirects to {target}. The probe said X-Forwarded-Proto: https; with SECURE_SSL_REDIRECT Django needs SECURE_PROXY_SSL_HEADER = (\"HTTP_X_FORWARDED_PROTO\", \"https\") to see that"
+            ? $"it redirects to {target}. The probe said X-Forwarded-Proto: https; with SECURE_SSL_REDIRECT Django needs SECURE_PROXY_SSL_HEADER = " +
+                "(\"HTTP_X_FORWARDED_PROTO\", \"https\") to see that"
             : $"it redirects to {target}, and a probe does not follow; set Health:Path to the final address (a missing slash at its end?)";
     }
 }

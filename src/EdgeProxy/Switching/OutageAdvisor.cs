@@ -12,7 +12,8 @@ namespace EdgeProxy.Switching;
 /// Failed, Inactive - in vain after 2 s: it failed for good, or an operator has stopped it, and that is his to undo. Worth waiting where a rescue comes.
 /// Unknown, or the start of the proxy has not brought the units in line yet - wait.
 /// </remarks>
-internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation reconciliation, Rescue rescue, TimeProvider time, ILogger<OutageAdvisor> logger) : IOutageAdvisor
+internal sealed partial class OutageAdvisor(
+    IUnitManager units, Reconciliation reconciliation, RescueService rescue, TimeProvider time, ILogger<OutageAdvisor> logger) : IOutageAdvisor
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
@@ -80,9 +81,9 @@ internal sealed partial class OutageAdvisor(IUnitManager units, Reconciliation r
         {
             return await units.GetStatusAsync(slot, outageEnded);
         }
-        catch (UnitException)
+        catch (Exception unknown) when (unknown is UnitException or IOException)
         {
-            return null;
+            return null; // an IOException: this process is out of descriptors, say
         }
     }
 

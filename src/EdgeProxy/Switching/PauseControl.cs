@@ -1,7 +1,7 @@
-using EdgeProxy.Json;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Records;
 
 namespace EdgeProxy.Switching;
 
@@ -28,9 +28,10 @@ internal abstract record PauseStart
 /// <summary>Pauses the app and resumes it: in between no ordinary request is in it, as an incompatible migration needs it.</summary>
 /// <remarks>
 /// Streams and WebSockets that are open stay; new ones wait. A slot that still drains counts as well as the active one: its requests use the same database.
-/// Only whoever was told that it is paused has a pause: a caller who leaves before that ends it.
+/// A pause belongs to the caller who was told of it: one who leaves before that ends it.
 /// </remarks>
-internal sealed partial class PauseControl(AppGate gate, SlotPair slots, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
+internal sealed partial class PauseControl(
+    AppGate gate, SlotPair slots, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
 
@@ -38,10 +39,11 @@ internal sealed partial class PauseControl(AppGate gate, SlotPair slots, StateDi
 
     private int InFlight => SlotNameExtensions.All.Sum(slot => slots[slot].InFlight.Http);
 
-    /// <summary>Takes up the pause of the former process, before a listener opens. A file that cannot be read pauses nothing: it is logged, and the proxy serves.</summary>
+    /// <summary>Takes up the pause of the former process, before a listener opens. A file that cannot be read pauses nothing: it is logged, and the proxy
+    /// serves.</summary>
     public void Restore()
     {
-        var (record, problem) = directory.ReadVersioned(PauseRecord.FileName, EdgeProxyJson.Default.PauseRecord);
+        var (record, problem) = directory.ReadVersioned(PauseRecord.FileName, SwitchingJson.Default.PauseRecord);
         if (problem is not null)
         {
             Log.NotRestored(logger, problem);
@@ -55,7 +57,7 @@ internal sealed partial class PauseControl(AppGate gate, SlotPair slots, StateDi
 
     /// <summary>Pauses. Called again it changes how long requests wait.</summary>
     /// <param name="maxWait">How long a request waits, and how long those that are in the app may take to end.</param>
-    /// <param name="callerLeft">Nobody waits for the answer: the app is resumed.</param>
+    /// <param name="callerLeft">Nobody waits for the response: the app is resumed.</param>
     public async Task<PauseStart> PauseAsync(TimeSpan maxWait, CancellationToken callerLeft)
     {
         await _turn.WaitAsync(callerLeft);
@@ -64,7 +66,11 @@ internal sealed partial class PauseControl(AppGate gate, SlotPair slots, StateDi
         PauseStart start = new PauseStart.NotQuiet(0);
         try
         {
-            start = await IsQuietAsync(pause, callerLeft) ? KeepIfStill(pause) : gate.Pause == pause ? new PauseStart.NotQuiet(InFlight) : new PauseStart.Resumed();
+            start = await IsQuietAsync(pause, callerLeft)
+                ? KeepIfStill(pause)
+                : gate.Pause == pause
+                ? new PauseStart.NotQuiet(InFlight)
+                : new PauseStart.Resumed();
             return start;
         }
         finally
@@ -79,7 +85,7 @@ internal sealed partial class PauseControl(AppGate gate, SlotPair slots, StateDi
         }
     }
 
-    /// <summary>Lets go whoever waits. One that is not paused stays as it is.</summary>
+    /// <summary>Releases the waiting requests. One that is not paused stays as it is.</summary>
     /// <returns>Why the next start would pause again; null: all is well.</returns>
     public async Task<string?> ResumeAsync(CancellationToken cancellationToken)
     {
@@ -127,8 +133,8 @@ internal sealed partial class PauseControl(AppGate gate, SlotPair slots, StateDi
             directory.WriteJson(
                 PauseRecord.FileName,
                 new PauseRecord { Version = VersionedRecord.CurrentVersion, Since = pause.Since, MaxWait = pause.MaxWait },
-                EdgeProxyJson.Default.PauseRecord);
-            return gate.Pause == pause ? new PauseStart.Paused() : new PauseStart.Resumed(); // whoever resumes deletes the file after us
+                SwitchingJson.Default.PauseRecord);
+            return gate.Pause == pause ? new PauseStart.Paused() : new PauseStart.Resumed(); // the caller who resumes deletes the file after us
         }
         catch (StateException e)
         {

@@ -1,30 +1,48 @@
 namespace EdgeProxy.Switching;
 
-/// <summary>Lets an operator call a switch back, from its flip until its old slot is about to be stopped.</summary>
+/// <summary>Lets an operator call a switch back: until its old slot is about to be stopped, and by a rollback from when clients get the candidate.</summary>
 /// <remarks>Opened and closed by the run, asked by anyone. It owns no timer and no wait handle, so nothing is to be disposed.</remarks>
 internal sealed class Recall
 {
     /// <summary>What the history says of the phase that was called back.</summary>
     public const string Words = "a rollback was asked for";
 
+    private const string AbortWords = "an abort was asked for";
+
     private readonly Lock _deciding = new();
     private readonly CancellationTokenSource _asked = new();
     private bool _isOpen;
+    private bool _isClosed;
     private bool _isAsked;
 
-    /// <summary>Fires when the switch is called back; never, while it cannot be.</summary>
+    /// <summary>What the history says of the phase that was called back.</summary>
+    public string Why { get; private set; } = Words;
+
+    /// <summary>Whether it was called back.</summary>
+    public bool IsAsked
+    {
+        get
+        {
+            lock (_deciding)
+            {
+                return _isAsked;
+            }
+        }
+    }
+
+    /// <summary>Fires when the switch is called back; never, once it cannot be.</summary>
     public CancellationToken Token
     {
         get
         {
             lock (_deciding)
             {
-                return _isOpen ? _asked.Token : CancellationToken.None;
+                return _isClosed ? CancellationToken.None : _asked.Token;
             }
         }
     }
 
-    /// <summary>Traffic has moved, and the old slot still runs.</summary>
+    /// <summary>Traffic has moved, or a part of it, and the old slot still runs.</summary>
     public void Open()
     {
         lock (_deciding)
@@ -40,25 +58,33 @@ internal sealed class Recall
         lock (_deciding)
         {
             _isOpen = false;
+            _isClosed = true;
             return _isAsked;
         }
     }
 
     /// <summary>Calls the switch back.</summary>
     /// <returns>False: it is too early or too late for that.</returns>
-    public bool TryAsk()
+    public bool TryAsk() => TryAsk(isAbort: false);
+
+    /// <summary>Calls it back, also before clients get the candidate.</summary>
+    /// <returns>False: it is too late for that.</returns>
+    public bool TryAbort() => TryAsk(isAbort: true);
+
+    private bool TryAsk(bool isAbort)
     {
         lock (_deciding)
         {
-            if (!_isOpen)
+            if (_isClosed || (!_isOpen && !isAbort))
             {
                 return false;
             }
 
+            Why = _isAsked ? Why : isAbort ? AbortWords : Words;
             _isAsked = true;
         }
 
-        _ = _asked.CancelAsync(); // not here: the phase's continuations are the run's business, and whoever asks may hold a lock
+        _ = _asked.CancelAsync(); // not here: the phase's continuations are the run's business, and the caller may hold a lock
         return true;
     }
 }

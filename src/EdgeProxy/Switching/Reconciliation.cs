@@ -1,43 +1,66 @@
+using System.Threading.Channels;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Companions;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
 /// <summary>
-/// Brings files, units and traffic together at start. Before a listener opens it chooses the active slot; then, beside the serving, it starts
-/// that slot's unit, stops the other one and concludes a switch that the former process left behind.
+/// Brings traffic and units in line with what is stored. Before a listener opens the active slot is resolved (<see cref="ActiveSlotResolver"/>); then, beside
+/// the
+/// serving, a first round starts that slot's unit, stops the other one and concludes a switch that the former process left behind. Later rounds follow another
+/// process that has stored another active slot: its unit is started and probed before traffic moves there.
 /// </summary>
-/// <remarks>Nothing that goes wrong here keeps the proxy from serving; it is logged with what to do.</remarks>
+/// <remarks>
+/// One round at a time, in the turn that a switch takes, too (<see cref="WarmSlot.TakeTurnAsync"/>); one more may be asked for meanwhile, by anyone. The loops
+/// belong to the host and end with it. Nothing that goes wrong here keeps the proxy from serving; it is logged with what to do.
+/// </remarks>
 internal sealed partial class Reconciliation(
-    SwitchOptions options,
-    ActiveChoice choice,
+    ActiveSlotResolver resolver,
+    ActiveSlotRecord active,
     FormerSwitch left,
     WarmSlot warm,
     PauseControl pause,
     MaintenanceControl maintenance,
     SlotPair slots,
+    SlotActivation activation,
+    SwitchPhases phases,
+    UnitAlignment alignment,
+    SwitchCompanions companions,
     IUnitManager units,
-    UnitStop stop,
     TimeProvider time,
     ILogger<Reconciliation> logger) : BackgroundService, IHostedLifecycleService
 {
-    /// <summary>At boot the proxy may be there before the bus is.</summary>
-    private static readonly TimeSpan ManagerPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan ManagerRetry = TimeSpan.FromSeconds(1);
+    /// <summary>A round reads what is stored when it begins, so one that is still to come does for all who ask.</summary>
+    private readonly Channel<bool> _requests = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when the units are as they should be, or could not be made so. Never fails.</summary>
-    public Task Finished => _finished.Task;
+    /// <summary>Completes when the round that runs has ended: the units are as they should be, or could not be made so. Never fails.</summary>
+    public Task Finished => Volatile.Read(ref _round).Task;
+
+    /// <summary>Whether another process has stored that another slot is active than the one that gets requests here.</summary>
+    private bool IsChangedElsewhere => active.Current is { } stored && stored.Slot != slots.Active.Name;
+
+    /// <summary>Asks for a round where what is stored differs from where requests go. Never waits.</summary>
+    public void RequestIfChangedElsewhere()
+    {
+        if (IsChangedElsewhere)
+        {
+            _requests.Writer.TryWrite(true);
+        }
+    }
 
     /// <summary>The host calls this before any service starts, so before a listener opens.</summary>
     Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
     {
         pause.Restore();
         maintenance.Restore();
-        return choice.MakeAsync(cancellationToken);
+        return resolver.ResolveAsync(cancellationToken);
     }
 
     Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -48,15 +71,50 @@ internal sealed partial class Reconciliation(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        await RunRoundAsync(ConcludeStartAsync, stoppingToken);
+        var watch = WatchAsync(stoppingToken);
         try
         {
-            // While the active unit does not come up, the idle one may be the last that works: it is left alone.
-            var idle = slots.Active.Name.Other();
-            var problem = await TryAsync(slots.Active.Name, StartAsync, stoppingToken)
-                ?? await TryAsync(idle, SettleIdleAsync, stoppingToken);
-            left.Conclude(problem is not null ? $"at the next start the units could not be brought in line: {problem}"
-                : warm.Until(idle) is not null ? $"{units.UnitOf(idle)} is kept warm"
-                : $"{units.UnitOf(idle)} was stopped at the next start");
+            await foreach (var _ in _requests.Reader.ReadAllAsync(stoppingToken))
+            {
+                await RunRoundAsync(FollowAsync, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            await watch;
+        }
+    }
+
+    /// <summary>Asks for a round when another process has changed what is stored. A watch that fails is a bug of the store's, and begins anew.</summary>
+    private async Task WatchAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                var seen = active.Current;
+                RequestIfChangedElsewhere();
+                await active.WaitForChangeAsync(seen, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                Log.WatchFailed(logger, e);
+                await Task.Delay(WatchRetry, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task RunRoundAsync(Func<CancellationToken, Task> work, CancellationToken stoppingToken)
+    {
+        try
+        {
+            using var turn = await warm.TakeTurnAsync(stoppingToken);
+            await work(stoppingToken);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -72,119 +130,73 @@ internal sealed partial class Reconciliation(
         }
         finally
         {
-            _finished.TrySetResult();
+            _round.TrySetResult();
         }
     }
 
-    /// <summary>Does something with a unit, and tries again while the manager itself is away.</summary>
-    /// <returns>What went wrong; null: nothing.</returns>
-    private async Task<string?> TryAsync(SlotName slot, Func<SlotName, CancellationToken, Task<string?>> act, CancellationToken stoppingToken)
+    /// <summary>The first round.</summary>
+    private async Task ConcludeStartAsync(CancellationToken stoppingToken)
     {
-        var started = time.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                var problem = await act(slot, stoppingToken);
-                if (problem is not null)
-                {
-                    Log.UnitNotAsItShould(logger, slot, problem);
-                }
-
-                return problem;
-            }
-            catch (UnitManagerUnavailableException e) when (time.GetElapsedTime(started) < ManagerPatience)
-            {
-                Log.ManagerAway(logger, e.Message);
-                await Task.Delay(ManagerRetry, time, stoppingToken);
-            }
-            catch (UnitException e)
-            {
-                Log.UnitNotAsItShould(logger, slot, e.Message);
-                return e.Message;
-            }
-        }
+        var idle = slots.Plan.Previous.Name;
+        await left.EndHookAsync();
+        var problem = await alignment.AlignAsync(stoppingToken);
+        await companions.AlignAsync(mayBeOld: left.HasMovedTraffic, stoppingToken);
+        await left.ConcludeAsync(
+            problem is not null ? $"at the next start the units could not be brought in line: {problem}"
+            : warm.Until(idle) is not null ? $"{units.UnitOf(idle)} is kept warm"
+            : $"{units.UnitOf(idle)} was stopped at the next start",
+            stoppingToken);
     }
 
-    private async Task<string?> StartAsync(SlotName slot, CancellationToken stoppingToken)
+    /// <summary>A later round. It has nothing to do where the change was a switch of this process, which had its turn before.</summary>
+    private async Task FollowAsync(CancellationToken stoppingToken)
     {
-        var status = await units.GetStatusAsync(slot, stoppingToken);
-        if (status.State is UnitState.Active or UnitState.Activating or UnitState.Reloading)
+        if (active.Current is not { } stored || !IsChangedElsewhere)
         {
-            return null;
+            return;
         }
 
-        Log.Starting(logger, status.Unit, slot);
-        var result = await units.StartAsync(slot, stoppingToken);
-        return result == UnitJobResult.Done ? null : UnitWords.WhyNotStarted(result, await units.GetStatusAsync(slot, stoppingToken));
-    }
-
-    /// <summary>The idle slot is stopped, unless it is to be warm.</summary>
-    private async Task<string?> SettleIdleAsync(SlotName slot, CancellationToken stoppingToken)
-    {
-        var status = await units.GetStatusAsync(slot, stoppingToken);
-        var until = status.State is UnitState.Active or UnitState.Reloading ? WarmUntil(slot) : null;
-        SetWarm(until);
-        if (until is not null || status.State is UnitState.Inactive or UnitState.Failed)
+        // no switch begins in between: it would find other slots than it was begun with
+        Volatile.Write(ref _round, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        var from = slots.Active.Name;
+        Log.Following(logger, stored.Slot, stored.Switch ?? "none", from);
+        if (await alignment.StartProvedAsync(stored.Slot, stoppingToken) is { } problem)
         {
-            return null;
+            Log.NotFollowed(logger, stored.Slot, from, problem);
+            return;
         }
 
-        // One that is being stopped already (by the switch that the former process left) is waited for: the next switch may start it.
-        Log.Stopping(logger, status.Unit, slot);
-        return await stop.StopAsync(slot, stoppingToken);
-    }
-
-    /// <summary>Its time goes on after a restart of the proxy, but not beyond what the settings say now. A switch that was left after its flip would have kept it.</summary>
-    private DateTimeOffset? WarmUntil(SlotName slot)
-    {
-        var latest = time.GetUtcNow() + options.KeepWarm;
-        return options.KeepWarm == TimeSpan.Zero || left.HasClaimed(slot) ? null
-            : left.HasLeft(slot) ? latest
-            : warm.Until(slot) is { } until && until > latest ? latest
-            : warm.Until(slot);
-    }
-
-    private void SetWarm(DateTimeOffset? until)
-    {
-        try
-        {
-            if (until is not { } end)
-            {
-                warm.Forget();
-            }
-            else if (end != warm.Kept?.Until)
-            {
-                warm.Keep(end);
-            }
-        }
-        catch (StateException e)
-        {
-            Log.WarmthNotKept(logger, e.Message);
-        }
+        activation.MoveTo(stored.Slot, active.Revision);
+        var drained = await phases.Drain.DrainAsync(from, stoppingToken);
+        Log.Followed(logger, stored.Slot, from, drained.Problem ?? drained.Detail ?? "drained");
+        await companions.AlignAsync(mayBeOld: true, stoppingToken);
+        await alignment.AlignAsync(stoppingToken);
     }
 
     private static partial class Log
     {
-        [LoggerMessage(354, LogLevel.Information, "Starting {Unit}: {Slot} is active and its unit does not run")]
-        public static partial void Starting(ILogger logger, string unit, SlotName slot);
-
-        [LoggerMessage(355, LogLevel.Information, "Stopping {Unit}: {Slot} is idle")]
-        public static partial void Stopping(ILogger logger, string unit, SlotName slot);
-
-        [LoggerMessage(356, LogLevel.Error, "The unit of {Slot} is not as it should be: {Problem}")]
-        public static partial void UnitNotAsItShould(ILogger logger, SlotName slot, string problem);
-
-        [LoggerMessage(357, LogLevel.Warning, "The units cannot be asked yet: {Problem}")]
-        public static partial void ManagerAway(ILogger logger, string problem);
-
-        [LoggerMessage(358, LogLevel.Error, "Whether the idle slot is kept warm is not known to the next process: {Problem}")]
-        public static partial void WarmthNotKept(ILogger logger, string problem);
-
         [LoggerMessage(359, LogLevel.Error, "The journal of a switch that has ended stays; the next start looks at it again: {Problem}")]
         public static partial void JournalStays(ILogger logger, string problem);
 
-        [LoggerMessage(360, LogLevel.Error, "The units could not be brought in line at start")]
+        [LoggerMessage(360, LogLevel.Error, "The units could not be brought in line with what is stored")]
         public static partial void Threw(ILogger logger, Exception exception);
+
+        [LoggerMessage(
+            363, LogLevel.Warning,
+            "Another process has made {Slot} the active slot (switch {SwitchId}): its unit is started and probed before traffic moves there from {From}")]
+        public static partial void Following(ILogger logger, SlotName slot, string switchId, SlotName from);
+
+        [LoggerMessage(364, LogLevel.Warning, "Traffic has moved to {Slot}, as another process has decided; {From}: {Drain}")]
+        public static partial void Followed(ILogger logger, SlotName slot, SlotName from, string drain);
+
+        [LoggerMessage(
+            365,
+            LogLevel.Critical,
+            "Another process has made {Slot} the active slot, but traffic stays on {From}: {Problem}. Mend {Slot}; the next switch that is asked for, or a " +
+                "restart of EdgeProxy, tries again")]
+        public static partial void NotFollowed(ILogger logger, SlotName slot, SlotName from, string problem);
+
+        [LoggerMessage(366, LogLevel.Error, "What is stored of the active slot could not be watched; it is tried again")]
+        public static partial void WatchFailed(ILogger logger, Exception exception);
     }
 }

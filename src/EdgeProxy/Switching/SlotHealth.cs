@@ -16,6 +16,9 @@ public enum HealthState
 
     /// <summary>Its unit does not run.</summary>
     Stopped,
+
+    /// <summary>All its places are taken (<c>Upstream:MaxConcurrent</c>) and requests end well, so that the probe did not have its turn.</summary>
+    Busy,
 }
 
 /// <summary>One probe of a slot.</summary>
@@ -23,12 +26,12 @@ public record ProbeRecord
 {
     public required DateTimeOffset At { get; init; }
 
-    /// <summary>The status code; null: no answer.</summary>
+    /// <summary>The status code; null: no response.</summary>
     public int? Status { get; init; }
 
     public TimeSpan Latency { get; init; }
 
-    /// <summary>Null: the answer was good.</summary>
+    /// <summary>Null: the response was good.</summary>
     public string? Error { get; init; }
 }
 
@@ -39,4 +42,15 @@ public sealed record ProbeEvent : ProbeRecord
 }
 
 /// <summary>The event <c>slot</c>: a slot became active or idle, or its health changed.</summary>
-public sealed record SlotEvent(SlotName Slot, bool Active, HealthState Health);
+/// <param name="Slot">Which.</param>
+/// <param name="Active">Whether it is the active one.</param>
+/// <param name="Health">As the health view has it.</param>
+/// <param name="Share">How many of a hundred clients get it: 0 or 100, but while a candidate has a share.</param>
+public sealed record SlotEvent(SlotName Slot, bool Active, HealthState Health, double Share)
+{
+    public static SlotEvent Of(SlotPair slots, SlotName slot, HealthState health)
+    {
+        var plan = slots.Plan;
+        return new(slot, plan.Active.Name == slot, health, plan.PercentOf(slot));
+    }
+}

@@ -2,35 +2,78 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>How the requests to a slot have ended since it became active.</summary>
-/// <param name="Requests">Ended requests.</param>
-/// <param name="Errors">Those with a 5xx, the app's or the proxy's.</param>
-internal readonly record struct TrafficCount(long Requests, long Errors)
+/// <summary>
+/// What each slot has answered since traffic moved to it, and in the last hour: what a slot did in an earlier version says nothing of this one.
+/// </summary>
+/// <remarks>
+/// Begun by the flip and by a canary only, one at a time; a slot that was active when the proxy started counts from then on. The loop remembers the figures of
+/// the active slot every few minutes; it belongs to the host and ends with it.
+/// </remarks>
+internal sealed class SlotTraffic(SlotPair slots, TimeProvider time) : BackgroundService
 {
-    /// <summary>0 to 1; 0 where nothing has ended.</summary>
-    public double ErrorRatio => Requests == 0 ? 0 : (double)Errors / Requests;
-}
+    private const int Remembered = 12;
 
-/// <summary>Counts what each slot has answered since traffic moved to it: what a slot did in an earlier version says nothing of this one.</summary>
-/// <remarks>Written by the flip only, one at a time; a slot that was active when the proxy started counts from then on.</remarks>
-internal sealed class SlotTraffic(SlotPair slots)
-{
-    private readonly TrafficCount[] _before = new TrafficCount[SlotNameExtensions.All.Count];
+    private static readonly TimeSpan BetweenMarks = TimeSpan.FromMinutes(5);
 
-    /// <summary>Traffic is about to move to the slot.</summary>
-    public void Begin(SlotName slot) => _before[(int)slot] = Now(slot);
+    private readonly Lock _lock = new();
+    private readonly SlotFigures[] _begun = [SlotFigures.None, SlotFigures.None]; // guarded by _lock
+    private readonly Queue<SlotFigures>[] _marks = [new(), new()]; // guarded by _lock
 
-    /// <summary>What the slot has answered since <see cref="Begin"/>.</summary>
-    public TrafficCount Since(SlotName slot)
+    /// <summary>Traffic is about to move to the slot, or a part of it.</summary>
+    public void Begin(SlotName slot)
     {
-        var (now, before) = (Now(slot), _before[(int)slot]);
-        return new(now.Requests - before.Requests, now.Errors - before.Errors);
+        lock (_lock)
+        {
+            _begun[(int)slot] = slots[slot].Figures;
+            _marks[(int)slot].Clear();
+        }
     }
 
-    /// <summary>Errors first: a request that ends in between must not make a ratio above 1.</summary>
-    private TrafficCount Now(SlotName slot)
+    /// <summary>What the slot has answered since <see cref="Begin"/>.</summary>
+    public SlotFigures Since(SlotName slot)
     {
-        var errors = slots[slot].Errors;
-        return new(slots[slot].Requests, errors);
+        lock (_lock)
+        {
+            return slots[slot].Figures - _begun[(int)slot];
+        }
+    }
+
+    /// <summary>What it has answered before an instant: in the hour before, or since <see cref="Begin"/> where that is later.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="end">Its figures at that instant.</param>
+    public SlotFigures Before(SlotName slot, SlotFigures end)
+    {
+        lock (_lock)
+        {
+            return end - (_marks[(int)slot].TryPeek(out var first) ? first : _begun[(int)slot]);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(BetweenMarks, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            Mark(slots.Active.Name);
+        }
+    }
+
+    /// <summary>An hour is kept: the oldest figures are forgotten.</summary>
+    internal void Mark(SlotName slot)
+    {
+        lock (_lock)
+        {
+            var marks = _marks[(int)slot];
+            if (marks.Count == 0)
+            {
+                marks.Enqueue(_begun[(int)slot]);
+            }
+
+            marks.Enqueue(slots[slot].Figures);
+            while (marks.Count > Remembered)
+            {
+                marks.Dequeue();
+            }
+        }
     }
 }

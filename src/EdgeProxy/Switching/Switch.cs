@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
 using EdgeProxy.Slots;
+using EdgeProxy.Switching.Hooks;
+using EdgeProxy.Switching.Progressive;
 
 namespace EdgeProxy.Switching;
 
@@ -9,10 +11,27 @@ public enum SwitchPhase
     StartIdle,
     Probe,
     WarmUp,
+
+    /// <summary>Only where it was asked for: the candidate waits for whoever is to look at it.</summary>
+    Preview,
+
+    /// <summary>Only where <c>Switch:Hooks:BeforeFlip</c> has commands.</summary>
+    BeforeFlip,
+    /// <summary>Only where there are steps (<c>Switch:Canary</c>): a run of it for each.</summary>
+    Canary,
     Flip,
+
+    /// <summary>Only where there are companions.</summary>
+    Companions,
     Observe,
+
+    /// <summary>Only where there are companions: all of them are where traffic is.</summary>
+    MoveCompanions,
     Drain,
     StopOld,
+
+    /// <summary>Only where <c>Switch:Hooks:AfterEnd</c> has commands.</summary>
+    AfterEnd,
 }
 
 /// <summary>How a switch ended.</summary>
@@ -41,6 +60,10 @@ public sealed record Switch
 
     public string? Label { get; init; }
 
+    /// <summary>EdgeProxy has begun it by itself (<c>Switch:Rescue</c>).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ByRescue { get; init; }
+
     /// <summary>Null while it runs.</summary>
     public SwitchOutcome? Outcome { get; init; }
 
@@ -60,6 +83,10 @@ public sealed record Switch
 
     /// <summary>The last lines of the unit that is to blame; empty when all went well.</summary>
     public IReadOnlyList<string> UnitLog { get; init; } = [];
+
+    /// <summary>The commands that it has run; null: none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<HookRun>? Hooks { get; init; }
 }
 
 /// <summary>One phase of a switch.</summary>
@@ -77,15 +104,23 @@ public sealed record PhaseRun
     /// <summary>It ended badly: <see cref="Detail"/> says how.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Failed { get; init; }
+
+    /// <summary>The figure of the candidate that was worse than the old slot's; null: none was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Judgement? Judgement { get; init; }
 }
 
 /// <summary>What the last probe of a switch saw.</summary>
-/// <param name="Status">Null: no answer.</param>
-/// <param name="Latency">Until the answer, or the error.</param>
+/// <param name="Status">Null: no response.</param>
+/// <param name="Latency">Until the response, or the error.</param>
 /// <param name="Body">The start of the body, at most 512 characters.</param>
-/// <param name="Error">Null: the answer was good.</param>
+/// <param name="Error">Null: the response was good.</param>
 public sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error)
 {
     [JsonIgnore]
     public bool IsGood => Error is null;
+
+    /// <summary>The connection was accepted, and no response came in time.</summary>
+    [JsonIgnore]
+    public bool IsLate { get; init; }
 }

@@ -2,25 +2,32 @@ using System.Globalization;
 using System.Security.Cryptography;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Journal;
+using EdgeProxy.Proxying.Candidates;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Companions;
+using EdgeProxy.Switching.Hooks;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
 /// <summary>Runs switches, one at a time. <see cref="RunAsync"/> is what a switch does.</summary>
 /// <remarks>
-/// A switch belongs to the host: it goes on when whoever asked for it has left, and stops where it is when the proxy stops. The journal
+/// A switch belongs to the host: it goes on when its caller has left, and stops where it is when the proxy stops. The journal
 /// then tells the next process what to clean up (<see cref="Reconciliation"/>).
 /// </remarks>
 internal sealed partial class SwitchCoordinator(
     Reconciliation reconciliation,
     SlotPair slots,
     IUnitManager units,
-    ActiveSlotFile active,
+    ActiveSlotRecord active,
     WarmSlot warm,
     SwitchPhases phases,
     SwitchEnding ending,
+    SwitchHooks hooks,
+    SwitchCompanions companions,
+    IOperatorNotice notice,
     SwitchJournal journal,
     SwitchHistory history,
     EventHub events,
@@ -39,6 +46,9 @@ internal sealed partial class SwitchCoordinator(
     /// <summary>The switch that ended last; null: none is known.</summary>
     public Switch? Last => history.Recent is [var last, ..] ? last : null;
 
+    /// <summary>How long a step of a canary is for which nothing is said.</summary>
+    public TimeSpan DefaultCanaryStep => phases.Canary.DefaultDuration;
+
     /// <summary>Starts a switch, unless one runs. Waits for the end of the clean-up at start, never for a running switch.</summary>
     /// <param name="request">What is asked.</param>
     /// <param name="cancellationToken">Ends the wait, not the switch.</param>
@@ -52,12 +62,11 @@ internal sealed partial class SwitchCoordinator(
                 return joined;
             }
 
-            // Nobody but a running switch moves the active slot: it stays what it is here.
-            var from = slots.Active.Name;
-            var to = request.To ?? from.Other();
-            return to == from
+            var plan = slots.Plan;
+            var to = request.To ?? plan.Previous.Name;
+            return to == plan.Active.Name
                 ? new SwitchStart.Refused($"{to.ToKey()} is active already")
-                : Start(request with { To = to }, MeansWhatRuns(request) ? WarmUse.Reuse : WarmUse.Restart);
+                : Start(plan, request with { To = to }, MeansWhatRuns(request) ? WarmUse.Reuse : WarmUse.Restart);
         }
     }
 
@@ -70,10 +79,18 @@ internal sealed partial class SwitchCoordinator(
     public async ValueTask<SwitchStart> BeginRollbackAsync(bool force, CancellationToken cancellationToken)
     {
         await reconciliation.Finished.WaitAsync(cancellationToken);
-        var previous = slots.Active.Name.Other();
-        var request = new SwitchRequest(previous, active.Current?.LabelOf(previous), force);
+        SlotName previous;
+        SwitchRequest request;
         lock (_starting)
         {
+            if (_running is { } canary && canary.Recall.TryAsk()) // before its flip the previous slot is the candidate
+            {
+                return new SwitchStart.Recalled(canary.Current, _completion!);
+            }
+
+            var plan = slots.Plan;
+            previous = plan.Previous.Name;
+            request = new SwitchRequest(previous, active.Current?.LabelOf(previous), force, Canary: []);
             if (Join(previous) is { } joined)
             {
                 return joined;
@@ -81,7 +98,7 @@ internal sealed partial class SwitchCoordinator(
 
             if (warm.Until(previous) is not null)
             {
-                return Start(request, force ? WarmUse.Reuse : WarmUse.ReuseOnly);
+                return Start(plan, request, force ? WarmUse.Reuse : WarmUse.ReuseOnly);
             }
         }
 
@@ -92,16 +109,52 @@ internal sealed partial class SwitchCoordinator(
             : await BeginAsync(request, cancellationToken);
     }
 
+    /// <summary>What invites a client to the candidate of the running switch, and until when it does.</summary>
+    /// <returns>Null: it has no preview, or not any more.</returns>
+    public (string Token, DateTimeOffset Until)? Invite() =>
+        Volatile.Read(ref _running) is { PreviewUntil: { } until, CandidateKey: { } key } && slots.Plan.Candidate?.Key == key
+            ? (PreviewToken.Sign(key, until), until)
+            : null;
+
+    /// <summary>Ends the wait of the running switch before its flip: what is left of a canary is left out.</summary>
+    public SwitchStart Promote()
+    {
+        lock (_starting)
+        {
+            return _running is not { } run ? new SwitchStart.Refused("no switch runs")
+                : run.Promotion.TryAsk() ? new SwitchStart.Recalled(run.Current, _completion!)
+                : new SwitchStart.Refused($"switch {run.Id} is in {run.Current.Phase} and waits for nobody");
+        }
+    }
+
+    /// <summary>Calls the running switch back, also before any client gets the candidate.</summary>
+    public SwitchStart Abort()
+    {
+        lock (_starting)
+        {
+            return _running is not { } run ? new SwitchStart.Refused("no switch runs")
+                : run.Recall.TryAbort() ? new SwitchStart.Recalled(run.Current, _completion!)
+                : new SwitchStart.Refused($"switch {run.Id} is in {run.Current.Phase}: it is too late to abort it");
+        }
+    }
+
     /// <remarks>Needs <see cref="_starting"/>.</remarks>
-    private SwitchStart Start(SwitchRequest request, WarmUse warmUse)
+    private SwitchStart Start(TrafficPlan plan, SwitchRequest request, WarmUse warmUse)
     {
         if (_stopping.IsCancellationRequested)
         {
             return new SwitchStart.Refused("EdgeProxy is stopping; ask its next process");
         }
 
-        var to = request.To!.Value;
-        var first = new Switch { Id = NewId(), From = to.Other(), To = to, Label = request.Label, StartedAt = time.GetUtcNow() };
+        var first = new Switch
+        {
+            Id = NewId(),
+            From = plan.Active.Name,
+            To = plan.Previous.Name,
+            Label = request.Label,
+            ByRescue = request.RescueOf is not null,
+            StartedAt = time.GetUtcNow(),
+        };
         var run = new SwitchRun(first, request, warmUse, journal, events, metrics, time, logger);
         _running = run;
         _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
@@ -113,7 +166,8 @@ internal sealed partial class SwitchCoordinator(
         request.To is { } slot && (request.Label is null || request.Label == active.Current?.LabelOf(slot));
 
     /// <summary>What a request gets while a switch runs: that switch, called back where the request is for the slot that it leaves. Null: none runs.</summary>
-    /// <remarks>Needs <see cref="_starting"/>. Only who names the old slot means it: the next deploy of a script that names none does not undo this one.</remarks>
+    /// <remarks>Needs <see cref="_starting"/>. Only who names the old slot means it: the next deploy of a script that names none does not undo this
+    /// one.</remarks>
     private SwitchStart? Join(SlotName? to) => _running switch
     {
         null => null,
@@ -138,21 +192,31 @@ internal sealed partial class SwitchCoordinator(
     /// <summary>A switch, from its first phase to its last.</summary>
     private async Task<Switch> RunAsync(SwitchRun run, CancellationToken stopping)
     {
-        // Until the flip traffic has not moved: whatever goes wrong, the candidate is stopped and the old slot serves on.
+        // Until the flip the old slot is the active one: whatever goes wrong, the candidate is stopped and the old slot serves on.
         var moved = await run.PhaseAsync(SwitchPhase.StartIdle, phases.StartIdle.RunAsync, stopping)
             && await run.PhaseAsync(SwitchPhase.Probe, phases.Probe.RunAsync, stopping)
             && await run.PhaseAsync(SwitchPhase.WarmUp, phases.WarmUp.RunAsync, stopping)
+            && (run.Preview is null || run.IsReuse || await run.PhaseAsync(SwitchPhase.Preview, phases.Preview.RunAsync, stopping))
+            && (!hooks.HasBeforeFlip || await run.PhaseAsync(SwitchPhase.BeforeFlip, hooks.BeforeFlipAsync, stopping))
+            && await ShareAsync(run, stopping)
             && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
         if (!moved)
         {
-            return await ending.AbortAsync(run, stopping);
+            phases.Canary.End(run);
+            return run.HasShared ? await TakeBackAsync(run, stopping) : await ending.AbortAsync(run, stopping);
         }
 
         // From here on the new slot serves. Until the old one is stopped it can take the traffic back, in one step.
         run.Recall.Open();
-        var stays = await run.PhaseAsync(SwitchPhase.Observe, phases.Observe.RunAsync, stopping);
+        var stays = (!companions.HasAfterFlip || await run.PhaseAsync(SwitchPhase.Companions, companions.AfterFlipAsync, stopping))
+            && await run.PhaseAsync(SwitchPhase.Observe, phases.Observe.RunAsync, stopping);
         if (stays)
         {
+            if (companions.HasAny)
+            {
+                await run.PhaseAsync(SwitchPhase.MoveCompanions, companions.AfterObserveAsync, stopping);
+            }
+
             await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
         }
 
@@ -170,14 +234,54 @@ internal sealed partial class SwitchCoordinator(
         return await ending.CompleteAsync(run, log, stopping);
     }
 
-    /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not answer, traffic stays.</summary>
+    /// <summary>Lets a part of the clients have the candidate, a larger one with each step.</summary>
+    /// <returns>False: it is not to have the rest of them.</returns>
+    private async Task<bool> ShareAsync(SwitchRun run, CancellationToken stopping)
+    {
+        foreach (var step in phases.Canary.StepsOf(run))
+        {
+            if (!run.HasShared)
+            {
+                CrashPoint.Enter(CrashPoint.Canary);
+            }
+
+            run.Recall.Open();
+            if (!await run.PhaseAsync(SwitchPhase.Canary, (run, token) => phases.Canary.RunAsync(run, step, token), stopping))
+            {
+                return false;
+            }
+
+            if (run.IsPromoted)
+            {
+                break;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Ends a switch whose candidate a part of the clients had, and has no more: their requests in it are waited for.</summary>
+    private async Task<Switch> TakeBackAsync(SwitchRun run, CancellationToken stopping)
+    {
+        run.Recall.Close();
+        await run.DisposeAsync();
+        run.IsGoingBack = true;
+        var log = await ending.ReadLogAsync(run.To, stopping); // before its stop adds lines of its own
+        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+        await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
+        return await ending.CompleteAsync(run, log, stopping);
+    }
+
+    /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not answer, traffic
+    /// stays.</summary>
     private async Task GoBackAsync(SwitchRun run, CancellationToken stopping)
     {
         CrashPoint.Enter(CrashPoint.Rollback);
-        run.TurnAround();
-        if (!await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.BackAsync, stopping))
+        run.IsGoingBack = true;
+        run.IsGoingBack = await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.BackAsync, stopping);
+        if (companions.HasAny)
         {
-            run.TurnAround();
+            await run.PhaseAsync(SwitchPhase.MoveCompanions, companions.BackAsync, stopping);
         }
     }
 
@@ -192,8 +296,17 @@ internal sealed partial class SwitchCoordinator(
         {
             using var turn = await warm.TakeTurnAsync(_stopping.Token);
             CrashPoint.Enter(CrashPoint.Switch);
-            var ended = await RunAsync(run, _stopping.Token);
-            history.Add(ended);
+            var ended = slots.Active.Name == run.From
+                ? await RunAsync(run, _stopping.Token)
+                : run.End(
+                    SwitchOutcome.Aborted,
+                    $"Another process has moved traffic to {slots.Active.Name.ToKey()} meanwhile. Nothing was started. Look whether that is what you want, " +
+                        "else switch again.",
+                    []);
+            var isDone = !hooks.HasAfterEnd
+                || await run.PhaseAsync(SwitchPhase.AfterEnd, (_, token) => hooks.AfterEndAsync(run, ended, token), _stopping.Token);
+            ended = run.Close(ended, isDone ? null : run.Problems[^1]);
+            Keep(ended);
             ClearJournal(run);
             Log.Ended(logger, run.Id, ended.Outcome!.Value, ended.Duration.TotalSeconds, ended.Reason ?? "all went well");
         }
@@ -204,20 +317,30 @@ internal sealed partial class SwitchCoordinator(
         catch (Exception e)
         {
             Log.Threw(logger, run.Id, e);
-            history.Add(run.End(
+            phases.Canary.End(run);
+            Keep(run.Close(run.End(
                 slots.Active.Name == run.Current.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
-                $"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, and report this.",
-                []));
+                $"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, and " +
+                    "report this.",
+                [])));
         }
         finally
         {
             await run.DisposeAsync();
             metrics.SwitchEnded(run.Current.Outcome, run.Current.Duration);
+            reconciliation.RequestIfChangedElsewhere();
             Volatile.Write(ref _running, null);
             run.Publish();
         }
 
         return run.Current;
+    }
+
+    /// <summary>Told first: a process that is killed in between leaves a switch without an end, which the next one tells again.</summary>
+    private void Keep(Switch ended)
+    {
+        notice.SwitchEnded(slots.Active.App.Name, ended);
+        history.Add(ended);
     }
 
     private void ClearJournal(SwitchRun run)

@@ -20,11 +20,12 @@ internal sealed class SwitchEnding(IUnitManager units, UnitStop stop)
 
         var log = await ReadLogAsync(run.To, stopping); // before the stop adds its own lines
         var problem = await TryStopCandidateAsync(run, stopping);
-        return run.End(SwitchOutcome.Aborted, $"{because} {problem ?? $"{units.UnitOf(run.To)} was stopped again."} Mend it, then switch again.", log);
+        var next = run.Recall.IsAsked ? "" : " Mend it, then switch again.";
+        return run.End(SwitchOutcome.Aborted, $"{because} {problem ?? $"{units.UnitOf(run.To)} was stopped again."}{next}", log);
     }
 
     /// <summary>Ends a run whose traffic has moved.</summary>
-    /// <param name="run">The run, its old slot (in a rollback the candidate) drained and stopped.</param>
+    /// <param name="run">The run, its old slot (after a rollback the candidate) drained and stopped.</param>
     /// <param name="log">Of the unit to blame; null: the old one's, where something went wrong.</param>
     /// <param name="stopping">The proxy stops.</param>
     public async Task<Switch> CompleteAsync(SwitchRun run, IReadOnlyList<string>? log, CancellationToken stopping)
@@ -33,8 +34,11 @@ internal sealed class SwitchEnding(IUnitManager units, UnitStop stop)
         return run switch
         {
             { IsGoingBack: true } => run.End(
-                SwitchOutcome.RolledBack, $"{because}. Traffic is back on {run.To.ToKey()}, which was not restarted. Mend {run.From.ToKey()}, then switch again.", log ?? []),
-            { Problems.Count: 0 } => run.End(SwitchOutcome.Completed, run.RescueOf is { } why ? $"{why}. EdgeProxy has switched by itself (Switch:Rescue)." : null, []),
+                SwitchOutcome.RolledBack,
+                $"{because}. Traffic is back on {run.From.ToKey()}, which was not restarted. Mend {run.To.ToKey()}, then switch again.",
+                log ?? []),
+            { Problems.Count: 0 } =>
+                run.End(SwitchOutcome.Completed, run.RescueOf is { } why ? $"{why}. EdgeProxy has switched by itself (Switch:Rescue)." : null, []),
             _ => run.End(SwitchOutcome.CompletedWithWarnings, $"Traffic is on {run.To.ToKey()}. {because}.", log ?? await ReadLogAsync(run.From, stopping)),
         };
     }

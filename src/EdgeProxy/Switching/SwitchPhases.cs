@@ -7,6 +7,8 @@ internal sealed record SwitchPhases(
     StartIdlePhase StartIdle,
     ProbePhase Probe,
     WarmUpPhase WarmUp,
+    PreviewPhase Preview,
+    CanaryPhase Canary,
     FlipPhase Flip,
     ObservePhase Observe,
     DrainPhase Drain,

@@ -1,4 +1,5 @@
 using EdgeProxy.Slots;
+using EdgeProxy.Switching.Progressive;
 
 namespace EdgeProxy.Switching;
 
@@ -7,7 +8,11 @@ namespace EdgeProxy.Switching;
 /// <param name="Label">What is deployed, for people (a commit, a branch); null: nothing is said.</param>
 /// <param name="Force">Ends what still drains in the target and skips the memory check. Nothing skips the probe.</param>
 /// <param name="RescueOf">Nobody has asked: the proxy does it because of this; null: somebody has.</param>
-public sealed record SwitchRequest(SlotName? To = null, string? Label = null, bool Force = false, string? RescueOf = null);
+/// <param name="Preview">How long the candidate waits to be looked at and promoted; null: not at all.</param>
+/// <param name="Canary">Steps before everybody gets the candidate; null: those of the settings; empty: none.</param>
+public sealed record SwitchRequest(
+    SlotName? To = null, string? Label = null, bool Force = false, string? RescueOf = null, IReadOnlyList<CanaryStep>? Canary = null,
+    TimeSpan? Preview = null);
 
 /// <summary>What a switch does with a target that is warm.</summary>
 internal enum WarmUse
@@ -37,7 +42,8 @@ public abstract record SwitchStart
     /// </param>
     public sealed record Started(Switch Switch, Task<Switch> Completion) : SwitchStart;
 
-    /// <summary>The running one was about to leave the slot that is asked for: it goes back there, and ends <see cref="SwitchOutcome.RolledBack"/> unless that slot is gone.</summary>
+    /// <summary>The running one was about to leave the slot that is asked for: it goes back there, and ends <see cref="SwitchOutcome.RolledBack"/> unless that
+    /// slot is gone.</summary>
     /// <param name="Switch">As it was when it was called back.</param>
     /// <param name="Completion">As that of <see cref="Started"/>.</param>
     public sealed record Recalled(Switch Switch, Task<Switch> Completion) : SwitchStart;

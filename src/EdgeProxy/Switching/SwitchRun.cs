@@ -1,21 +1,26 @@
 using System.Diagnostics;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Journal;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Hooks;
+using EdgeProxy.Switching.Progressive;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
 /// <summary>The record of a switch while it runs: every change is kept, journalled, logged and published here.</summary>
 /// <remarks>Changed by the run alone; <see cref="Current"/> may be read by anyone.</remarks>
-internal sealed partial class SwitchRun(Switch first, SwitchRequest request, WarmUse warmUse, SwitchJournal journal, EventHub events, SwitchingMetrics metrics, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class SwitchRun(
+    Switch first, SwitchRequest request, WarmUse warmUse, SwitchJournal journal, EventHub events, SwitchingMetrics metrics, TimeProvider time,
+    ILogger logger) : IAsyncDisposable
 {
     private readonly long _started = time.GetTimestamp();
     private readonly List<string> _problems = [];
     private Switch _current = first;
     private bool _isJournalled;
+    private Switch? _ending; // how it will have ended when its last hooks have run
 
     /// <summary>As it is now.</summary>
     public Switch Current
@@ -29,19 +34,40 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
 
     public string Id { get; } = first.Id;
 
-    /// <summary>The slot that traffic leaves, to be drained and stopped; in a rollback the candidate.</summary>
-    public SlotName From { get; private set; } = first.From;
+    /// <summary>The slot that was active when the switch began.</summary>
+    public SlotName From { get; } = first.From;
 
-    /// <summary>The slot that traffic moves to; in a rollback the old one.</summary>
-    public SlotName To { get; private set; } = first.To;
+    /// <summary>The candidate. Where traffic is now, and where it can go back to, the <see cref="SlotPair.Plan"/> says.</summary>
+    public SlotName To { get; } = first.To;
 
     /// <summary>Traffic moves, or has moved, back to where it came from.</summary>
-    public bool IsGoingBack { get; private set; }
+    public bool IsGoingBack { get; set; }
 
     /// <summary>Whether and how the switch may be called back.</summary>
     public Recall Recall { get; } = new();
 
     public bool Force => request.Force;
+
+    /// <summary>See <see cref="SwitchRequest.Canary"/>.</summary>
+    public IReadOnlyList<CanaryStep>? Canary => request.Canary;
+
+    /// <summary>See <see cref="SwitchRequest.Preview"/>.</summary>
+    public TimeSpan? Preview => request.Preview;
+
+    /// <summary>Until when preview links are valid; null: there are none.</summary>
+    public DateTimeOffset? PreviewUntil { get; set; }
+
+    /// <summary>What the numbers of clients are signed with in this switch; null: none has got one yet.</summary>
+    public CandidateKey? CandidateKey { get; set; }
+
+    /// <summary>Clients have been given the candidate before the flip.</summary>
+    public bool HasShared { get; set; }
+
+    /// <summary>Whether and how a wait before the flip may be ended.</summary>
+    public Promotion Promotion { get; } = new();
+
+    /// <summary>The rest of the canary is left out.</summary>
+    public bool IsPromoted { get; set; }
 
     /// <summary>Why the proxy does this by itself; null: somebody has asked for it.</summary>
     public string? RescueOf => request.RescueOf;
@@ -59,9 +85,6 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
 
     /// <summary>The candidate's unit is ours to stop: the journal says so, durably.</summary>
     public bool CandidateIsOurs { get; private set; }
-
-    /// <summary>The rest of the switch is done in the other direction. Its record keeps the one that was asked for.</summary>
-    public void TurnAround() => (From, To, IsGoingBack) = (To, From, !IsGoingBack);
 
     /// <summary>Watches the candidate from its start to the flip.</summary>
     public UnitWatch? Watch { get; set; }
@@ -100,7 +123,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
     public async Task<bool> PhaseAsync(SwitchPhase phase, Func<SwitchRun, CancellationToken, Task<PhaseResult>> work, CancellationToken stopping)
     {
         stopping.ThrowIfCancellationRequested();
-        using var scope = logger.With(("Phase", phase), ("Slot", To));
+        using var scope = logger.With(("Phase", phase), ("Slot", IsGoingBack ? From : To));
         var recalled = Recall.Token;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, recalled);
         var run = Begin(phase);
@@ -108,11 +131,12 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
         PhaseResult result;
         try
         {
+            recalled.ThrowIfCancellationRequested(); // asked for between two phases
             result = await work(this, either.Token);
         }
         catch (OperationCanceledException) when (recalled.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
-            result = PhaseResult.Failed(Recall.Words);
+            result = PhaseResult.Failed(Recall.Why);
         }
         catch (Exception e) when (e is UnitException or StateException)
         {
@@ -125,7 +149,13 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
             result = PhaseResult.Failed($"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}); please report this");
         }
 
-        Finish(run with { Duration = time.GetElapsedTime(started), Detail = result.Problem ?? result.Detail, Failed = result.Problem is not null });
+        Finish(run with
+        {
+            Duration = time.GetElapsedTime(started),
+            Detail = result.Problem ?? result.Detail,
+            Failed = result.Problem is not null,
+            Judgement = result.Judgement,
+        });
         metrics.PhaseEnded(phase, isDone: result.Problem is null, time.GetElapsedTime(started));
         if (result.Problem is not null)
         {
@@ -138,15 +168,32 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
     /// <summary>Keeps what the last probe saw.</summary>
     public void Probed(ProbeSummary probe) => Volatile.Write(ref _current, _current with { LastProbe = probe });
 
-    /// <summary>Ends the record; nothing is published yet, as it is to be in the history first.</summary>
-    public Switch End(SwitchOutcome outcome, string? reason, IReadOnlyList<string> unitLog)
+    /// <summary>Notes a hook in the journal, durably, before it runs.</summary>
+    /// <exception cref="StateException">It could not: the hook may not be run.</exception>
+    public void NoteHook(string invocation)
     {
-        var ended = _current with { Outcome = outcome, Reason = reason, UnitLog = unitLog, Duration = Elapsed };
+        journal.NoteHook(JournalledNow, CandidateIsOurs, invocation);
+        _isJournalled = true;
+    }
+
+    /// <summary>Keeps what a hook did.</summary>
+    public void Add(HookRun hook) => Volatile.Write(ref _current, _current with { Hooks = [.. _current.Hooks ?? [], hook] });
+
+    /// <summary>How the run ends. For others it goes on until <see cref="Close"/>: there may be hooks to run.</summary>
+    public Switch End(SwitchOutcome outcome, string? reason, IReadOnlyList<string> unitLog) =>
+        _ending = _current with { Outcome = outcome, Reason = reason, UnitLog = unitLog, Duration = Elapsed };
+
+    /// <summary>Ends the record; nothing is published yet, as it is to be in the history first.</summary>
+    /// <param name="ended">What <see cref="End"/> has said.</param>
+    /// <param name="problem">What went wrong after that; null: nothing.</param>
+    public Switch Close(Switch ended, string? problem = null)
+    {
+        ended = SwitchHooks.WithWarning(ended with { Phase = _current.Phase, Phases = _current.Phases, Hooks = _current.Hooks }, problem);
         Volatile.Write(ref _current, ended);
         return ended;
     }
 
-    public void Publish(string name = "switch") => events.Publish(name, Current, ApiJson.Default.Switch, Id);
+    public void Publish(string name = EventNames.Switch) => events.Publish(name, Current, SwitchingJson.Relaxed.Switch, Id);
 
     public async ValueTask DisposeAsync()
     {
@@ -157,6 +204,9 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
         }
     }
 
+    /// <summary>As the journal has it: with its outcome as soon as that is known.</summary>
+    private Switch JournalledNow => _ending is { } ending ? ending with { Phase = _current.Phase, Phases = _current.Phases, Hooks = _current.Hooks } : Current;
+
     private PhaseRun Begin(SwitchPhase phase)
     {
         var run = new PhaseRun { Phase = phase, StartedAt = time.GetUtcNow() };
@@ -166,7 +216,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
             Advance();
         }
 
-        events.Publish("phase", run, ApiJson.Default.PhaseRun, Id);
+        events.Publish(EventNames.Phase, run, SwitchingJson.Relaxed.PhaseRun, Id);
         return run;
     }
 
@@ -175,7 +225,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
         Debug.Assert(_current.Phases[^1].Phase == run.Phase, "phases do not overlap");
         Volatile.Write(ref _current, _current with { Phases = [.. _current.Phases.SkipLast(1), run] });
         Log.PhaseEnded(logger, Id, run.Phase, run.Duration.TotalMilliseconds, run.Detail ?? "done");
-        events.Publish("phase", run, ApiJson.Default.PhaseRun, Id);
+        events.Publish(EventNames.Phase, run, SwitchingJson.Relaxed.PhaseRun, Id);
     }
 
     /// <summary>The phase in the journal is for the history only; the claim and <c>active.json</c> decide. So a failure to write it stops nothing.</summary>
@@ -183,7 +233,7 @@ internal sealed partial class SwitchRun(Switch first, SwitchRequest request, War
     {
         try
         {
-            journal.Advance(Current, CandidateIsOurs);
+            journal.Advance(JournalledNow, CandidateIsOurs);
         }
         catch (StateException e)
         {

@@ -1,74 +1,94 @@
-using EdgeProxy.Configuration;
-using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Proxying;
+using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Hooks;
 using EdgeProxy.Switching.Phases;
+using EdgeProxy.Switching.Progressive;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>The control plane: state, probes, the switch, and the clean-up at start.</summary>
+/// <summary>The control plane of one app: state, probes, the switch, and the clean-up at start.</summary>
 internal static class SwitchingFeature
 {
     /// <summary>
-    /// Needs <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, <see cref="TimeProvider"/> and
-    /// <see cref="SlotConnections"/> and <see cref="AppGate"/>. The state directory is locked when the host starts (<see cref="StateDirectoryInUseException"/>).
+    /// Needs <see cref="StateDirectory"/>, <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, <see cref="TimeProvider"/>,
+    /// <see cref="IOperatorNotice"/>, <see cref="SwitchingInstruments"/>, <see cref="SlotConnections"/> and <see cref="AppGate"/>.
     /// </summary>
-    public static IServiceCollection AddSwitching(this IServiceCollection services, EdgeProxyOptions options)
+    /// <param name="services">Where they go.</param>
+    /// <param name="initialSlot">See <see cref="ActiveSlotResolver"/>.</param>
+    /// <param name="health">How a slot is probed.</param>
+    /// <param name="switch">How a switch goes.</param>
+    /// <param name="probeHost">See <see cref="ProbeHost"/>; null: the slot's own address.</param>
+    /// <param name="siteUrl">See <see cref="PreviewSite"/>.</param>
+    public static IServiceCollection AddSwitching(
+        this IServiceCollection services, SlotName initialSlot, HealthOptions health, SwitchOptions @switch, string? probeHost, Uri? siteUrl = null)
     {
-        services.AddSingleton(_ => StateDirectory.Open(options.State.Directory));
-        services.AddSingleton<ActiveSlotFile>();
+        services.AddSingleton<IActiveSlotStore, ActiveSlotFile>();
+        services.AddSingleton<ActiveSlotRecord>();
         services.AddSingleton<SwitchJournal>();
-        services.AddInstruments<SwitchingMetrics>();
+        services.AddSingleton<SwitchingMetrics>();
         services.AddSingleton<SwitchHistory>();
 
-        services.AddSingleton(provider => new HealthProbe(
-            options.Health,
-            ProbeHost.Resolve(options.Health, options.Tls, provider.GetRequiredService<IConfiguration>()["AllowedHosts"]),
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<HealthMonitor>(provider, options.Health));
-        services.AddSingleton(provider => CreatePhases(provider, options));
+        services.AddSingleton(provider => new HealthProbe(health, probeHost, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<HealthMonitor>(provider, health));
+        services.AddSingleton<SlotTraffic>();
+        services.AddSingleton<TrafficHistory>();
+        services.AddSingleton<SlotActivation>();
+        services.AddSingleton<CandidateTraffic>();
+        services.AddSingleton(new PreviewSite(siteUrl));
+        services.AddSingleton(provider => CreatePhases(provider, health, @switch));
         services.AddSingleton<UnitStop>();
         services.AddSingleton<WarmSlot>();
         services.AddSingleton<FormerSwitch>();
         services.AddSingleton<PauseControl>();
         services.AddSingleton<MaintenanceControl>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ActiveChoice>(provider, options));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Reconciliation>(provider, options.Switch));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ActiveSlotResolver>(provider, initialSlot));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<UnitAlignment>(provider, health, @switch));
+        services.AddSingleton<Reconciliation>();
         services.AddSingleton<SwitchEnding>();
+        services.AddSingleton<CommandRunner>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SwitchHooks>(provider, @switch.Hooks));
         services.AddSingleton<SwitchCoordinator>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Rescue>(provider, options.Switch));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RescueService>(provider, @switch));
         services.AddSingleton<IOutageAdvisor, OutageAdvisor>();
 
         // In this order: Reconciliation chooses the active slot before anything else starts.
         services.AddHostedService(provider => provider.GetRequiredService<Reconciliation>());
         services.AddHostedService(provider => provider.GetRequiredService<SwitchCoordinator>());
         services.AddHostedService<WarmStop>();
-        services.AddHostedService(provider => provider.GetRequiredService<Rescue>());
+        services.AddHostedService<MaintenanceEnd>();
+        services.AddHostedService(provider => provider.GetRequiredService<SlotTraffic>());
+        services.AddHostedService(provider => provider.GetRequiredService<TrafficHistory>());
+        services.AddHostedService(provider => provider.GetRequiredService<RescueService>());
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         return services;
     }
 
-    private static SwitchPhases CreatePhases(IServiceProvider provider, EdgeProxyOptions options)
+    private static SwitchPhases CreatePhases(IServiceProvider provider, HealthOptions health, SwitchOptions @switch)
     {
         var slots = provider.GetRequiredService<SlotPair>();
         var units = provider.GetRequiredService<IUnitManager>();
         var probe = provider.GetRequiredService<HealthProbe>();
         var monitor = provider.GetRequiredService<HealthMonitor>();
-        var events = provider.GetRequiredService<Diagnostics.EventHub>();
         var time = provider.GetRequiredService<TimeProvider>();
         var connections = provider.GetRequiredService<SlotConnections>();
-        var active = provider.GetRequiredService<ActiveSlotFile>();
+        var active = provider.GetRequiredService<ActiveSlotRecord>();
         var warm = provider.GetRequiredService<WarmSlot>();
-        var traffic = new SlotTraffic(slots);
+        var traffic = provider.GetRequiredService<SlotTraffic>();
+        var observation = new Observation(@switch, slots, probe, monitor, traffic, connections.Failures, time);
         return new(
-            new StartIdlePhase(options.Health, slots, units, warm, active, AvailableMemory.Read, time, provider.GetRequiredService<ILogger<StartIdlePhase>>()),
-            new ProbePhase(options.Health, slots, units, probe, monitor, time),
-            new WarmUpPhase(options.Switch, slots, probe),
-            new FlipPhase(slots, active, traffic, probe, monitor, events, time),
-            new ObservePhase(options.Switch, slots, units, probe, monitor, traffic, connections.Failures, time),
-            new DrainPhase(options.Switch, slots, connections.CloseIdle, time),
-            new StopOldPhase(options.Switch, provider.GetRequiredService<UnitStop>(), warm, units, time));
+            new StartIdlePhase(health, slots, units, warm, active, AvailableMemory.Read, time, provider.GetRequiredService<ILogger<StartIdlePhase>>()),
+            new ProbePhase(health, slots, units, probe, monitor, time),
+            new WarmUpPhase(@switch, slots, probe),
+            new PreviewPhase(provider.GetRequiredService<CandidateTraffic>(), new ActiveUnitFailure(@switch, units, time), time),
+            new CanaryPhase(
+                @switch, provider.GetRequiredService<CandidateTraffic>(), observation, new ActiveUnitFailure(@switch, units, time), traffic, time),
+            new FlipPhase(slots, active, provider.GetRequiredService<SlotActivation>(), probe, monitor, time),
+            new ObservePhase(@switch, units, observation, traffic, time),
+            new DrainPhase(@switch, slots, connections.CloseIdle, time),
+            new StopOldPhase(@switch, slots, provider.GetRequiredService<UnitStop>(), warm, units, time));
     }
 }

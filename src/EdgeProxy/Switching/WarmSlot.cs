@@ -1,23 +1,30 @@
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Records;
 
 namespace EdgeProxy.Switching;
 
 /// <summary>A slot that is kept running after its drain, and until when. <c>active.json</c> says so, so that the next process knows.</summary>
 /// <remarks>
-/// Whoever changes units takes its turn first: the running switch for all of its time, <see cref="WarmStop"/> for a stop. So a slot that a switch has found
-/// warm is not stopped under it, and one that is being stopped is waited for. The start comes before either.
+/// All code that changes units takes a turn first: the running switch for all of its time, <see cref="WarmStop"/> for a stop. So a slot that a switch has found
+/// warm is not stopped under it, and one that is being stopped is waited for. <see cref="Reconciliation"/> takes it for each of its rounds.
 /// </remarks>
-internal sealed class WarmSlot(ActiveSlotFile active, TimeProvider time) : IDisposable
+internal sealed class WarmSlot(ActiveSlotRecord active, SlotPair slots, TimeProvider time) : IDisposable
 {
     /// <summary>The clock may be set while one waits.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private TaskCompletionSource _changed = NewSignal();
 
     /// <summary>The slot that is kept and the end of its time, also where that has passed; null: none.</summary>
-    public (SlotName Slot, DateTimeOffset Until)? Kept => active.Current is { WarmUntil: { } until } current ? (current.Slot.Other(), until) : null;
+    public (SlotName Slot, DateTimeOffset Until)? Kept
+    {
+        get
+        {
+            var plan = slots.Plan;
+            return active.Current is { WarmUntil: { } until } current && current.Slot == plan.Active.Name ? (plan.Previous.Name, until) : null;
+        }
+    }
 
     /// <summary>Until when a slot is kept; null: it is not.</summary>
     public DateTimeOffset? Until(SlotName slot) => Kept is { } kept && kept.Slot == slot && kept.Until > time.GetUtcNow() ? kept.Until : null;
@@ -31,24 +38,18 @@ internal sealed class WarmSlot(ActiveSlotFile active, TimeProvider time) : IDisp
 
     /// <summary>Keeps the idle slot.</summary>
     /// <exception cref="StateException">It is kept, but the next process will not know.</exception>
-    public void Keep(DateTimeOffset until) => Write(until);
+    public ValueTask KeepAsync(DateTimeOffset until) => WriteAsync(until);
 
     /// <summary>The idle slot is not warm from now on: it is about to be started anew, or was stopped.</summary>
     /// <exception cref="StateException">That is so, but the next process will not know.</exception>
-    public void Forget()
-    {
-        if (Kept is not null)
-        {
-            Write(null);
-        }
-    }
+    public ValueTask ForgetAsync() => Kept is null ? ValueTask.CompletedTask : WriteAsync(null);
 
     /// <summary>Completes when the time of a kept slot is over.</summary>
     public async Task WhenOverAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            var changed = Volatile.Read(ref _changed).Task; // before the look, so that no change is missed
+            var seen = active.Current; // before the look, so that no change is missed
             var left = Kept is { } kept ? kept.Until - time.GetUtcNow() : Timeout.InfiniteTimeSpan;
             if (left <= TimeSpan.Zero && left != Timeout.InfiniteTimeSpan)
             {
@@ -56,32 +57,38 @@ internal sealed class WarmSlot(ActiveSlotFile active, TimeProvider time) : IDisp
             }
 
             var wait = left < LongestWait ? left : LongestWait;
-            await changed.WaitAsync(wait, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var timeout = new CancellationTokenSource(wait, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            await active.WaitForChangeAsync(seen, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
 
     public void Dispose() => _turn.Dispose();
 
-    private void Write(DateTimeOffset? until)
+    private async ValueTask WriteAsync(DateTimeOffset? until)
     {
-        var next = active.Current! with { WarmUntil = until };
+        var now = active.Current!;
+        if (now.Slot != slots.Active.Name)
+        {
+            throw ActiveSlotRecord.ChangedElsewhere(new(now, Revision: null, Problem: null));
+        }
+
+        var next = now with { WarmUntil = until };
         try
         {
-            active.Write(next);
+            await active.WriteAsync(now, next);
         }
         catch (StateException)
         {
-            active.Assume(next);
+            if (ReferenceEquals(active.Current, now)) // else another process has changed what is stored, and that stands
+            {
+                active.Assume(next);
+            }
+
             throw;
         }
-        finally
-        {
-            Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
-        }
     }
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed class Turn(SemaphoreSlim turn) : IDisposable
     {

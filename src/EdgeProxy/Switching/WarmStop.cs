@@ -9,7 +9,8 @@ namespace EdgeProxy.Switching;
 /// The loop belongs to the host and ends with it; a stop that it interrupts is the next process's. While the unit manager is away it tries again; a unit that
 /// does not stop is logged with what to do, as at the end of a switch.
 /// </remarks>
-internal sealed partial class WarmStop(WarmSlot warm, UnitStop stop, Reconciliation reconciliation, TimeProvider time, ILogger<WarmStop> logger) : BackgroundService
+internal sealed partial class WarmStop(
+    WarmSlot warm, UnitStop stop, Reconciliation reconciliation, TimeProvider time, ILogger<WarmStop> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(10);
 
@@ -38,7 +39,7 @@ internal sealed partial class WarmStop(WarmSlot warm, UnitStop stop, Reconciliat
         {
             var problem = await stop.StopAsync(kept.Slot, stoppingToken);
             Log.Stopped(logger, problem is null ? LogLevel.Information : LogLevel.Warning, kept.Slot, problem ?? "its unit was stopped");
-            warm.Forget();
+            await warm.ForgetAsync();
             return true;
         }
         catch (UnitException e)
@@ -57,7 +58,8 @@ internal sealed partial class WarmStop(WarmSlot warm, UnitStop stop, Reconciliat
         [LoggerMessage(EventId = 380, Message = "The time of the warm slot {Slot} is over: {End}")]
         public static partial void Stopped(ILogger logger, LogLevel level, SlotName slot, string end);
 
-        [LoggerMessage(381, LogLevel.Error, "The time of the warm slot {Slot} is over, but its unit could not be told to stop; EdgeProxy tries again: {Problem}")]
+        [LoggerMessage(
+            381, LogLevel.Error, "The time of the warm slot {Slot} is over, but its unit could not be told to stop; EdgeProxy tries again: {Problem}")]
         public static partial void NotStopped(ILogger logger, SlotName slot, string problem);
     }
 }

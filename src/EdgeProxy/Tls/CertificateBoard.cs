@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls;
 
@@ -20,6 +19,6 @@ internal sealed class CertificateBoard(EventHub events, TimeProvider time)
     public void Set(CertificateStatus status)
     {
         ImmutableInterlocked.Update(ref _all, static (all, changed) => all.SetItem(changed.Name, changed), status);
-        events.Publish("certificate", status.At(time.GetUtcNow()), ApiJson.Default.CertificateStatus);
+        events.Publish("certificate", status.At(time.GetUtcNow()), TlsJson.Relaxed.CertificateStatus);
     }
 }

@@ -6,7 +6,8 @@ namespace EdgeProxy.Tls;
 /// stop nothing: what was in service stays, the log and the status say why. An entry that names a directory stands for every <c>NAME.crt</c>
 /// with a <c>NAME.key</c> beside it below that directory, which is how Caddy stores its certificates.
 /// </remarks>
-internal sealed partial class CertificateFiles(TlsOptions options, CertificateTable table, CertificateBoard board, TimeProvider time, ILogger<CertificateFiles> logger)
+internal sealed partial class CertificateFiles(
+    TlsOptions options, CertificateTable table, CertificateBoard board, TimeProvider time, ILogger<CertificateFiles> logger)
     : BackgroundService, IHostedLifecycleService
 {
     /// <summary>How soon a change is seen.</summary>
@@ -25,7 +26,8 @@ internal sealed partial class CertificateFiles(TlsOptions options, CertificateTa
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>systemd is told that the proxy is ready when handshakes take no longer than they should: whoever waits for that may stop it at once, and connections that have shaken hands are waited for.</summary>
+    /// <summary>systemd is told that the proxy is ready when handshakes take no longer than they should: a caller who waits for that may stop it at once, and
+    /// connections that have shaken hands are waited for.</summary>
     /// <remarks>Of all certificates, also those from an authority. One that cannot be prepared fails its own handshakes, and no start.</remarks>
     public async Task StartedAsync(CancellationToken cancellationToken) =>
         await table.WhenPreparedAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -127,13 +129,17 @@ internal sealed partial class CertificateFiles(TlsOptions options, CertificateTa
         [LoggerMessage(1101, LogLevel.Error, "The certificate {File} {Problem}. The one from before stays in service until {NotAfter:u}")]
         public static partial void OldOneStays(ILogger logger, string file, string problem, DateTimeOffset notAfter);
 
-        [LoggerMessage(1102, LogLevel.Error, "The certificate {File} {Problem}. HTTPS for its names is refused until the file can be used; it is looked at every 10 seconds")]
+        [LoggerMessage(
+            1102, LogLevel.Error,
+            "The certificate {File} {Problem}. HTTPS for its names is refused until the file can be used; it is looked at every 10 seconds")]
         public static partial void Unusable(ILogger logger, string file, string problem);
 
         [LoggerMessage(1103, LogLevel.Warning, "The key of the certificate {File} can be read by every user of this machine; 'chmod o=' is enough")]
         public static partial void KeyExposed(ILogger logger, string file);
 
-        [LoggerMessage(1104, LogLevel.Error, "The directory {Directory} holds no NAME.crt with a NAME.key beside it that EdgeProxy's user can read; it is looked at every 10 seconds")]
+        [LoggerMessage(
+            1104, LogLevel.Error,
+            "The directory {Directory} holds no NAME.crt with a NAME.key beside it that EdgeProxy's user can read; it is looked at every 10 seconds")]
         public static partial void Empty(ILogger logger, string directory);
     }
 }

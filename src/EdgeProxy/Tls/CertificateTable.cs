@@ -14,7 +14,8 @@ internal sealed class CertificateTable
 
     private Names _names = new([]);
 
-    /// <summary>The certificate for a name as a client gave it, in either script and any case; null: none, also for no name and for what is no name.</summary>
+    /// <summary>The certificate for a name as a client gave it, in either script and any case, also with the dot of the root; null: none, also for no name and
+    /// for what is no name.</summary>
     public ServingCertificate? Find(string? asked)
     {
         if (string.IsNullOrEmpty(asked) || DomainName.ToAscii(asked) is not { } name)
@@ -22,6 +23,7 @@ internal sealed class CertificateTable
             return null;
         }
 
+        name = name.EndsWith('.') ? name[..^1] : name;
         var names = Volatile.Read(ref _names);
         if (names.Exact.TryGetValue(name, out var certificate))
         {

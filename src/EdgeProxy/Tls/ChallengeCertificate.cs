@@ -32,7 +32,8 @@ internal static class ChallengeCertificate
         request.CertificateExtensions.Add(new X509Extension(AcmeIdentifier, proof.Encode(), critical: true));
         return new SslServerAuthenticationOptions
         {
-            ServerCertificateContext = SslStreamCertificateContext.Create(request.CreateSelfSigned(_always.NotBefore, _always.NotAfter), additionalCertificates: null, offline: true),
+            ServerCertificateContext = SslStreamCertificateContext.Create(
+                request.CreateSelfSigned(_always.NotBefore, _always.NotAfter), additionalCertificates: null, offline: true),
             ApplicationProtocols = [Protocol],
 #pragma warning disable CA5398 // RFC 8737 section 3: 1.2 or later
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,

@@ -3,49 +3,25 @@ using System.Buffers.Binary;
 
 namespace EdgeProxy.Tls;
 
-/// <summary>Looks for <c>acme-tls/1</c> in the first message of a handshake, which the runtime does not tell (RFC 8446 section 4.1.2, RFC 7301 section 3.1).</summary>
+/// <summary>Looks for <c>acme-tls/1</c> in the first message of a handshake, which the runtime does not tell (RFC 8446 section 4.1.2, RFC 7301 section
+/// 3.1).</summary>
 internal static class ClientHello
 {
-    private const int RecordHeader = 5;
-    private const int HandshakeRecord = 22;
     private const int ClientHelloMessage = 1;
     private const int AlpnExtension = 16;
 
-    /// <summary>RFC 8446 section 5.1: the longest record. More is never read ahead.</summary>
-    private const int MaxRecord = 1 << 14;
-
     private static ReadOnlySpan<byte> AcmeProtocol => "acme-tls/1"u8;
 
-    /// <summary>Looks at what has arrived so far.</summary>
-    /// <returns>Null: too little to tell. False for whatever is no ClientHello in one record, as that of an authority is.</returns>
-    public static bool? OffersAcme(in ReadOnlySequence<byte> received)
+    /// <summary>Looks into a record that holds the whole message. False for whatever else it is given.</summary>
+    public static bool OffersAcme(in ReadOnlySequence<byte> record)
     {
-        Span<byte> header = stackalloc byte[RecordHeader];
-        var arrived = (int)Math.Min(received.Length, RecordHeader);
-        received.Slice(0, arrived).CopyTo(header);
-        if (arrived > 0 && header[0] != HandshakeRecord)
+        if (record.Length is <= ClientHelloRecords.RecordHeader or > ClientHelloRecords.RecordHeader + ClientHelloRecords.MaxMessage)
         {
             return false;
         }
 
-        if (arrived < RecordHeader)
-        {
-            return null;
-        }
-
-        var length = BinaryPrimitives.ReadUInt16BigEndian(header[3..]);
-        if (length > MaxRecord)
-        {
-            return false;
-        }
-
-        if (received.Length < RecordHeader + length)
-        {
-            return null;
-        }
-
-        var record = received.Slice(RecordHeader, length);
-        return OffersAcme(record.IsSingleSegment ? record.FirstSpan : record.ToArray());
+        var message = record.Slice(ClientHelloRecords.RecordHeader);
+        return OffersAcme(message.IsSingleSegment ? message.FirstSpan : message.ToArray());
     }
 
     private static bool OffersAcme(ReadOnlySpan<byte> message)

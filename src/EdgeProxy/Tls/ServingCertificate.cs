@@ -53,7 +53,8 @@ internal sealed class ServingCertificate
         }
 
         var leaf = WithKey(chain, key);
-        string[] names = [.. leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames()).Select(name => name.ToLowerInvariant())];
+        string[] names = [.. leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames())
+            .Select(name => name.ToLowerInvariant())];
         if (names.Length == 0)
         {
             throw new CertificateException("has no DNS name (subject alternative name), so no browser would accept it");
@@ -64,7 +65,8 @@ internal sealed class ServingCertificate
     }
 
     /// <summary>Begins to make what handshakes use, on another thread; they wait for it.</summary>
-    /// <remarks>The first certificate of a process has the runtime read every root certificate of the machine, some 300 files, while the rest of the process starts.</remarks>
+    /// <remarks>The first certificate of a process has the runtime read every root certificate of the machine, some 300 files, while the rest of the process
+    /// starts.</remarks>
     /// <returns>Completes when it is made.</returns>
     /// <exception cref="CertificateException">It cannot be made, and every handshake fails.</exception>
     public Task PrepareAsync() => _handshakes.Value;
@@ -107,7 +109,8 @@ internal sealed class ServingCertificate
         }
     }
 
-    /// <summary>With a responder, the runtime fetches its answer in the background and staples it (RFC 6066 section 8); without, nothing is worth a connection.</summary>
+    /// <summary>With a responder, the runtime fetches its answer in the background and staples it (RFC 6066 section 8); without, nothing is worth a
+    /// connection.</summary>
     private static bool HasOcspResponder(X509Certificate2 leaf) =>
         leaf.Extensions.OfType<X509AuthorityInformationAccessExtension>().Any(access => access.EnumerateOcspUris().Any());
 

@@ -2,7 +2,7 @@ using EdgeProxy.Diagnostics.Metrics;
 
 namespace EdgeProxy.Tls;
 
-/// <summary>TLS on the public side: certificates, endpoints, and the way of visitors to them.</summary>
+/// <summary>TLS on the public side: certificates, endpoints, and the way of clients to them.</summary>
 internal static class TlsFeature
 {
     /// <summary>Needs <see cref="Diagnostics.EventHub"/> and <see cref="TimeProvider"/>.</summary>
@@ -13,7 +13,8 @@ internal static class TlsFeature
         services.AddSingleton<CertificateBoard>();
         services.AddInstruments<CertificateMetrics>();
         services.AddSingleton<PendingChallenges>();
-        services.AddSingleton<ChallengeHandshakes>();
+        services.AddSingleton(_ => new HandshakeQueue());
+        services.AddSingleton<HandshakeMiddleware>();
         services.AddSingleton<HttpsEndpoints>();
         services.AddHostedService<CertificateFiles>(); // before the server listens: hosted services start in order, it comes last
         return services;
@@ -22,13 +23,15 @@ internal static class TlsFeature
     /// <summary>Before anything that could send an authority elsewhere or refuse its request.</summary>
     public static void UseChallengeAnswers(this IApplicationBuilder app) => app.UseMiddleware<ChallengeAnswers>();
 
-    /// <summary>Behind host filtering and request hygiene.</summary>
-    public static void UseTls(this WebApplication app)
+    /// <summary>Behind host filtering and request validation.</summary>
+    /// <param name="keepsClearText">Which requests in clear text are served and not sent on; null: none.</param>
+    public static void UseTls(this WebApplication app, Func<HttpContext, bool>? keepsClearText = null)
     {
         var options = app.Services.GetRequiredService<TlsOptions>();
         if (options.RedirectHttp)
         {
-            app.UseMiddleware<HttpsRedirect>();
+            var (certificates, endpoints) = (app.Services.GetRequiredService<CertificateTable>(), app.Services.GetRequiredService<HttpsEndpoints>());
+            ((IApplicationBuilder)app).Use(next => new HttpsRedirect(next, certificates, endpoints, keepsClearText).InvokeAsync);
         }
 
         if (!string.IsNullOrEmpty(options.Hsts))

@@ -11,10 +11,15 @@ public sealed class TlsOptions
     /// <summary>Answer plain requests with 308 to https for hosts whose certificate is loaded. Default true.</summary>
     public bool RedirectHttp { get; set; } = true;
 
+    /// <summary>The port that plain requests are redirected to, from 1 to 65535; 443 is not named in the URL. For where something in front forwards
+    /// another port to the endpoint of https. Null: 443 where an endpoint of https has it, else the port of the first one.</summary>
+    public int? RedirectPort { get; set; }
+
     /// <summary>The value of <c>Strict-Transport-Security</c>; null: none.</summary>
     public string? Hsts { get; set; }
 
-    /// <summary>Certificates from an own local authority, for development: for <c>localhost</c> and the hosts of <c>AllowedHosts</c> that are not in <c>Acme:Domains</c>. Default false.</summary>
+    /// <summary>Certificates from an own local authority, for development: for <c>localhost</c> and the hosts of <c>AllowedHosts</c> that are not in
+    /// <c>Acme:Domains</c>. Default false.</summary>
     public bool Internal { get; set; }
 }
 

@@ -18,12 +18,18 @@ public interface IUnitManager : IAsyncDisposable
     /// <summary>Starts the unit and waits until the job has ended. A unit that runs already is left alone (<see cref="UnitJobResult.Done"/>).</summary>
     Task<UnitJobResult> StartAsync(SlotName slot, CancellationToken cancellationToken);
 
-    /// <summary>Stops the unit, also out of auto-restart, and waits until the job has ended. A unit that does not run is left alone (<see cref="UnitJobResult.Done"/>).</summary>
+    /// <summary>
+    /// Stops the unit, also out of auto-restart, and waits until the job has ended. A unit that does not run is left alone
+    /// (<see cref="UnitJobResult.Done"/>).
+    /// </summary>
     Task<UnitJobResult> StopAsync(SlotName slot, CancellationToken cancellationToken);
 
     /// <summary>Stops the unit if it runs, then starts it, as one job.</summary>
     Task<UnitJobResult> RestartAsync(SlotName slot, CancellationToken cancellationToken);
 
-    /// <summary>The last lines that the unit's current or last run has logged, oldest first, then the tail of the slot's <c>Log</c> file where one is set. Never throws for a log that cannot be read: the reason is a line.</summary>
+    /// <summary>
+    /// The last lines that the unit's current or last run has logged, oldest first, then the tail of the slot's <c>Log</c> file where one is
+    /// set. Never throws for a log that cannot be read: the reason is a line.
+    /// </summary>
     Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, int maxLines, CancellationToken cancellationToken);
 }

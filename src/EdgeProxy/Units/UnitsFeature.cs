@@ -9,13 +9,14 @@ namespace EdgeProxy.Units;
 internal static class UnitsFeature
 {
     public static IServiceCollection AddUnits(this IServiceCollection services, SlotsOptions slots, UnitsOptions options) =>
-        services.AddSingleton<IUnitManager>(provider =>
-        {
-            // First of all the lock on the state directory: a second instance must not touch the units of the first.
-            var state = provider.GetRequiredService<StateDirectory>();
-            var time = provider.GetRequiredService<TimeProvider>();
-            return options.Manager == UnitManagerKind.Process
-                ? new ProcessUnits(slots, options, state.FullPath, time, provider.GetRequiredService<ILogger<ProcessUnits>>())
-                : new SystemdUnits(slots, options, time, provider.GetRequiredService<ILogger<SystemdUnits>>());
-        });
+        services.AddSingleton(provider => Create(provider, provider.GetRequiredService<StateDirectory>(), slots, options));
+
+    /// <param name="state">Asked for first of all, as it is locked: a second instance must not touch the units of the first.</param>
+    public static IUnitManager Create(IServiceProvider provider, StateDirectory state, SlotsOptions slots, UnitsOptions options)
+    {
+        var time = provider.GetRequiredService<TimeProvider>();
+        return options.Manager == UnitManagerKind.Process
+            ? new ProcessUnits(slots, options, state.FullPath, time, provider.GetRequiredService<ILogger<ProcessUnits>>())
+            : new SystemdUnits(slots, options, time, provider.GetRequiredService<ILogger<SystemdUnits>>());
+    }
 }

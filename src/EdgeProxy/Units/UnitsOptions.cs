@@ -23,7 +23,8 @@ public sealed class ProcessUnitsOptions
 {
     /// <summary>
     /// The command line of a slot, split at blanks, with single and double quotes as in a shell but no other expansion.
-    /// <c>{port}</c>, <c>{address}</c> (<c>HOST:PORT</c> or <c>unix:/path</c>, as gunicorn's <c>--bind</c> takes it) and <c>{slot}</c> are replaced. Required with the process manager.
+    /// <c>{port}</c>, <c>{address}</c> (<c>HOST:PORT</c> or <c>unix:/path</c>, as gunicorn's <c>--bind</c> takes it) and <c>{slot}</c> are
+    /// replaced. Required with the process manager.
     /// </summary>
     public string? Command { get; set; }
 

@@ -60,7 +60,8 @@ public sealed class AdminAccessTests : IAsyncLifetime
     {
         foreach (var (method, path) in new[] { ("GET", "/status"), ("GET", "/events"), ("GET", "/livez"), ("HEAD", "/status"), ("POST", "/switch") })
         {
-            var answer = await _host.SendRawAsync($"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {_host.Token}\r\nConnection: close\r\n\r\n");
+            var answer = await _host.SendRawAsync(
+                $"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {_host.Token}\r\nConnection: close\r\n\r\n");
             Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
         }
 
@@ -196,7 +197,7 @@ public sealed class AdminAccessTests : IAsyncLifetime
         {
             try
             {
-                return !client.Connected || await client.GetStream().ReadAsync(new byte[1], Cancellation) == 0;
+                return !client.Connected || await client.GetStream().ReadAsync(new byte[1], Cancellation).Within() == 0;
             }
             catch (IOException)
             {

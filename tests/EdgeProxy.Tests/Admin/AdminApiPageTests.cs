@@ -31,7 +31,8 @@ public sealed partial class AdminApiPageTests
             if (match.Groups["language"].Value == "http")
             {
                 response = await SendAsync(host.BySocket, content.Replace("{id}", id, StringComparison.Ordinal));
-                Assert.True((int)response.StatusCode == status, $"{content}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(Cancellation)}");
+                Assert.True(
+                    (int)response.StatusCode == status, $"{content}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(Cancellation)}");
                 sent++;
                 continue;
             }
@@ -73,7 +74,10 @@ public sealed partial class AdminApiPageTests
             : !a.ContainsKey(name) ? [$"{path}/{name} is not on the page"]
             : Differences(a[name], b[name], $"{path}/{name}")),
         (JsonArray a, JsonArray b) => a.Count > 0 && b.Count > 0 ? Differences(a[0], b[0], path + "[]") : [],
-        _ => said.GetValueKind() == actual.GetValueKind() || (IsFlag(said) && IsFlag(actual)) ? [] : [$"{path} is {actual.GetValueKind()}, not {said.GetValueKind()}"],
+        _ =>
+            said.GetValueKind() == actual.GetValueKind() || (IsFlag(said) && IsFlag(actual))
+                ? []
+                : [$"{path} is {actual.GetValueKind()}, not {said.GetValueKind()}"],
     };
 
     private static bool IsFlag(JsonNode node) => node.GetValueKind() is JsonValueKind.True or JsonValueKind.False;

@@ -33,7 +33,8 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
         Assert.Equal(("blue", "green", "a1b2c3"), ((string?)ended["from"], (string?)ended["to"], (string?)ended["label"]));
         Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{3}$", (string?)ended["duration"]);
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", (string?)ended["startedAt"]);
-        Assert.Equal(["StartIdle", "Probe", "WarmUp", "Flip", "Observe", "Drain", "StopOld"], ended["phases"]!.AsArray().Select(phase => (string?)phase!["phase"]));
+        Assert.Equal(
+            ["StartIdle", "Probe", "WarmUp", "Flip", "Observe", "Drain", "StopOld"], ended["phases"]!.AsArray().Select(phase => (string?)phase!["phase"]));
         Assert.Equal(SlotName.Green, _host.Plane.Slots.Active.Name);
     }
 
@@ -206,7 +207,8 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
 
         var status = await _host.GetJsonAsync("/status");
         Assert.Equal(
-            ["version", "pid", "uptime", "active", "slots", "switch", "lastSwitch", "pause", "maintenance", "held", "certificates", "rescue"],
+            ["version", "pid", "uptime", "active", "slots", "switch", "lastSwitch", "pause", "maintenance", "held", "places", "companions", "certificates",
+                "rescue", "sites", "apps"],
             status.AsObject().Select(member => member.Key));
         Assert.Equal((ProductVersion.Text, Environment.ProcessId), ((string?)status["version"], (int?)status["pid"]));
         Assert.Equal("green", (string?)status["active"]);
@@ -217,7 +219,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
         Assert.Equal(["blue", "green"], status["slots"]!.AsObject().Select(member => member.Key));
         var green = status["slots"]!["green"]!;
         Assert.Equal(
-            ["address", "unit", "unitState", "mainPid", "memory", "health", "label", "warmUntil", "inFlight", "connections", "requests", "errors"],
+            ["address", "unit", "unitState", "mainPid", "memory", "health", "label", "warmUntil", "inFlight", "connections", "requests", "errors", "share"],
             green.AsObject().Select(member => member.Key));
         Assert.Equal(("app-server-green.service", "Active", "v2"), ((string?)green["unit"], (string?)green["unitState"], (string?)green["label"]));
         Assert.Equal("""{"http":0,"stream":1,"webSocket":0}""", green["inFlight"]!.ToJsonString());

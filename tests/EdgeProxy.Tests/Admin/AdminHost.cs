@@ -2,12 +2,10 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using EdgeProxy.Admin;
-using EdgeProxy.Proxying;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
 using EdgeProxy.Tls.Local;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace EdgeProxy.Tests.Admin;
 
@@ -43,7 +41,9 @@ internal sealed class AdminHost : IAsyncDisposable
         host.Options.Url = "http://127.0.0.1:0";
         host.Options.TokenFile = host._directory["state/admin.token"];
         host.Plane.Options.Health.Interval = TimeSpan.FromMilliseconds(200);
-        host.Plane.ConfigureServices = services => services.AddSingleton<OutageGate>().AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls).AddAdmin(host.Plane.Options);
+        host.Plane.ConfigureServices = services =>
+            services.AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls)
+                .AddAdmin(host.Plane.Options.Admin);
         configure?.Invoke(host);
         await host.Plane.StartAsync();
         return host;
@@ -72,7 +72,7 @@ internal sealed class AdminHost : IAsyncDisposable
         var stream = client.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request), cancellation);
         using var reader = new StreamReader(stream, Encoding.Latin1);
-        return await reader.ReadToEndAsync(cancellation);
+        return await reader.ReadToEndAsync(cancellation).Within();
     }
 
     public static async Task<JsonNode> ReadJsonAsync(HttpResponseMessage response) =>

@@ -22,7 +22,8 @@ public sealed class CertificateAdminTests
         using var directory = new TemporaryDirectory();
         var (chain, key) = new TestAuthority().Issue(["www.example.com"]);
         await File.WriteAllTextAsync(directory["both.pem"], chain + key, Cancellation);
-        await using var host = await StartAsync(options => options.Tls.Certificates = [new() { Certificate = directory["both.pem"], Key = directory["both.pem"] }]);
+        await using var host = await StartAsync(
+            options => options.Tls.Certificates = [new() { Certificate = directory["both.pem"], Key = directory["both.pem"] }]);
 
         var certificates = (await host.GetJsonAsync("/status"))["certificates"]!.AsArray();
 
@@ -105,11 +106,11 @@ public sealed class CertificateAdminTests
         var renewal = host.BySocket.PostAsync("/certificates/renew", content: null, Cancellation);
 
         var seen = new List<string>();
-        while (!seen.Contains("renewing, renewed") && await reader.ReadLineAsync(Cancellation) is { } line)
+        while (!seen.Contains("renewing, renewed") && await reader.ReadLineAsync(Cancellation).Within() is { } line)
         {
             if (line == "event: certificate")
             {
-                using var data = JsonDocument.Parse((await reader.ReadLineAsync(Cancellation))!["data: ".Length..]);
+                using var data = JsonDocument.Parse((await reader.ReadLineAsync(Cancellation).Within())!["data: ".Length..]);
                 seen.Add(data.RootElement.GetProperty("renewing").GetBoolean() ? "renewing" : seen.Contains("renewing") ? "renewing, renewed" : "idle");
             }
         }
@@ -117,7 +118,7 @@ public sealed class CertificateAdminTests
         (await renewal).Dispose();
     }
 
-    private async Task<AdminHost> StartAsync(Action<EdgeProxy.Configuration.EdgeProxyOptions>? configure = null) => await AdminHost.StartAsync(host =>
+    private async Task<AdminHost> StartAsync(Action<EdgeProxyOptions>? configure = null) => await AdminHost.StartAsync(host =>
     {
         host.Plane.Options.Tls.Acme = new AcmeOptions { Domains = ["shop.example.com"], AcceptTermsOfService = true, DirectoryUrl = _authority.DirectoryUrl };
         configure?.Invoke(host.Plane.Options);

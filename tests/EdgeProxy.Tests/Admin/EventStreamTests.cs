@@ -65,7 +65,7 @@ public sealed class EventStreamTests
         await using var host = await AdminHost.StartAsync(host => host.Plane.Options.Health.MonitorInterval = TimeSpan.FromHours(1), time);
         using var response = await host.BySocket.GetAsync("/events", HttpCompletionOption.ResponseHeadersRead, Cancellation);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Cancellation));
-        Assert.Equal(": EdgeProxy events", await reader.ReadLineAsync(Cancellation));
+        Assert.Equal(": EdgeProxy events", await reader.ReadLineAsync(Cancellation).Within());
 
         var line = ReadUntilAsync(reader, ": keep-alive");
         await Eventually.TrueAsync(
@@ -105,7 +105,7 @@ public sealed class EventStreamTests
 
     private static async Task<bool> ReadUntilAsync(StreamReader reader, string wanted)
     {
-        while (await reader.ReadLineAsync(Cancellation) is { } line)
+        while (await reader.ReadLineAsync(Cancellation).Within() is { } line)
         {
             if (line == wanted)
             {

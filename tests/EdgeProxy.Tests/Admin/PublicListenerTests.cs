@@ -1,10 +1,9 @@
 using System.Net.Sockets;
 using System.Text;
 using EdgeProxy.Admin;
-using EdgeProxy.Configuration;
+using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Slots;
-using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 using Microsoft.AspNetCore.Builder;
@@ -46,7 +45,7 @@ public sealed class PublicListenerTests : IAsyncLifetime
             builder.Logging.ClearProviders();
             var units = new FakeUnits();
             units[SlotName.Blue].Runs();
-            builder.Services.AddSingleton<IUnitManager>(units);
+            builder.Services.AddSingleton<ConfigureApp>((_, services) => services.AddSingleton<IUnitManager>(units));
         });
         await _server.StartAsync(Cancellation);
     }
@@ -74,14 +73,19 @@ public sealed class PublicListenerTests : IAsyncLifetime
         target = target.Replace("ADMIN", $"{AdminPort}", StringComparison.Ordinal);
         foreach (var host in new[] { "localhost", $"127.0.0.1:{AdminPort}", "shop.example.com" })
         {
-            var answer = await SendAsync($"{method} {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token.Trim()}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            var answer = await SendAsync(
+                $"{method} {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token.Trim()}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
-            Assert.True(answer.Contains("the app", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 501 ", StringComparison.Ordinal), answer);
+            Assert.True(
+                answer.Contains("the app", StringComparison.Ordinal)
+                    || answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal)
+                    || answer.StartsWith("HTTP/1.1 501 ", StringComparison.Ordinal),
+                answer);
             Assert.DoesNotContain(MarkOfTheAdminApi, answer, StringComparison.Ordinal);
         }
 
-        Assert.Null(_server.Services.GetRequiredService<SwitchCoordinator>().Running);
-        Assert.Null(_server.Services.GetRequiredService<SwitchCoordinator>().Last);
+        Assert.Null(_server.Services.GetRequiredService<AppRegistry>().Only!.Switches.Running);
+        Assert.Null(_server.Services.GetRequiredService<AppRegistry>().Only!.Switches.Last);
     }
 
     /// <summary>Every path that the admin API has, asked for by every method, host and form of the request target: all of it is the app's.</summary>
@@ -95,17 +99,29 @@ public sealed class PublicListenerTests : IAsyncLifetime
         {
             foreach (var host in new[] { "localhost", $"127.0.0.1:{AdminPort}", $"[::1]:{AdminPort}", "shop.example.com" })
             {
-                foreach (var request in from method in new[] { "GET", "POST", "PUT", "DELETE" } from authority in new[] { "", $"http://{host}" } select $"{method} {authority}{path}")
+                foreach (
+                    var request in from method in new[]
+                    {
+                        "GET",
+                        "POST",
+                        "PUT",
+                        "DELETE",
+                    }
+                                   from authority in new[] { "", $"http://{host}" }
+                                   select $"{method} {authority}{path}")
                 {
-                    var answer = await SendAsync($"{request} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token.Trim()}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    var answer = await SendAsync(
+                        $"{request} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token.Trim()}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
-                    Assert.True(answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) && answer.Contains("the app", StringComparison.Ordinal), $"{request}, Host {host}: {answer}");
+                    Assert.True(
+                        answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) && answer.Contains("the app", StringComparison.Ordinal),
+                        $"{request}, Host {host}: {answer}");
                     Assert.DoesNotContain(MarkOfTheAdminApi, answer, StringComparison.Ordinal);
                 }
             }
         }
 
-        Assert.Null(_server.Services.GetRequiredService<SwitchCoordinator>().Last);
+        Assert.Null(_server.Services.GetRequiredService<AppRegistry>().Only!.Switches.Last);
     }
 
     /// <summary>Without this the tests above could pass because nothing of the admin API works.</summary>
@@ -121,7 +137,8 @@ public sealed class PublicListenerTests : IAsyncLifetime
     {
         IEndpointRouteBuilder routes = WebApplication.CreateSlimBuilder().Build();
         _server.Services.GetRequiredService<AdminEndpoints>().Map(routes);
-        return [.. routes.DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>().Select(endpoint => endpoint.RoutePattern.RawText!.Replace("{id}", "x", StringComparison.Ordinal))];
+        return [.. routes.DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()
+            .Select(endpoint => endpoint.RoutePattern.RawText!.Replace("{id}", "x", StringComparison.Ordinal))];
     }
 
     private async Task<string> SendAsync(string request, int? port = null)
@@ -131,6 +148,6 @@ public sealed class PublicListenerTests : IAsyncLifetime
         var stream = client.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request), Cancellation);
         using var reader = new StreamReader(stream, Encoding.Latin1);
-        return await reader.ReadToEndAsync(Cancellation);
+        return await reader.ReadToEndAsync(Cancellation).Within();
     }
 }

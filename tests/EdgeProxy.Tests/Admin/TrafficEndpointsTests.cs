@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
-using EdgeProxy.Tests.Support;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Tests.Admin;
 
@@ -15,6 +15,27 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
     public async ValueTask InitializeAsync() => _host = await AdminHost.StartAsync();
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
+
+    [Fact]
+    public async Task The_last_hour_of_each_slot_is_told()
+    {
+        var history = _host.Plane.Get<TrafficHistory>();
+        _host.Plane.Slots[SlotName.Green].Record(isError: true, TimeSpan.FromMilliseconds(3));
+        history.Take();
+        var first = (await _host.GetJsonAsync("/traffic"))["samples"]!.AsArray().Single(sample => sample!["slots"]!["green"] is not null)!;
+        history.Take();
+
+        var later = await _host.GetJsonAsync($"/apps/app/traffic?after={first["at"]}");
+
+        Assert.Equal((1, 1), ((int)first["slots"]!["green"]!["requests"]!, (int)first["slots"]!["green"]!["errors"]!));
+        Assert.InRange((double)first["slots"]!["green"]!["p99Ms"]!, 2.5, 3.5);
+        Assert.Equal("00:00:05.000", (string?)later["every"]);
+        Assert.NotEmpty(later["samples"]!.AsArray());
+        Assert.All(later["samples"]!.AsArray(), sample => Assert.Null(sample!["slots"]!["green"]));
+        using var wrong = await _host.BySocket.GetAsync("/traffic?after=yesterday", Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        Assert.Contains("after must be a time", (string?)(await AdminHost.ReadJsonAsync(wrong))["detail"], StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Pause_and_resume_answer_with_the_status()
@@ -48,8 +69,14 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
         var off = await PostAsync("/maintenance", """{"on":false,"message":""}""");
 
         Assert.Equal((HttpStatusCode.OK, "Back at noon"), (on.Status, (string?)on.Body["maintenance"]!["message"]));
+        Assert.Null(on.Body["maintenance"]!["until"]);
         Assert.Equal(HttpStatusCode.OK, off.Status);
         Assert.Null(off.Body["maintenance"]);
+        var bounded = (await PostAsync("/maintenance", """{"on":true,"for":"00:10:00"}""")).Body["maintenance"]!;
+        Assert.Equal(
+            TimeSpan.FromMinutes(10),
+            DateTimeOffset.Parse((string)bounded["until"]!, System.Globalization.CultureInfo.InvariantCulture)
+                - DateTimeOffset.Parse((string)bounded["since"]!, System.Globalization.CultureInfo.InvariantCulture));
     }
 
     [Theory]
@@ -59,6 +86,9 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
     [InlineData("/pause", """{"maxwait":"00:00:30","wait":1}""", 400)]
     [InlineData("/resume", """{"now":true}""", 400)]
     [InlineData("/maintenance", "", 422)]
+    [InlineData("/maintenance", """{"on":true,"for":"00:00:00.500"}""", 422)]
+    [InlineData("/maintenance", """{"on":true,"for":"168:00:01"}""", 422)]
+    [InlineData("/maintenance", """{"on":false,"for":"00:10:00"}""", 422)]
     [InlineData("/maintenance", """{"on":"yes"}""", 400)]
     [InlineData("/maintenance", """{"on":true,"text":"Back at noon"}""", 400)]
     public async Task What_is_not_understood_changes_nothing(string path, string body, int expected)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport;
 using EdgeProxy.Configuration;
+using EdgeProxy.Importing;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.CaddyImport;
@@ -8,6 +9,9 @@ namespace EdgeProxy.Tests.CaddyImport;
 /// <summary>A Caddyfile on disk, and what came of it.</summary>
 internal sealed class Caddyfile : IDisposable
 {
+    /// <summary>What the files of most tests do not name.</summary>
+    public const string HealthPath = "/healthz";
+
     private readonly TemporaryDirectory _directory = new();
 
     /// <param name="content">Of the Caddyfile; <c>DIR</c> in it is the directory that it lies in.</param>
@@ -26,10 +30,13 @@ internal sealed class Caddyfile : IDisposable
     }
 
     public ImportResult Import(ImportOptions? options = null, params (string Name, string Value)[] environment) =>
-        CaddyfileImport.Run(Path, options ?? new ImportOptions(), name => environment.Where(variable => variable.Name == name).Select(variable => variable.Value).SingleOrDefault());
+        CaddyfileImport.Run(
+            Path,
+            options ?? new ImportOptions(HealthPath: HealthPath),
+            name => environment.Where(variable => variable.Name == name).Select(variable => variable.Value).SingleOrDefault());
 
     /// <summary>The settings as the proxy would have them; there is no problem.</summary>
-    public static LoadedSettings Load(ImportResult result)
+    public static EdgeProxySettings Load(ImportResult result)
     {
         Assert.Equal([], result.Problems.Select(problem => problem.ToString()));
         var loaded = SettingsLoader.Check("imported", System.Text.Encoding.UTF8.GetBytes(result.Settings!.ToJsonString()));

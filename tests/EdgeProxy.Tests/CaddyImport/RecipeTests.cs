@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using EdgeProxy.CaddyImport;
+using EdgeProxy.Importing;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.CaddyImport;
@@ -33,7 +33,7 @@ public sealed class RecipeTests
         using var file = new Caddyfile(Recipe);
         file.Write("upstream.txt", "to 127.0.0.1:8000\n");
 
-        var run = await CommandLine.RunAsync("import-caddyfile", file.Path);
+        var run = await CommandLine.RunAsync("import-caddyfile", file.Path, "--health-path", "/v1/config/feature-flags/");
 
         Assert.Equal(0, run.ExitCode);
         Assert.True(
@@ -98,7 +98,7 @@ public sealed class RecipeTests
     [Fact]
     public async Task All_problems_are_named_at_once_and_no_settings_are_printed()
     {
-        using var file = new Caddyfile(Recipe.Replace("encode zstd gzip", "encode lzma\nredir /old /new", StringComparison.Ordinal));
+        using var file = new Caddyfile(Recipe.Replace("encode zstd gzip", "encode lzma\nredir /old /new html", StringComparison.Ordinal));
         var upstream = file.Write("upstream.txt", "# the active one\nto 127.0.0.1:8000 127.0.0.1:8100\n");
 
         var run = await CommandLine.RunAsync("import-caddyfile", file.Path);
@@ -106,7 +106,7 @@ public sealed class RecipeTests
         Assert.Equal((2, ""), (run.ExitCode, run.Output));
         var lines = run.Error.Split('\n');
         Assert.Contains(lines, line => line.StartsWith($"{file.Path}:2: 'lzma'", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.StartsWith($"{file.Path}:3: 'redir /old /new'", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith($"{file.Path}:3: 'redir /old /new html'", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.StartsWith($"{upstream}:2: names 2 upstreams", StringComparison.Ordinal));
     }
 
@@ -133,12 +133,15 @@ public sealed class RecipeTests
         file.Write("upstream.txt", "to 127.0.0.1:8000\n");
         using var certificates = new TemporaryDirectory();
 
-        var run = await CommandLine.RunAsync("import-caddyfile", file.Path, "--certificates", certificates.Path, "--server-keep-alive", "75s");
+        var run = await CommandLine.RunAsync(
+            "import-caddyfile", file.Path, "--health-path", "/healthz", "--certificates", certificates.Path, "--server-keep-alive", "75s",
+            "--max-concurrent", "12");
 
         Assert.Equal(0, run.ExitCode);
         var settings = JsonNode.Parse(run.Output)!["EdgeProxy"]!;
         Assert.Equal(certificates.Path, settings["Tls"]!["Certificates"]!.AsArray().Single()!["Certificate"]!.GetValue<string>());
         Assert.Equal("00:01:15", settings["Upstream"]!["ServerKeepAlive"]!.GetValue<string>());
+        Assert.Equal(12, settings["Upstream"]!["MaxConcurrent"]!.GetValue<int>());
     }
 
     [Fact]
@@ -146,7 +149,8 @@ public sealed class RecipeTests
     {
         var found = Caddyfile.Settings("http://a.example.com {\nreverse_proxy 127.0.0.1:9000\n}\n");
         var named = Caddyfile.Settings(
-            "http://a.example.com {\nreverse_proxy unix//run/app/green.sock\n}\n", new ImportOptions("unix:/run/app/blue.sock", "unix:/run/app/green.sock", "blue.service", "green.service"));
+            "http://a.example.com {\nreverse_proxy unix//run/app/green.sock\n}\n",
+            new ImportOptions("unix:/run/app/blue.sock", "unix:/run/app/green.sock", "blue.service", "green.service", "/healthz"));
 
         Assert.Equal("http://127.0.0.1:9000", found["EdgeProxy"]!["Slots"]!["Blue"]!["Address"]!.GetValue<string>());
         Assert.Equal("http://127.0.0.1:9100", found["EdgeProxy"]!["Slots"]!["Green"]!["Address"]!.GetValue<string>());
@@ -158,11 +162,13 @@ public sealed class RecipeTests
     [InlineData("unix//run/app.sock", null, null, "the second slot needs an address")]
     [InlineData("127.0.0.1:8000", "http://127.0.0.1:9000", "http://127.0.0.1:9001", "neither blue")]
     [InlineData("127.0.0.1:8000", "http://127.0.0.1:8000", null, "the second slot needs an address")]
+    [InlineData("web:8000", null, null, "not on this machine's loopback")] // a service of a Compose file
+    [InlineData("10.0.0.5:8000", null, null, "not on this machine's loopback")]
     public void Slots_that_cannot_be_meant_are_a_problem(string upstream, string? blue, string? green, string problem)
     {
         using var file = new Caddyfile($"http://a.example.com {{\nreverse_proxy {upstream}\n}}\n");
 
-        var result = file.Import(new ImportOptions(blue, green));
+        var result = file.Import(new ImportOptions(blue, green, HealthPath: Caddyfile.HealthPath));
 
         Assert.Contains(problem, Assert.Single(result.Problems).Message, StringComparison.Ordinal);
         Assert.Equal(2, result.Problems[0].Line);

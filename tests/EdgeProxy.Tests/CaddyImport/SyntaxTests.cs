@@ -16,6 +16,9 @@ public sealed class SyntaxTests
     [InlineData("a \\\n b\nc", "a|b|/c")]
     [InlineData("a \\\r\n b\r\nc", "a|b|/c")]
     [InlineData("\"two\nlines\" same\nnext", "two\nlines|same|/next")]
+    [InlineData("a <<E\n  b \"c\"\n\n    { d\n  E e\nf", "a|b \"c\"\n\n  { d|e|/f")]
+    [InlineData("a <<E-1\r\n\tb\r\n\tE-1\r\nf", "a|b|/f")]
+    [InlineData("a <<E\nE\nf", "a||/f")]
     [InlineData("C:\\x \\y", "C:\\x|\\y")]
     [InlineData("\"\" a", "|a")]
     [InlineData("", "")]
@@ -33,7 +36,10 @@ public sealed class SyntaxTests
     [InlineData("a.example.com{\n}\n", 1, "blank before the brace")]
     [InlineData("a.example.com, {\n}\n", 1, "behind the comma")]
     [InlineData(":80 {\nrespond \"x\n}\n", 2, "does not end")]
-    [InlineData(":80 {\nrespond <<END\nx\nEND\n}\n", 2, "heredoc")]
+    [InlineData(":80 {\nrespond <<END\nx\n}\n", 2, "does not end")]
+    [InlineData(":80 {\nrespond <<END x\nEND\n}\n", 2, "line's end")]
+    [InlineData(":80 {\nrespond <<END\n x\n  END\n}\n", 2, "indented less")]
+    [InlineData(":80 {\nrespond <<END\n TREND\n END\n}\n", 3, "choose a marker")]
     [InlineData(":80 {\n}\n{\nemail x\n}\n", 3, "before all sites")]
     [InlineData(":80 {\nimport\n}\n", 2, "neither a snippet nor a file")]
     [InlineData(":80 {\nimport Caddyfile\n}\n", 2, "imports itself")]
@@ -64,7 +70,8 @@ public sealed class SyntaxTests
         Assert.Contains("not a text file", Problem([0xFF, 0xFE, 0x00, 0x01]), StringComparison.Ordinal);
         Assert.Contains("not a text file", Problem(":80 {\nrespond a\0b\n}\n"u8.ToArray()), StringComparison.Ordinal);
         Assert.Contains("larger than 1 MB", Problem(Encoding.ASCII.GetBytes(new string('#', 2_000_000))), StringComparison.Ordinal);
-        Assert.Contains("within each other", Problem(Encoding.ASCII.GetBytes(":80 {\n" + string.Concat(Enumerable.Repeat("a {\n", 200_000)))), StringComparison.Ordinal);
+        Assert.Contains(
+            "within each other", Problem(Encoding.ASCII.GetBytes(":80 {\n" + string.Concat(Enumerable.Repeat("a {\n", 200_000)))), StringComparison.Ordinal);
         Assert.Contains("more than 200,000 words", Problem(Encoding.ASCII.GetBytes(Bomb())), StringComparison.Ordinal);
         File.Delete(file.Path);
         Assert.Contains("cannot be read", Assert.Single(file.Import().Problems).Message, StringComparison.Ordinal);
@@ -95,7 +102,7 @@ public sealed class SyntaxTests
         file.Write("sites/b.caddy", "http://b.example.com {\nimport app :8000 options\n}\n");
         file.Write("sites/a.caddy", "http://a.example.com {\nimport app :8000 options\n}\n");
         file.Write("sites/ignored.txt", "nonsense {");
-        file.Write("options", "lb_try_duration 5s\nheader_up X-Mine 1\n");
+        file.Write("options", "lb_try_duration 5s\nheader_up X-Mine {tls_cipher}\n");
 
         var problem = Assert.Single(file.Import().Problems);
         Assert.Equal((file["options"], 2), (problem.File, problem.Line));

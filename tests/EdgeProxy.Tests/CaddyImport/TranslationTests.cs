@@ -16,7 +16,8 @@ public sealed class TranslationTests
     [InlineData("handle /static/* {\nfile_server {\nroot /srv/y\nhide .git\nprecompressed zstd br gzip\n}\n}", "/static=/srv/y/static")]
     [InlineData("root * /a\nroot /static/* /b\nhandle /static/* {\nfile_server\n}", "/static=/b/static")] // the longest first
     [InlineData("root * /srv\nhandle /static/* {\nfile_server\n}\nhandle /static/css/* {\nfile_server\n}", "/static=/srv/static")] // the same, so once
-    [InlineData("root * /srv\nhandle /static/* {\nfile_server\n}\nhandle_path /static/css/* {\nroot * /css\nfile_server\n}", "/static=/srv/static;/static/css=/css")]
+    [InlineData(
+        "root * /srv\nhandle /static/* {\nfile_server\n}\nhandle_path /static/css/* {\nroot * /css\nfile_server\n}", "/static=/srv/static;/static/css=/css")]
     [InlineData("handle / {\nfile_server\n}", null)] // a single page, not a tree
     [InlineData("@sp path \"/with space/*\"\nhandle @sp {\nroot * /srv\nfile_server\n}", "/with%20space=/srv/with space")]
     public void Files(string lines, string? expected)
@@ -61,20 +62,22 @@ public sealed class TranslationTests
     [InlineData("encode {\nzstd\ngzip 5\nminimum_length 1024\n}", """{"Encodings":["zstd","gzip"],"MinimumSize":1024}""")]
     [InlineData("encode gzip {\nmatch {\nheader Content-Type text/* application/json*\n}\n}", """{"Encodings":["gzip"],"MimeTypes":["text/*","application/json"]}""")]
     [InlineData("@c not path /account/* /account/keys/*\nencode @c gzip", """{"Encodings":["gzip"],"ExcludePaths":["/account"]}""")]
-    public void Compression(string lines, string expected) => Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), Caddyfile.Site(lines)["EdgeProxy"]!["Compression"]), lines);
+    public void Compression(string lines, string expected) =>
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), Caddyfile.Site(lines)["EdgeProxy"]!["Compression"]), lines);
 
     [Theory]
     [InlineData("lb_try_duration 20s", "Upstream:HoldTimeout", "00:00:20")]
     [InlineData("transport http {\ndial_timeout 500ms\nread_timeout 3m\nkeepalive 1m30s\n}", "Upstream:ConnectTimeout", "00:00:00.5000000")]
     [InlineData("transport http {\nread_timeout 3m\n}", "Upstream:ActivityTimeout", "00:03:00")]
-    [InlineData("health_uri /healthz\nhealth_status 2xx", "Health:Path", "/healthz")]
     [InlineData("health_uri /healthz\nhealth_status 2xx", "Health:ExpectedStatus", "200-299")]
     [InlineData("health_interval 5s", "Health:MonitorInterval", "00:00:05")]
     [InlineData("health_headers {\nHost api.example.com\n}", "Health:Host", "api.example.com")]
     [InlineData("health_body ok", "Health:ExpectedBody", "ok")]
     [InlineData("trusted_proxies 10.0.0.0/8", "TrustedProxies:0", "10.0.0.0/8")]
     [InlineData("trusted_proxies private_ranges", "TrustedProxies:5", "::1")]
-    [InlineData("flush_interval -1\nlb_policy first\nheader_up Host {host}\nheader_up X-Forwarded-Proto {scheme}\nheader_up X-Real-IP {remote_host}", "Slots:Blue:Address", "http://127.0.0.1:8000")]
+    [InlineData(
+        "flush_interval -1\nlb_policy first\nheader_up Host {host}\nheader_up X-Forwarded-Proto {scheme}\nheader_up X-Real-IP {remote_host}",
+        "Slots:Blue:Address", "http://127.0.0.1:8000")]
     public void Proxying(string options, string key, string value) =>
         Assert.Equal(value, Value(Caddyfile.Settings($"http://api.example.com {{\nreverse_proxy 127.0.0.1:8000 {{\n{options}\n}}\n}}\n"), $"EdgeProxy:{key}"));
 
@@ -97,7 +100,7 @@ public sealed class TranslationTests
     [InlineData("acme_ca https://ca.example.com/dir", "api.example.com", "Tls:Acme:DirectoryUrl", "https://ca.example.com/dir")]
     [InlineData("acme_eab {\nkey_id a\nmac_key bWFj\n}", "api.example.com", "Tls:Acme:ExternalAccount:HmacKey", "bWFj")]
     [InlineData("key_type p384", "api.example.com", "Tls:Acme:KeyType", "P384")]
-    [InlineData("auto_https disable_redirects", "api.example.com", "Tls:RedirectHttp", "false")]
+    [InlineData("auto_https disable_redirects", "api.example.com", "Tls:RedirectHttp", null)] // nothing over http; clear text least of all
     [InlineData("", "http://api.example.com, https://api.example.com", "Tls:RedirectHttp", "false")]
     [InlineData("", "http://api.example.com", "Tls:Acme:Domains:0", null)]
     [InlineData("", ":80", "Tls:Acme:Domains:0", null)]

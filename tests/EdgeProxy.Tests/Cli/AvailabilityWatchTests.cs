@@ -45,7 +45,8 @@ public sealed class AvailabilityWatchTests
         Assert.Contains("refused", run.Output, StringComparison.Ordinal);
     }
 
-    /// <summary>.NET's client has no exception of its own for that, where the reset comes before it has looked at its connection; so not each of many connections meets it.</summary>
+    /// <summary>.NET's client has no exception of its own for that, where the reset comes before it has looked at its connection; so not each of many
+    /// connections meets it.</summary>
     [Fact]
     public async Task A_connection_that_is_reset_at_once_is_a_failure_like_others()
     {

@@ -1,4 +1,4 @@
-using EdgeProxy.Cli;
+using EdgeProxy.Common;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Cli;

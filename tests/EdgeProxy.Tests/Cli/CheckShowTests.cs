@@ -45,7 +45,8 @@ public sealed class CheckShowTests : IDisposable
     [Fact]
     public async Task Problems_are_kept_apart_from_what_is_set()
     {
-        var run = await CommandLine.RunAsync("check", "--show", "--config", Write(Settings.Replace("\"/srv/a = b\"", "\"relative\"", StringComparison.Ordinal)));
+        var run = await CommandLine.RunAsync(
+            "check", "--show", "--config", Write(Settings.Replace("\"/srv/a = b\"", "\"relative\"", StringComparison.Ordinal)));
 
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("EdgeProxy:StaticFiles:0:Root", run.Error, StringComparison.Ordinal);

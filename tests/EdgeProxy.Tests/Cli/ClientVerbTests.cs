@@ -32,13 +32,18 @@ public sealed class ClientVerbTests : IDisposable
     {
         await using var admin = await FakeAdmin.StartAsync();
         admin.EndsWith(
-            SwitchOutcome.Aborted, "Probe: it answers 400.", new ProbeSummary(400, TimeSpan.FromMilliseconds(12), "<h1>Bad Request", "is example.org in ALLOWED_HOSTS?"), "DisallowedHost");
+            SwitchOutcome.Aborted,
+            "Probe: it answers 400.",
+            new ProbeSummary(400, TimeSpan.FromMilliseconds(12), "<h1>Bad Request", "is example.org in ALLOWED_HOSTS?"),
+            "DisallowedHost");
 
         var run = await CommandLine.RunAsync("switch", "--admin", admin.Url);
 
         Assert.Equal(1, run.ExitCode);
         Assert.EndsWith("traffic is on blue\n", run.Output, StringComparison.Ordinal);
-        foreach (var part in (string[])["why: Probe: it answers 400.", "400 after 0.012s, is example.org in ALLOWED_HOSTS?", "<h1>Bad Request", "  DisallowedHost", "next: "])
+        foreach (
+            var part in (string[])[
+                "why: Probe: it answers 400.", "400 after 0.012s, is example.org in ALLOWED_HOSTS?", "<h1>Bad Request", "  DisallowedHost", "next: "])
         {
             Assert.Contains(part, run.Error, StringComparison.Ordinal);
         }

@@ -23,9 +23,11 @@ public sealed class CommandTextTests
         foreach (var example in examples)
         {
             // The shell's part is not ours: variables in front, what is behind a pipe or a redirection.
-            foreach (var own in example.Line.Split(["&&", "|", ">"], StringSplitOptions.None).Select(part => part.Trim()).Where(part => part.Contains("edgeproxy ", StringComparison.Ordinal) && !part.StartsWith('/')))
+            foreach (var own in example.Line.Split(["&&", "|", ">"], StringSplitOptions.None).Select(part => part.Trim()).Where(
+                part => part.Contains("edgeproxy ", StringComparison.Ordinal) && !part.StartsWith('/')))
             {
-                var parsed = root.Parse([.. CommandLineParser.SplitCommandLine(own[(own.IndexOf("edgeproxy ", StringComparison.Ordinal) + "edgeproxy ".Length)..])]);
+                var parsed = root.Parse(
+                    [.. CommandLineParser.SplitCommandLine(own[(own.IndexOf("edgeproxy ", StringComparison.Ordinal) + "edgeproxy ".Length)..])]);
                 Assert.True(parsed.Errors.Count == 0, $"{own}: {string.Join("; ", parsed.Errors.Select(error => error.Message))}");
             }
         }
@@ -45,7 +47,9 @@ public sealed class CommandTextTests
         foreach (var command in EdgeProxyCommand.Create().Subcommands.Where(command => !command.Hidden))
         {
             Assert.Contains($".SS {command.Name.Replace("-", "\\-", StringComparison.Ordinal)}", page, StringComparison.Ordinal);
-            Assert.All(command.Options.Where(option => !option.Hidden), option => Assert.Contains(option.Name.Replace("-", "\\-", StringComparison.Ordinal), page, StringComparison.Ordinal));
+            Assert.All(
+                command.Options.Where(option => !option.Hidden),
+                option => Assert.Contains(option.Name.Replace("-", "\\-", StringComparison.Ordinal), page, StringComparison.Ordinal));
         }
     }
 
@@ -56,7 +60,8 @@ public sealed class CommandTextTests
         var lint = await Tool.RunAsync("mandoc", ["-T", "lint", "-W", "warning", Repository.File("docs/edgeproxy.1")]);
 
         // A date would be wrong with the next change.
-        Assert.All(lint.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), complaint => Assert.Contains("missing date", complaint, StringComparison.Ordinal));
+        Assert.All(
+            lint.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), complaint => Assert.Contains("missing date", complaint, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -118,5 +123,5 @@ public sealed class CommandTextTests
         Assert.True(expected.Split(' ').ToHashSet().IsSubsetOf(completed.Output.Split()), completed.Output);
     }
 
-    private static string Edgeproxy => EdgeProxy.Units.Process.CommandTemplate.Quote(EdgeProxy.Units.Process.ChildLauncher.OwnExecutable);
+    private static string Edgeproxy => EdgeProxy.Units.Process.CommandTemplate.Quote(EdgeProxy.Processes.ChildLauncher.OwnExecutable);
 }

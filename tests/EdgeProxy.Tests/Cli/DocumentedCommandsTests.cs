@@ -41,7 +41,8 @@ public sealed class DocumentedCommandsTests
         {
             var lines = await File.ReadAllLinesAsync(Repository.File(page), TestContext.Current.CancellationToken);
             var isCode = false;
-            return [.. lines.Where(line => line.StartsWith("```", StringComparison.Ordinal) ? isCode = !isCode : isCode).Select(line => line.Split(" #")[0].TrimEnd())];
+            return [.. lines.Where(line => line.StartsWith("```", StringComparison.Ordinal) ? isCode = !isCode : isCode)
+                .Select(line => line.Split(" #")[0].TrimEnd())];
         }
     }
 }

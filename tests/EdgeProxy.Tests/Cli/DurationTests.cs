@@ -1,4 +1,4 @@
-using EdgeProxy.Cli;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Tests.Cli;
 

@@ -2,13 +2,11 @@ using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeProxy.Tests.Cli;
@@ -25,14 +23,20 @@ internal sealed class FakeAdmin : IAsyncDisposable
         _app = app;
         app.MapPost("/switch", context => BeginAsync(context, _begun));
         app.MapPost("/rollback", context => BeginAsync(context, IsCalledBack ? _begun with { Phases = Ended!.Phases } : _begun));
-        foreach (var order in (string[])["/pause", "/resume", "/maintenance"])
+        foreach (var order in (string[])["/pause", "/resume", "/maintenance", "/preview", "/promote", "/abort"])
         {
             app.MapPost(order, context => BeginAsync(context, _begun));
         }
 
         app.MapGet("/events", SendEventsAsync);
         app.MapGet("/switches/{id}", context => WriteAsync(context, 200, Ended!));
-        app.MapGet("/status", context => context.Response.WriteAsync(Status));
+        app.MapGet("/switches", context => context.Response.WriteAsync(Switches));
+        app.MapGet("/metrics", context => context.Response.WriteAsync(Metrics));
+        app.MapGet("/status", context =>
+        {
+            StatusReads++;
+            return context.Response.WriteAsync(Status);
+        });
         app.MapPost("/certificates/renew", async context =>
         {
             using var body = new StreamReader(context.Request.Body);
@@ -42,6 +46,12 @@ internal sealed class FakeAdmin : IAsyncDisposable
     }
 
     public string Status { get; set; } = "{}";
+
+    public int StatusReads { get; private set; }
+
+    public string Switches { get; set; } = "{}";
+
+    public string Metrics { get; set; } = "";
 
     /// <summary>How the switch ends.</summary>
     public Switch? Ended { get; private set; }
@@ -90,7 +100,8 @@ internal sealed class FakeAdmin : IAsyncDisposable
         LastProbe = probe,
         UnitLog = log,
         Duration = TimeSpan.FromSeconds(2),
-        Phases = [new PhaseRun { Phase = SwitchPhase.StartIdle, StartedAt = DateTimeOffset.UnixEpoch, Duration = TimeSpan.FromMilliseconds(120), Detail = "pid 42" }],
+        Phases = [
+            new PhaseRun { Phase = SwitchPhase.StartIdle, StartedAt = DateTimeOffset.UnixEpoch, Duration = TimeSpan.FromMilliseconds(120), Detail = "pid 42" }],
     };
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
@@ -110,13 +121,13 @@ internal sealed class FakeAdmin : IAsyncDisposable
         await WriteAsync(context, 202, begun);
         foreach (var phase in Ended!.Phases)
         {
-            Publish("phase", JsonSerializer.Serialize(phase with { Duration = TimeSpan.Zero, Detail = null }, EdgeProxyJson.Default.PhaseRun));
-            Publish("phase", JsonSerializer.Serialize(phase, EdgeProxyJson.Default.PhaseRun));
+            Publish("phase", JsonSerializer.Serialize(phase with { Duration = TimeSpan.Zero, Detail = null }, SwitchingJson.Default.PhaseRun));
+            Publish("phase", JsonSerializer.Serialize(phase, SwitchingJson.Default.PhaseRun));
         }
 
         if (!BreakEvents)
         {
-            Publish("switch", JsonSerializer.Serialize(Ended, EdgeProxyJson.Default.Switch));
+            Publish("switch", JsonSerializer.Serialize(Ended, SwitchingJson.Default.Switch));
         }
 
         _events.Writer.Complete();
@@ -140,6 +151,6 @@ internal sealed class FakeAdmin : IAsyncDisposable
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
-        return context.Response.WriteAsync(JsonSerializer.Serialize(body, EdgeProxyJson.Default.Switch));
+        return context.Response.WriteAsync(JsonSerializer.Serialize(body, SwitchingJson.Default.Switch));
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using EdgeProxy.Processes;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units.Process;
@@ -57,7 +58,11 @@ public sealed partial class TerminalTests
     {
         await using var admin = await FakeAdmin.StartAsync();
         admin.EndsWith(
-            SwitchOutcome.Aborted, "it said \u001b]0;title\a", new ProbeSummary(500, TimeSpan.Zero, "\u001b[2J<h1>", "answers \u009b31m500"), "log \u001b[1;31mred", "\r next");
+            SwitchOutcome.Aborted,
+            "it said \u001b]0;title\a",
+            new ProbeSummary(500, TimeSpan.Zero, "\u001b[2J<h1>", "answers \u009b31m500"),
+            "log \u001b[1;31mred",
+            "\r next");
 
         var run = await CommandLine.RunAsync("switch", "--admin", admin.Url);
 
@@ -67,7 +72,14 @@ public sealed partial class TerminalTests
     }
 
     private static Task<CommandLine> OnTerminalAsync(string arguments, string environment = "") => Tool.RunAsync(
-        "script", ["--quiet", "--return", "--command", $"stty cols 120 rows 40; env -u NO_COLOR TERM=xterm-256color LANG=C.UTF-8 {environment}{CommandTemplate.Quote(ChildLauncher.OwnExecutable)} {arguments}", "/dev/null"]);
+        "script",
+        [
+            "--quiet",
+            "--return",
+            "--command",
+            $"stty cols 120 rows 40; env -u NO_COLOR TERM=xterm-256color LANG=C.UTF-8 {environment}{CommandTemplate.Quote(ChildLauncher.OwnExecutable)} " +
+                $"{arguments}",
+            "/dev/null"]);
 
     private static string Plain(string output) => Escape().Replace(output, "");
 

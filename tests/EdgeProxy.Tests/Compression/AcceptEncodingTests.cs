@@ -94,7 +94,8 @@ public sealed class AcceptEncodingTests
     private static ContentCoding? ByTheRule(string header)
     {
         var listed = StringWithQualityHeaderValue.ParseList([header]);
-        double? WeightOf(string name) => listed.Where(element => element.Value == name).Select(element => element.Quality ?? 1.0).Cast<double?>().SingleOrDefault();
+        double? WeightOf(string name) =>
+            listed.Where(element => element.Value == name).Select(element => element.Quality ?? 1.0).Cast<double?>().SingleOrDefault();
         var best = ContentCodings.All
             .Select(coding => (Coding: coding, Weight: WeightOf(coding.Name()) ?? WeightOf("*") ?? 0))
             .Where(coding => coding.Weight > 0 && coding.Weight >= (WeightOf("identity") ?? 0))

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EdgeProxy.Compression;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Compression;
 
@@ -10,16 +11,21 @@ internal static class StockDecoder
     {
         var program = coding switch { "zstd" => "zstd", "br" => "brotli", _ => "gzip" };
         Assert.SkipUnless(File.Exists($"/usr/bin/{program}"), $"{program} is not installed");
-        using var decoder = Process.Start(new ProcessStartInfo($"/usr/bin/{program}", ["-d", "-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var decoder = Process.Start(
+            new ProcessStartInfo($"/usr/bin/{program}", ["-d", "-c"])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
         var cancellation = TestContext.Current.CancellationToken;
         using var content = new MemoryStream();
         var reading = decoder.StandardOutput.BaseStream.CopyToAsync(content, cancellation);
         var complaint = decoder.StandardError.ReadToEndAsync(cancellation);
         await decoder.StandardInput.BaseStream.WriteAsync(coded, cancellation);
         decoder.StandardInput.Close();
-        await reading;
-        await decoder.WaitForExitAsync(cancellation);
-        Assert.True(decoder.ExitCode == 0, $"{program} refuses {coded.Length} bytes: {await complaint}");
+        await reading.Within();
+        Assert.True(await decoder.EndWithin() == 0, $"{program} refuses {coded.Length} bytes: {await complaint.Within()}");
         return content.ToArray();
     }
 

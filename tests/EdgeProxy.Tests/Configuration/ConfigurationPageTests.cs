@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using EdgeProxy.Configuration;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Configuration;
@@ -60,8 +59,17 @@ public sealed partial class ConfigurationPageTests
             var path = prefix + property.Name;
             var value = defaults is null ? null : property.Get!(defaults);
             var inner = type.Options.GetTypeInfo(property.PropertyType);
-            var element = inner.Kind == JsonTypeInfoKind.Enumerable ? type.Options.GetTypeInfo(inner.ElementType!) : null;
-            if (element?.Kind == JsonTypeInfoKind.Object)
+            var element = inner.Kind is JsonTypeInfoKind.Enumerable or JsonTypeInfoKind.Dictionary ? type.Options.GetTypeInfo(inner.ElementType!) : null;
+            if (element?.Kind == JsonTypeInfoKind.Object && inner.Kind == JsonTypeInfoKind.Dictionary)
+            {
+                yield return (path, "`{}`", Describe(type, property));
+                // the others are those of the top level
+                foreach (var key in Keys(element, Activator.CreateInstance(element.Type), "").Where(key => !HasKey(type, key.Path)))
+                {
+                    yield return key with { Path = $"{path}:NAME:{key.Path}" };
+                }
+            }
+            else if (element?.Kind == JsonTypeInfoKind.Object)
             {
                 yield return (path, "`[]`", Describe(type, property));
                 foreach (var key in Keys(element, Activator.CreateInstance(element.Type), path + "[]:"))
@@ -83,6 +91,8 @@ public sealed partial class ConfigurationPageTests
         }
     }
 
+    private static bool HasKey(JsonTypeInfo type, string path) => type.Properties.Any(property => property.Name == path.Split(':')[0]);
+
     private static string Literal(object? value, JsonTypeInfoKind kind) => value switch
     {
         null when kind is JsonTypeInfoKind.Enumerable => "`[]`",
@@ -98,7 +108,8 @@ public sealed partial class ConfigurationPageTests
     /// <summary>The summary in the class' own documentation, as Markdown on one line.</summary>
     private static string Describe(JsonTypeInfo type, JsonPropertyInfo property)
     {
-        if (!_documentation.TryGetValue($"P:{type.Type.FullName!.Replace('+', '.')}.{property.Name}", out var member) || member.Element("summary") is not { } summary)
+        if (!_documentation.TryGetValue($"P:{property.DeclaringType!.FullName!.Replace('+', '.')}.{property.Name}", out var member)
+            || member.Element("summary") is not { } summary)
         {
             return "";
         }
@@ -110,7 +121,8 @@ public sealed partial class ConfigurationPageTests
             XElement other => other.Value,
             _ => node.ToString(),
         }));
-        var choices = (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType.GetElementType() ?? property.PropertyType) is { IsEnum: true } choice
+        var choices = (Nullable.GetUnderlyingType(
+            property.PropertyType) ?? property.PropertyType.GetElementType() ?? property.PropertyType) is { IsEnum: true } choice
             ? $" One of {string.Join(", ", Enum.GetNames(choice).Select(name => $"`{name}`"))}."
             : "";
         return WhiteSpace().Replace(System.Net.WebUtility.HtmlDecode(text), " ").Trim().Replace("|", "\\|", StringComparison.Ordinal) + choices;

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using EdgeProxy.Configuration;
 
 namespace EdgeProxy.Tests.Configuration;
 
@@ -52,7 +51,7 @@ internal sealed class SettingsFile : IDisposable
         return this;
     }
 
-    public LoadedSettings Load() => SettingsLoader.Load([Path], _prefix);
+    public EdgeProxySettings Load() => SettingsLoader.Load([Path], _prefix);
 
     public void Dispose()
     {

@@ -12,7 +12,9 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Health:Zzzzzzzz", "1", "EdgeProxy:Health:Zzzzzzzz", "known here: Path, Host, ")]
     [InlineData("EdgePoxy:Health", "{}", "EdgePoxy", "did you mean EdgeProxy?")]
     [InlineData("Kestrel:Limits:MaxRequestHeadersCount", "90", "Kestrel:Limits:MaxRequestHeadersCount", "did you mean Kestrel:Limits:MaxRequestHeaderCount?")]
-    [InlineData("Kestrel:Limits:Http2:MaxStreamPerConnection", "90", "Kestrel:Limits:Http2:MaxStreamPerConnection", "did you mean Kestrel:Limits:Http2:MaxStreamsPerConnection?")]
+    [InlineData(
+        "Kestrel:Limits:Http2:MaxStreamPerConnection", "90", "Kestrel:Limits:Http2:MaxStreamPerConnection",
+        "did you mean Kestrel:Limits:Http2:MaxStreamsPerConnection?")]
     // Values of the wrong kind.
     [InlineData("EdgeProxy:Health:Attempts", "\"x\"", "EdgeProxy:Health:Attempts", "must be a whole number")]
     [InlineData("EdgeProxy:Health:Attempts", "null", "EdgeProxy:Health:Attempts", "must be a whole number")]
@@ -30,6 +32,65 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:InitialSlot", "\"red\"", "EdgeProxy:InitialSlot", "must be Blue, Green")]
     [InlineData("EdgeProxy:InitialSlot", "1", "EdgeProxy:InitialSlot", "must be Blue, Green")]
     [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "\"75\"", "EdgeProxy:Upstream:ServerKeepAlive", "must be a duration")]
+    [InlineData("EdgeProxy:Upstream:MaxConcurrent", "0", "EdgeProxy:Upstream:MaxConcurrent", "must be a whole number from 1 to 100000")]
+    [InlineData("EdgeProxy:Upstream:MaxConcurrent", "\"many\"", "EdgeProxy:Upstream:MaxConcurrent", "must be a whole number")]
+    [InlineData("EdgeProxy:Switch:Canary", """[{ "For": "00:00:10" }]""", "EdgeProxy:Switch:Canary:0:Share", "is missing")]
+    [InlineData("EdgeProxy:Switch:Canary", """[{ "Share": 100 }]""", "EdgeProxy:Switch:Canary:0:Share", "must be a number from 0.1 to 99")]
+    [InlineData("EdgeProxy:Switch:Canary", """[{ "Share": 5 }, { "Share": 5 }]""", "EdgeProxy:Switch:Canary:1:Share", "must be more than the 5 of")]
+    [InlineData("EdgeProxy:Switch:Canary", """[{ "Share": 5, "For": "00:00:00" }]""", "EdgeProxy:Switch:Canary:0:For", "must be a duration from 00:00:01")]
+    [InlineData("EdgeProxy:Switch:Canary", """[{ "Share": 5, "Fro": 1 }]""", "EdgeProxy:Switch:Canary:0:Fro", "did you mean EdgeProxy:Switch:Canary:0:For?")]
+    [InlineData("EdgeProxy:Switch:TestClients", """["0.0.0.0/0"]""", "EdgeProxy:Switch:TestClients:0", "is every address")]
+    [InlineData("EdgeProxy:Switch:TestClients", """["office"]""", "EdgeProxy:Switch:TestClients:0", "must be an IP address or a network")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Paths": ["/a"] }]""", "EdgeProxy:RateLimits:0:Requests", "is missing")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 0 }]""", "EdgeProxy:RateLimits:0:Requests", "must be a whole number from 1 to 1000000")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 1, "Burst": 0 }]""", "EdgeProxy:RateLimits:0:Burst", "must be a whole number from 1")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 1, "Period": "00:00:00" }]""", "EdgeProxy:RateLimits:0:Period", "must be a duration from 00:00:01")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 1, "Paths": ["a"] }]""", "EdgeProxy:RateLimits:0:Paths:0", "must be a path that starts with /")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 1, "Mode": "Log" }]""", "EdgeProxy:RateLimits:0:Mode", "must be Enforce, Report")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 1, "Name": "a b" }]""", "EdgeProxy:RateLimits:0:Name", "must be 1 to 64 of")]
+    [InlineData("EdgeProxy:RateLimits", """[{ "Requests": 1, "Name": "a" }, { "Requests": 2, "Name": "a" }]""", "EdgeProxy:RateLimits:1:Name", "is there twice")]
+    [InlineData("EdgeProxy:Switch:Hooks:BeforeFlip", """[{ "Timeout": "00:00:09" }]""", "EdgeProxy:Switch:Hooks:BeforeFlip:0:Command", "is missing")]
+    [InlineData("EdgeProxy:Switch:Hooks:AfterEnd", """[{ "Command": ["true"] }]""", "EdgeProxy:Switch:Hooks:AfterEnd:0:Command", "by its whole path")]
+    [InlineData("EdgeProxy:Switch:Hooks:AfterEnd", """[{ "Command": "true" }]""", "EdgeProxy:Switch:Hooks:AfterEnd:0:Command", "must be a list")]
+    [InlineData(
+        "EdgeProxy:Switch:Hooks:AfterEnd", """[{ "Command": ["/bin/true"], "User": "no-such-user" }]""", "EdgeProxy:Switch:Hooks:AfterEnd:0:User",
+        "is not a user of this machine")]
+    [InlineData(
+        "EdgeProxy:Switch:Hooks:AfterEnd", """[{ "Command": ["/bin/true"], "Timeout": "01:00:00" }]""", "EdgeProxy:Switch:Hooks:AfterEnd:0:Timeout",
+        "must be a duration from 00:00:01 to 00:10:00")]
+    [InlineData("EdgeProxy:Notify:Receivers:ops", """{ "Events": [] }""", "EdgeProxy:Notify:Receivers:ops:Url", "is missing: where messages are sent, or Command")]
+    [InlineData(
+        "EdgeProxy:Notify:Receivers:ops", """{ "Url": "http://h/", "Command": ["/bin/true"] }""", "EdgeProxy:Notify:Receivers:ops:Url",
+        "and Command are both there")]
+    [InlineData("EdgeProxy:Notify:Receivers:ops", """{ "Url": "ftp://h/" }""", "EdgeProxy:Notify:Receivers:ops:Url", "must be an http:// or https:// URL")]
+    [InlineData("EdgeProxy:Notify:Receivers:o p", """{ "Url": "http://h/" }""", "EdgeProxy:Notify:Receivers:o p", "is no name for a receiver")]
+    [InlineData(
+        "EdgeProxy:Notify:Receivers:ops", """{ "Url": "http://h/", "Format": "Teams" }""", "EdgeProxy:Notify:Receivers:ops:Format",
+        "must be Json, Slack, DingTalk, WeCom")]
+    [InlineData(
+        "EdgeProxy:Notify:Receivers:ops", """{ "Url": "http://h/", "Events": ["Deployed"] }""", "EdgeProxy:Notify:Receivers:ops:Events:0",
+        "must be SwitchEnded, RolledBack, Rescued, UnitFailed, CertificateInDanger")]
+    [InlineData(
+        "EdgeProxy:Notify:Receivers:ops", """{ "Url": "http://h/", "SecretFile": "/no/such/file" }""", "EdgeProxy:Notify:Receivers:ops:SecretFile",
+        "cannot be read")]
+    [InlineData(
+        "EdgeProxy:Notify:Receivers:ops", """{ "Url": "http://h/", "Format": "Slack", "SecretFile": "/etc/hostname" }""",
+        "EdgeProxy:Notify:Receivers:ops:SecretFile", "is of no use: Slack knows no signature")]
+    [InlineData(
+        "EdgeProxy:Notify:Receivers:ops", """{ "Command": ["mail"] }""", "EdgeProxy:Notify:Receivers:ops:Command", "must be the program by its whole path")]
+    [InlineData("EdgeProxy:Companions", """[{ "Unit": "w.service" }]""", "EdgeProxy:Companions:0:Name", "must be 1 to 32 of")]
+    [InlineData("EdgeProxy:Companions", """[{ "Name": "w" }]""", "EdgeProxy:Companions:0:Unit", "is missing: one systemd service for both slots")]
+    [InlineData("EdgeProxy:Companions", """[{ "Name": "w", "Unit": "w" }]""", "EdgeProxy:Companions:0:Unit", "must be the full name of a systemd service")]
+    [InlineData("EdgeProxy:Companions", """[{ "Name": "w", "BlueUnit": "w.service" }]""", "EdgeProxy:Companions:0:GreenUnit", "is missing")]
+    [InlineData(
+        "EdgeProxy:Companions", """[{ "Name": "w", "BlueUnit": "w.service", "GreenUnit": "w.service" }]""", "EdgeProxy:Companions:0:GreenUnit", "is named twice")]
+    [InlineData(
+        "EdgeProxy:Companions", """[{ "Name": "w", "Unit": "w.service", "BlueUnit": "v.service" }]""", "EdgeProxy:Companions:0:Unit",
+        "and BlueUnit or GreenUnit are both there")]
+    [InlineData("EdgeProxy:Companions", """[{ "Name": "w", "Unit": "blue.service" }]""", "EdgeProxy:Companions:0:Unit", "is named twice")]
+    [InlineData(
+        "EdgeProxy:Companions", """[{ "Name": "w", "Unit": "w.service", "When": "Never" }]""", "EdgeProxy:Companions:0:When", "must be AfterFlip, AfterObserve")]
+    [InlineData("EdgeProxy:Upstream:QueueTimeout", "30", "EdgeProxy:Upstream:QueueTimeout", "must be a duration")]
     [InlineData("Kestrel:Limits:KeepAliveTimeout", "130", "Kestrel:Limits:KeepAliveTimeout", "must be a duration")]
     // Limits, as one would write them.
     [InlineData("EdgeProxy:Switch:KeepWarm", "\"8.00:00:00\"", "EdgeProxy:Switch:KeepWarm", "must be a duration from 00:00:00 to 7.00:00:00")]
@@ -57,6 +118,9 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Upstream:MaxRequestBodySize", "-1", "EdgeProxy:Upstream:MaxRequestBodySize", "0 or more")]
     [InlineData("EdgeProxy:TrustedProxies", """["10.0.0.0/33"]""", "EdgeProxy:TrustedProxies:0", "must be an IP address or a network")]
     [InlineData("EdgeProxy:TrustedProxies", """["cdn.example.com"]""", "EdgeProxy:TrustedProxies:0", "must be an IP address or a network")]
+    [InlineData("EdgeProxy:TrustedProxies", """["::1", "0.0.0.0/0"]""", "EdgeProxy:TrustedProxies:1", "any client could claim any other's")]
+    [InlineData("EdgeProxy:TrustedProxies", """["::/0"]""", "EdgeProxy:TrustedProxies:0", "any client could claim any other's")]
+    [InlineData("EdgeProxy:TrustedProxies", """["::ffff:0.0.0.0/96"]""", "EdgeProxy:TrustedProxies:0", "any client could claim any other's")]
     // Static files and compression.
     [InlineData("EdgeProxy:StaticFiles", """[{ "Root": "/srv" }]""", "EdgeProxy:StaticFiles:0:Path", "is missing")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/static" }]""", "EdgeProxy:StaticFiles:0:Root", "is missing")]
@@ -65,6 +129,14 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/srv", "Fallbacks": ["old"] }]""", "EdgeProxy:StaticFiles:0:Fallbacks:0", "must be an absolute path")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/a" }, { "Path": "/s/", "Root": "/b" }]""", "EdgeProxy:StaticFiles:1:Path", "is there twice")]
     [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s?v=1", "Root": "/srv" }]""", "EdgeProxy:StaticFiles:0:Path", "without a query")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "Index": ["a/b"] }]""", "EdgeProxy:StaticFiles:0:Index:0", "must be the name of a file")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "TryFiles": ["=404"] }]""", "EdgeProxy:StaticFiles:0:TryFiles:0", "without =404")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "TryFiles": ["{uri}"] }]""", "EdgeProxy:StaticFiles:0:TryFiles:0", "must be {path}")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "TryFiles": ["/../x"] }]""", "EdgeProxy:StaticFiles:0:TryFiles:0", "no . or .. segment")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "Hide": ["a/b"] }]""", "EdgeProxy:StaticFiles:0:Hide:0", "must start with / where it is a path: /a/b")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "Hide": ["/"] }]""", "EdgeProxy:StaticFiles:0:Hide:0", "must be a name")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "CacheControl": [{ "Path": "*.js" }] }]""", "EdgeProxy:StaticFiles:0:CacheControl:0:Value", "is missing")]
+    [InlineData("EdgeProxy:StaticFiles", """[{ "Path": "/s", "Root": "/", "CacheControl": [{ "Path": "*.js", "Value": "a\nb" }] }]""", "EdgeProxy:StaticFiles:0:CacheControl:0:Value", "printable ASCII")]
     [InlineData("EdgeProxy:Compression:Encodings", """["zstd", "deflate"]""", "EdgeProxy:Compression:Encodings:1", "must be one of zstd, br, gzip")]
     [InlineData("EdgeProxy:Compression:MimeTypes", """["text"]""", "EdgeProxy:Compression:MimeTypes:0", "must be a content type")]
     [InlineData("EdgeProxy:Compression:ExcludePaths", """["login"]""", "EdgeProxy:Compression:ExcludePaths:0", "must be a path")]
@@ -106,15 +178,20 @@ public sealed class SettingsRulesTests
     [InlineData("Kestrel:Endpoints:Http", "{}", "Kestrel:Endpoints:Http:Url", "is missing")]
     [InlineData("Kestrel:Endpoints:Http:Url", "\"*:80\"", "Kestrel:Endpoints:Http:Url", "must be an address to listen on")]
     [InlineData("Kestrel:Limits:MinRequestBodyDataRate:BytesPerSecond", "0", "Kestrel:Limits:MinRequestBodyDataRate:BytesPerSecond", "must be more than 0")]
-    [InlineData("Kestrel:Limits:MinResponseDataRate:GracePeriod", "\"00:00:01\"", "Kestrel:Limits:MinResponseDataRate:GracePeriod", "must be more than 00:00:01")]
-    [InlineData("ReverseProxy:Clusters:App:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:App", "is the id of EdgeProxy's own cluster")]
-    [InlineData("ReverseProxy:Clusters:app-streams:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:app-streams", "is the id of EdgeProxy's own cluster")]
+    [InlineData(
+        "Kestrel:Limits:MinResponseDataRate:GracePeriod", "\"00:00:01\"", "Kestrel:Limits:MinResponseDataRate:GracePeriod", "must be more than 00:00:01")]
+    [InlineData(
+        "ReverseProxy:Clusters:App:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:App", "is the id of EdgeProxy's own cluster")]
+    [InlineData(
+        "ReverseProxy:Clusters:app-streams:Destinations:a:Address", "\"http://127.0.0.1:1/\"", "ReverseProxy:Clusters:app-streams",
+        "is the id of EdgeProxy's own cluster")]
     [InlineData("ReverseProxy:Routes:app", """{ "ClusterId": "app", "Match": { "Path": "/" } }""", "ReverseProxy:Routes:app", "is the id of EdgeProxy's own route")]
     [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "docs", "Match": { "Path": "/docs" } }""", "ReverseProxy:Routes:docs:ClusterId", "must be one of the clusters: app")]
     [InlineData("ReverseProxy:Routes:docs", """{ "ClusterId": "app" }""", "ReverseProxy:Routes:docs:Match", "must have a Path or Hosts")]
     [InlineData("ReverseProxy", """{ "Routes": { "all": { "ClusterId": "docs", "Match": { "Path": "/{**rest}" } } }, "Clusters": { "docs": {} } }""", "ReverseProxy:Routes:all:Match:Path", "takes every request")]
     [InlineData("ReverseProxy", """{ "Routes": { "all": { "ClusterId": "docs", "Match": { "Path": "{*rest}" } } }, "Clusters": { "docs": {} } }""", "ReverseProxy:Routes:all:Match:Path", "takes every request")]
-    [InlineData("ReverseProxy:Clusters:docs:Destinations:a:Address", "\"notaurl\"", "ReverseProxy:Clusters:docs:Destinations:a:Address", "must be an absolute URL")]
+    [InlineData(
+        "ReverseProxy:Clusters:docs:Destinations:a:Address", "\"notaurl\"", "ReverseProxy:Clusters:docs:Destinations:a:Address", "must be an absolute URL")]
     [InlineData("ReverseProxy:Clusters:docs:Destinations:a", "{}", "ReverseProxy:Clusters:docs:Destinations:a:Address", "is missing")]
     public void A_wrong_setting_is_the_one_error(string key, string json, string reportedKey, string message)
     {
@@ -165,9 +242,11 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Tls:Hsts", "null")]
     [InlineData("EdgeProxy:Tls:Acme:ExternalAccount", "null")]
     [InlineData("EdgeProxy:Upstream:ServerKeepAlive", "null")]
+    [InlineData("EdgeProxy:Upstream:MaxConcurrent", "null")]
+    [InlineData("EdgeProxy:Upstream:MaxConcurrentPerClient", "3")]
     [InlineData("EdgeProxy:Upstream:StreamActivityTimeout", "\"02:00:00\"")]
     [InlineData("EdgeProxy:Health:Host", "\"shop.example.com:8443\"")]
-    [InlineData("EdgeProxy:TrustedProxies", """["10.0.0.0/8", "192.168.1.7", "fd00::/8", "::1"]""")]
+    [InlineData("EdgeProxy:TrustedProxies", """["10.0.0.0/8", "192.168.1.7", "fd00::/8", "::1", "unix:", "0.0.0.0/1", "::ffff:10.0.0.0/104"]""")]
     [InlineData("EdgeProxy:Admin", """{ "Url": "http://0.0.0.0:9900", "TokenForReads": true }""")]
     [InlineData("EdgeProxy:Admin:Url", "\"http://[::1]:9900\"")]
     [InlineData("EdgeProxy:Admin:SocketMode", "\"660\"")]

@@ -4,7 +4,6 @@ using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeProxy.Tests.Demo;
@@ -52,7 +51,8 @@ public sealed class DemoLoadTests
         }
 
         Assert.Equal(tally.Total.Requests, tally.Total.Failures);
-        Assert.Contains(failures, failure => failure.StartsWith("POST /hash over a new connection: the body did not arrive as it was sent", StringComparison.Ordinal));
+        Assert.Contains(
+            failures, failure => failure.StartsWith("POST /hash over a new connection: the body did not arrive as it was sent", StringComparison.Ordinal));
         Assert.Contains(failures, failure => failure.StartsWith("GET / over a kept connection: status 503", StringComparison.Ordinal));
     }
 

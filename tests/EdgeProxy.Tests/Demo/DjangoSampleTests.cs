@@ -64,7 +64,8 @@ public sealed class DjangoSampleTests : IDisposable
         {
             await failing.StartAsync(SlotName.Blue, Cancellation);
             await Eventually.TrueAsync(async () => (await failing.GetStatusAsync(SlotName.Blue, Cancellation)).Restarts > 0, "gunicorn gives up");
-            Assert.Contains(await failing.ReadLogAsync(SlotName.Blue, 100, Cancellation), line => line.Contains("SAMPLE_FAULT=import", StringComparison.Ordinal));
+            Assert.Contains(
+                await failing.ReadLogAsync(SlotName.Blue, 100, Cancellation), line => line.Contains("SAMPLE_FAULT=import", StringComparison.Ordinal));
         }
 
         await using var units = Create("SAMPLE_FAULT=health-500");
@@ -72,7 +73,9 @@ public sealed class DjangoSampleTests : IDisposable
         using var answer = await http.GetAsync("/v1/config/feature-flags/", Cancellation);
         Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
         await Eventually.TrueAsync(
-            async () => (await units.ReadLogAsync(SlotName.Blue, 100, Cancellation)).Any(line => line.StartsWith("RuntimeError: the health path fails", StringComparison.Ordinal)),
+            async () =>
+                (await units.ReadLogAsync(SlotName.Blue, 100, Cancellation))
+                    .Any(line => line.StartsWith("RuntimeError: the health path fails", StringComparison.Ordinal)),
             "the traceback is in the log");
     }
 

@@ -64,11 +64,11 @@ public sealed class SampleBackendTests : IAsyncLifetime
         var answer = _http.SendAsync(upload, Cancellation);
         await body.Asked.WaitAsync(Cancellation);
         using var reader = new StreamReader(await events.Content.ReadAsStreamAsync(Cancellation));
-        Assert.Equal("event: tick", await reader.ReadLineAsync(Cancellation));
+        Assert.Equal("event: tick", await reader.ReadLineAsync(Cancellation).Within());
 
         var stopped = _sample.StopAsync();
 
-        Assert.EndsWith("\n\n", "\n" + await reader.ReadToEndAsync(Cancellation), StringComparison.Ordinal);
+        Assert.EndsWith("\n\n", "\n" + await reader.ReadToEndAsync(Cancellation).Within(), StringComparison.Ordinal);
         Assert.False(answer.IsCompleted);
         body.Open();
         using var response = await answer;
@@ -84,7 +84,7 @@ public sealed class SampleBackendTests : IAsyncLifetime
         await socket.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, Cancellation);
         var buffer = new byte[16];
 
-        var echo = await socket.ReceiveAsync(buffer, Cancellation);
+        var echo = await socket.ReceiveAsync(buffer, Cancellation).Within();
         Assert.Equal("hello"u8, buffer.AsSpan(0, echo.Count));
 
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancellation);
@@ -104,7 +104,7 @@ public sealed class SampleBackendTests : IAsyncLifetime
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
             _asked.TrySetResult();
-            await _open.Task.WaitAsync(Cancellation);
+            await _open.Task.Within();
             await stream.WriteAsync("body"u8.ToArray(), Cancellation);
         }
 

@@ -2,7 +2,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Deploy;
 
-/// <summary>What <c>setup_bluegreen.sh</c> writes to <c>deploy.conf</c>, by checkouts, environments and units of many kinds. Git and the files are real; what systemd would say of a unit is in a file.</summary>
+/// <summary>What <c>setup_bluegreen.sh</c> writes to <c>deploy.conf</c>, by checkouts, environments and units of many kinds. Git and the files are real; what
+/// systemd would say of a unit is in a file.</summary>
 public sealed class DeployConfTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();

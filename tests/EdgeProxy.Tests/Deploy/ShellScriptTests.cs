@@ -33,6 +33,7 @@ public sealed class ShellScriptTests
         using var reader = new StreamReader(file);
         var first = reader.ReadLine() ?? "";
         return file.EndsWith(".sh", StringComparison.Ordinal)
-            || (first.StartsWith("#!", StringComparison.Ordinal) && (first.EndsWith("bash", StringComparison.Ordinal) || first.EndsWith("/sh", StringComparison.Ordinal)));
+            || (first.StartsWith("#!", StringComparison.Ordinal) && (
+                first.EndsWith("bash", StringComparison.Ordinal) || first.EndsWith("/sh", StringComparison.Ordinal)));
     }
 }

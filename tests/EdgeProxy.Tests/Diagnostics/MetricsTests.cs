@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Diagnostics.ServerEvents;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Admin;
@@ -51,8 +52,14 @@ public sealed partial class MetricsTests
         Assert.Equal(0, Value(text, "edgeproxy_slot_active", "slot=\"green\""));
         Assert.Equal(0, Value(text, "edgeproxy_requests_in_flight", "class=\"webSocket\"", "slot=\"green\""));
         Assert.Equal(0, Value(text, "edgeproxy_requests_held", "reason=\"outage\""));
+        Assert.Equal(1, Value(text, "edgeproxy_connections", "slot=\"blue\"", "state=\"idle\"")); // what the GETs have used
+        Assert.Equal(0, Value(text, "edgeproxy_connections", "slot=\"blue\"", "state=\"opening\""));
+        Assert.Equal(0, Value(text, "edgeproxy_connections", "slot=\"blue\"", "state=\"active\""));
         Assert.Equal(0, Value(text, "edgeproxy_paused"));
         Assert.Equal(0, Value(text, "edgeproxy_access_log_dropped_total"));
+        Assert.Equal(0, Value(text, "edgeproxy_access_log_suppressed_total"));
+        Assert.Equal(0, Value(text, "edgeproxy_server_log_suppressed_total"));
+        Assert.Equal(0, Value(text, "edgeproxy_http2_errors_total", "scope=\"stream\""));
         Assert.Equal(0, Value(text, "edgeproxy_static_files_cache_hits_total"));
         Assert.Contains("service_version=", text, StringComparison.Ordinal);
         await AssertWellFormedAsync(text);
@@ -65,12 +72,14 @@ public sealed partial class MetricsTests
         await using var server = new EdgeProxyFactory($"http://127.0.0.1:{port}", ("AllowedHosts", "localhost"));
         using var client = server.CreateClient();
         var request = client.GetAsync("/", Cancellation);
-        await Eventually.TrueAsync(async () => Value(await ScrapeAsync(server.AdminUrl), "edgeproxy_requests_held", "reason=\"outage\"") == 1, "the request is held");
+        await Eventually.TrueAsync(
+            async () => Value(await ScrapeAsync(server.AdminUrl), "edgeproxy_requests_held", "reason=\"outage\"") == 1, "the request is held");
         await using var app = await Backend.NamedAsync("hello", port);
         (await request).Dispose();
         (await client.SendAsync(new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = "evil.example" } }, Cancellation)).Dispose();
 
-        await Eventually.TrueAsync(async () => Value(await ScrapeAsync(server.AdminUrl), "edgeproxy_requests_held", "reason=\"outage\"") == 0, "it is not any more");
+        await Eventually.TrueAsync(
+            async () => Value(await ScrapeAsync(server.AdminUrl), "edgeproxy_requests_held", "reason=\"outage\"") == 0, "it is not any more");
         var text = await ScrapeAsync(server.AdminUrl);
 
         Assert.True(Value(text, "edgeproxy_hold_duration_seconds_count", "end=\"TryAgain\"", "slot=\"blue\"") >= 1);
@@ -91,7 +100,12 @@ public sealed partial class MetricsTests
 
         Assert.Equal(1, Value(text, "edgeproxy_switch_duration_seconds_count", "outcome=\"Completed\""));
         Assert.Equal(1, Value(text, "edgeproxy_switch_duration_seconds_count", "outcome=\"Aborted\""));
-        foreach (var phase in Enum.GetNames<SwitchPhase>())
+        // Those that only some switches have.
+        SwitchPhase[] some =
+        [
+            SwitchPhase.Preview, SwitchPhase.BeforeFlip, SwitchPhase.Canary, SwitchPhase.Companions, SwitchPhase.MoveCompanions, SwitchPhase.AfterEnd,
+        ];
+        foreach (var phase in Enum.GetValues<SwitchPhase>().Except(some).Select(phase => phase.ToString()))
         {
             var done = phase is nameof(SwitchPhase.StartIdle) ? 2 : 1;
             Assert.Equal(done, Value(text, "edgeproxy_switch_phase_duration_seconds_count", "outcome=\"done\"", $"phase=\"{phase}\""));
@@ -101,6 +115,7 @@ public sealed partial class MetricsTests
         Assert.True(Value(text, "edgeproxy_probe_duration_seconds_count", "outcome=\"good\"", "slot=\"green\"") >= 3);
         Assert.True(Value(text, "edgeproxy_probe_duration_seconds_count", "outcome=\"bad\"", "slot=\"blue\"") >= 1);
         Assert.Equal(1, Value(text, "edgeproxy_slot_active", "slot=\"green\""));
+        Assert.Equal(100, Value(text, "edgeproxy_slot_share", "slot=\"green\""));
         Assert.Equal(0, Value(text, "edgeproxy_switch_running"));
         await AssertWellFormedAsync(text);
     }
@@ -140,17 +155,20 @@ public sealed partial class MetricsTests
             Cancellation);
         var port = Backend.FreePort();
         using var prometheus = Tool.Start(
-            "prometheus", [$"--config.file={directory["prometheus.yml"]}", $"--storage.tsdb.path={directory["data"]}", $"--web.listen-address=127.0.0.1:{port}"]);
+            "prometheus",
+            [$"--config.file={directory["prometheus.yml"]}", $"--storage.tsdb.path={directory["data"]}", $"--web.listen-address=127.0.0.1:{port}"]);
         using var api = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}/api/v1/") };
 
-        await Eventually.TrueAsync(async () => await QueryAsync(api, "edgeproxy_requests_total{slot=\"blue\",code=\"200\"}") == 1, "Prometheus has scraped the request");
+        await Eventually.TrueAsync(
+            async () => await QueryAsync(api, "edgeproxy_requests_total{slot=\"blue\",code=\"200\"}") == 1, "Prometheus has scraped the request");
 
         Assert.Equal(1, await QueryAsync(api, "up{job=\"edgeproxy\"}"));
         await Eventually.TrueAsync(
             async () =>
             {
-                var rules = JsonNode.Parse(await api.GetStringAsync("rules", Cancellation))!["data"]!["groups"]!.AsArray().SelectMany(group => group!["rules"]!.AsArray()).ToList();
-                return rules.Count == 9 && rules.TrueForAll(rule => (string)rule!["health"]! == "ok");
+                var rules = JsonNode.Parse(await api.GetStringAsync("rules", Cancellation))!["data"]!["groups"]!.AsArray()
+                    .SelectMany(group => group!["rules"]!.AsArray()).ToList();
+                return rules.Count == 10 && rules.TrueForAll(rule => (string)rule!["health"]! == "ok");
             },
             "every alert is evaluated without an error");
 
@@ -160,7 +178,8 @@ public sealed partial class MetricsTests
             // Prometheus answers 400 to an expression that it cannot read.
             using var answer = await api.GetAsync($"query?query={Uri.EscapeDataString(expression)}", Cancellation);
             Assert.True(answer.IsSuccessStatusCode, expression);
-            Assert.All(Family().Matches(expression), name => Assert.Contains(instruments, instrument => name.Value.StartsWith(instrument, StringComparison.Ordinal)));
+            Assert.All(
+                Family().Matches(expression), name => Assert.Contains(instruments, instrument => name.Value.StartsWith(instrument, StringComparison.Ordinal)));
         }
     }
 
@@ -182,7 +201,7 @@ public sealed partial class MetricsTests
     {
         using var meter = new Meter("EdgeProxy.AllocationTest");
         using var provider = OpenTelemetry.Sdk.CreateMeterProviderBuilder().AddMeter(meter.Name).AddPrometheusExporter().Build();
-        var metrics = new RequestMetrics(meter, log: null);
+        var metrics = new RequestMetrics(meter, [AppIdentity.TopLevel], log: null, new ServerLog(TimeProvider.System));
         var context = new DefaultHttpContext();
         context.Request.Method = "GET";
         var record = new RequestRecord(context, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(12), 100);
@@ -230,13 +249,12 @@ public sealed partial class MetricsTests
     {
         using var services = new ServiceCollection()
             .AddMetricsExport()
-            .AddInstruments<SwitchingMetrics>()
-            .AddSingleton(new SlotPair(new SlotsOptions { Blue = new() { Address = "http://127.0.0.1:1" }, Green = new() { Address = "http://127.0.0.1:2" } }, SlotName.Blue))
+            .AddInstruments<SwitchingInstruments>()
             .BuildServiceProvider();
         services.GetRequiredService<MeterProvider>();
 
         var before = GC.GetAllocatedBytesForCurrentThread();
-        services.GetRequiredService<SwitchingMetrics>(); // eight instruments
+        services.GetRequiredService<SwitchingInstruments>(); // eight instruments
         var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
 
         Figures.Report($"metrics: eight instruments take {bytes / 1024} KB");
@@ -246,7 +264,8 @@ public sealed partial class MetricsTests
     [GeneratedRegex("edgeproxy_[a-z_]+")]
     private static partial Regex Family();
 
-    /// <summary>The names of all that is measured, as Prometheus writes them; behind them come unit and kind. (A scrape lacks those that have measured nothing yet.)</summary>
+    /// <summary>The names of all that is measured, as Prometheus writes them; behind them come unit and kind. (A scrape lacks those that have measured nothing
+    /// yet.)</summary>
     private static ConcurrentQueue<string> Instruments()
     {
         var names = new ConcurrentQueue<string>(); // other tests make instruments meanwhile
@@ -261,7 +280,9 @@ public sealed partial class MetricsTests
         var dashboard = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "edgeproxy.json"), Cancellation))!;
         return [.. dashboard["panels"]!.AsArray().SelectMany(panel => panel!["targets"]!.AsArray())
             .Concat(dashboard["annotations"]!["list"]!.AsArray())
-            .Select(target => ((string)target!["expr"]!).Replace("$__rate_interval", "1m", StringComparison.Ordinal).Replace("$job", ".*", StringComparison.Ordinal))];
+            .Select(
+                target =>
+                    ((string)target!["expr"]!).Replace("$__rate_interval", "1m", StringComparison.Ordinal).Replace("$job", ".*", StringComparison.Ordinal))];
     }
 
     private static async Task<string> ScrapeAsync(Uri admin)
@@ -279,10 +300,13 @@ public sealed partial class MetricsTests
     /// <summary>The one series of the name that has these labels.</summary>
     private static double Value(string text, string name, params string[] labels)
     {
-        var found = text.Split('\n').Where(line => (line.StartsWith(name + "{", StringComparison.Ordinal) || line.StartsWith(name + " ", StringComparison.Ordinal))
+        var found = text.Split('\n').Where(
+            line => (line.StartsWith(name + "{", StringComparison.Ordinal) || line.StartsWith(name + " ", StringComparison.Ordinal))
             && labels.All(label => line.Contains(label, StringComparison.Ordinal))).ToList();
         Assert.True(found.Count == 1, $"{found.Count} series {name} with {string.Join(", ", labels)} in\n{text}");
-        return double.Parse(found[0][(found[0].LastIndexOf('}') + 1)..].Trim().Split(' ')[found[0].Contains('}', StringComparison.Ordinal) ? 0 : 1], CultureInfo.InvariantCulture);
+        return double.Parse(
+            found[0][(found[0].LastIndexOf('}') + 1)..].Trim().Split(' ')[found[0].Contains('}', StringComparison.Ordinal) ? 0 : 1],
+            CultureInfo.InvariantCulture);
     }
 
     private static async Task<double?> QueryAsync(HttpClient api, string query)

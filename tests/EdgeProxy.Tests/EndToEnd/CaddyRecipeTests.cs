@@ -6,7 +6,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>The recipe that EdgeProxy takes the place of, with the real Caddy, on the same machine and under the same load.</summary>
 /// <remarks>It is the proof that the load of <see cref="SwitchUnderLoadTests"/> would see a loss, and the only fair figure beside "0 failed".</remarks>
-[Collection(EndToEndCollection.Name)]
+[Collection(TakeOverCollection.Name)]
 public sealed class CaddyRecipeTests
 {
     private const int Deploys = 5;

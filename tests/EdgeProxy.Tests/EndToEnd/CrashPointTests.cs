@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 
@@ -27,7 +27,12 @@ public sealed class CrashPointTests
     public async Task Killed_at_each_step_of_a_switch()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
-        await using var run = await CrashRun.StartAsync(CrashPoint.Switch, """ "Switch": { "Observe": "00:00:00" }, """);
+        await using var run = await CrashRun.StartAsync(CrashPoint.Switch, """
+            "Switch": {
+              "Observe": "00:00:00",
+              "Hooks": { "BeforeFlip": [{ "Command": ["/bin/true"] }], "AfterEnd": [{ "Command": ["/bin/sh", "-c", "test -n $EDGEPROXY_OUTCOME"] }] }
+            },
+            """);
 
         await run.AtEachPointAsync(async (vps, from, point) =>
         {
@@ -38,6 +43,8 @@ public sealed class CrashPointTests
                 await run.AssertRecoveredAsync(moved ? from.Other() : from, isIdleStopped: true, point == 1 ? null : run.Steps[^1] switch
                 {
                     "history.jsonl appended to" or "history.jsonl durable" or "switch.json removed" => SwitchOutcome.Completed,
+                    // It is written for the claim, for the first hook, and with the outcome for the last one, whose phase has noted it before.
+                    _ when run.Steps.Count(step => step == "switch.json written beside") == 3 => SwitchOutcome.Completed,
                     _ => moved ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
                 });
             }
@@ -60,7 +67,8 @@ public sealed class CrashPointTests
             if (status is null)
             {
                 var movedBack = run.Steps.Contains(Moved);
-                await run.AssertRecoveredAsync(movedBack ? from : from.Other(), isIdleStopped: true, movedBack ? SwitchOutcome.RolledBack : SwitchOutcome.CompletedWithWarnings);
+                await run.AssertRecoveredAsync(
+                    movedBack ? from : from.Other(), isIdleStopped: true, movedBack ? SwitchOutcome.RolledBack : SwitchOutcome.CompletedWithWarnings);
             }
 
             Assert.Equal(status is null ? null : 502, await running);
@@ -92,6 +100,63 @@ public sealed class CrashPointTests
         });
     }
 
+    [Fact]
+    public async Task Killed_at_each_step_of_a_canary_and_its_flip()
+    {
+        Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
+        await using var run = await CrashRun.StartAsync(
+            CrashPoint.Canary,
+            """ "Switch": { "Observe": "00:00:00", "Canary": [{ "Share": 20, "For": "00:00:01" }, { "Share": 50, "For": "00:00:01" }] }, """);
+
+        await run.AtEachPointAsync(async (vps, from, point) =>
+        {
+            var status = await run.SurvivesAsync(vps.SwitchAsync(), point);
+            if (status is null)
+            {
+                var moved = run.Steps.Contains(Moved);
+                await run.AssertRecoveredAsync(moved ? from.Other() : from, isIdleStopped: true, run.Steps[^1] switch
+                {
+                    "history.jsonl appended to" or "history.jsonl durable" or "switch.json removed" => SwitchOutcome.Completed,
+                    _ => moved ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.RolledBack,
+                });
+            }
+
+            return status == 200;
+        });
+        Assert.Equal(2, run.Steps.Count(step => step == "traffic shared"));
+    }
+
+    [Fact]
+    public async Task Killed_at_each_step_of_an_abort_of_a_canary()
+    {
+        Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
+        await using var run = await CrashRun.StartAsync(CrashPoint.Canary, """ "Switch": { "Canary": [{ "Share": 20, "For": "00:10:00" }] }, """);
+
+        await run.AtEachPointAsync(moves: false, async (vps, from, point) =>
+        {
+            int? status;
+            if (point == 1) // the share itself
+            {
+                status = await run.SurvivesAsync(vps.SwitchAsync(), point);
+            }
+            else
+            {
+                var running = StatusAsync(vps.SwitchAsync());
+                await Eventually.TrueAsync(async () => PhaseOf(await vps.GetAsync("/status")) == nameof(SwitchPhase.Canary), "clients get it");
+                status = await run.SurvivesAsync(vps.PostAsync("/abort"), point);
+                Assert.Equal(status is null ? null : 502, await running);
+            }
+
+            if (status is null)
+            {
+                await run.AssertRecoveredAsync(from, isIdleStopped: true, SwitchOutcome.RolledBack);
+            }
+
+            return status == 200;
+        });
+        Assert.Contains("traffic taken back", run.Steps);
+    }
+
     /// <summary>The next process, while it finishes what the former one has left.</summary>
     [Fact]
     public async Task Killed_at_each_step_of_the_recovery()
@@ -106,7 +171,9 @@ public sealed class CrashPointTests
             await LeaveAsync(vps, $"left-{point}");
             await vps.SetProxyEnvironmentAsync($"{CrashPoint.Variable}={CrashPoint.Start} {point}");
             await vps.Lab.RunAsync("systemctl", "start", Vps.Proxy); // fails where it is killed before it is ready
-            await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.Proxy) == "failed" || await IsSettledAsync(vps, SlotName.Green, isIdleStopped: true), "it is killed, or done");
+            await Eventually.TrueAsync(
+                async () => await vps.ActiveStateAsync(Vps.Proxy) == "failed" || await IsSettledAsync(vps, SlotName.Green, isIdleStopped: true),
+                "it is killed, or done");
             var survived = await vps.ActiveStateAsync(Vps.Proxy) == "active";
             await vps.SetProxyEnvironmentAsync();
             await vps.SystemctlAsync("start", Vps.Proxy);
@@ -147,9 +214,9 @@ public sealed class CrashPointTests
         await vps.SystemctlAsync("start", Vps.UnitOf(SlotName.Blue), Vps.UnitOf(SlotName.Green));
         var left = new Switch { Id = id, From = SlotName.Blue, To = SlotName.Green, Phase = SwitchPhase.Drain, StartedAt = DateTimeOffset.UnixEpoch };
         await WriteAsync(ActiveSlotFile.FileName, JsonSerializer.Serialize(
-            new ActiveSlot { Version = 1, Slot = SlotName.Green, Since = DateTimeOffset.UnixEpoch, Switch = id }, EdgeProxyJson.Default.ActiveSlot));
+            new ActiveSlot { Version = 1, Slot = SlotName.Green, Since = DateTimeOffset.UnixEpoch, Switch = id }, SwitchingJson.Default.ActiveSlot));
         await WriteAsync(SwitchJournal.FileName, JsonSerializer.Serialize(
-            new JournalEntry { Version = 1, StartsCandidate = true, Switch = left }, EdgeProxyJson.Default.JournalEntry));
+            new SwitchCheckpoint { Version = 1, StartsCandidate = true, Switch = left }, SwitchingJson.Default.SwitchCheckpoint));
 
         // Into the files that are there: a new one would be root's.
         async Task WriteAsync(string name, string content)
@@ -199,7 +266,11 @@ public sealed class CrashPointTests
         }
 
         /// <param name="act">Does what the process is killed in, and checks what came of it. True: it survived, so there are no more points.</param>
-        public async Task AtEachPointAsync(Func<Vps, SlotName, int, Task<bool>> act)
+        public Task AtEachPointAsync(Func<Vps, SlotName, int, Task<bool>> act) => AtEachPointAsync(moves: true, act);
+
+        /// <param name="moves">It makes another slot active.</param>
+        /// <param name="act">See above.</param>
+        public async Task AtEachPointAsync(bool moves, Func<Vps, SlotName, int, Task<bool>> act)
         {
             var started = TimeProvider.System.GetTimestamp();
             var load = MixedLoad.Start(vps.Public, withSlow: false);
@@ -216,10 +287,11 @@ public sealed class CrashPointTests
             var shots = await load.StopAsync();
             var failed = shots.Where(shot => shot.Failure is not null).ToArray();
             Assert.All(failed, shot => Assert.True(_deaths.Any(died => WasInFlight(shot, died)), $"{shot}; deaths {string.Join(", ", _deaths)}"));
-            Assert.Contains(Moved, Steps);
+            Assert.Equal(moves, Steps.Contains(Moved));
             Figures.Report(string.Create(
                 CultureInfo.InvariantCulture,
-                $"killed at each of the {Steps.Count} steps of a {stage}: {shots.Count} requests, {failed.Length} failed, all of them in flight at a kill; {TimeProvider.System.GetElapsedTime(started).TotalSeconds:F0} s: {string.Join(", ", Steps)}"));
+                $"killed at each of the {Steps.Count} steps of a {stage}: {shots.Count} requests, {failed.Length} failed, all of them in flight at a kill; " +
+                    $"{TimeProvider.System.GetElapsedTime(started).TotalSeconds:F0} s: {string.Join(", ", Steps)}"));
         }
 
         /// <summary>After a kill: waits for the next process and looks whether all is as it should be.</summary>
@@ -234,7 +306,8 @@ public sealed class CrashPointTests
             Assert.Equal(active, await vps.ActiveSlotAsync());
             using var visitor = new HttpClient { BaseAddress = vps.Public };
             using var answer = await visitor.GetAsync("/", Cancellation);
-            Assert.True(answer.IsSuccessStatusCode && answer.Headers.GetValues("X-Slot").Single() == active.ToKey(), $"after a kill at '{Steps[^1]}': {answer}");
+            Assert.True(
+                answer.IsSuccessStatusCode && answer.Headers.GetValues("X-Slot").Single() == active.ToKey(), $"after a kill at '{Steps[^1]}': {answer}");
             if (outcome is not null)
             {
                 var last = (await vps.GetAsync("/switches")).GetProperty("switches")[0];
@@ -245,9 +318,11 @@ public sealed class CrashPointTests
         public ValueTask DisposeAsync() => vps.DisposeAsync();
 
         private async Task<string?> LastLineAsync(string mark) =>
-            (await vps.Lab.RunAsync("journalctl", "--no-pager", "-o", "cat", "-n", "100", "-u", Vps.Proxy)).Text.Split('\n').LastOrDefault(line => line.StartsWith(mark, StringComparison.Ordinal));
+            (await vps.Lab.RunAsync("journalctl", "--no-pager", "-o", "cat", "-n", "100", "-u", Vps.Proxy)).Text.Split('\n')
+                .LastOrDefault(line => line.StartsWith(mark, StringComparison.Ordinal));
 
         /// <summary>It began before the kill was noticed here, and had not ended before; a busy machine notices late.</summary>
-        private static bool WasInFlight(Shot shot, DateTimeOffset died) => shot.Started < died + TimeSpan.FromMilliseconds(250) && shot.Ended > died - TimeSpan.FromSeconds(1);
+        private static bool WasInFlight(Shot shot, DateTimeOffset died) =>
+            shot.Started < died + TimeSpan.FromMilliseconds(250) && shot.Ended > died - TimeSpan.FromSeconds(1);
     }
 }

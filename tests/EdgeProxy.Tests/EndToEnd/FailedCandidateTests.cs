@@ -56,7 +56,8 @@ public sealed class FailedCandidateTests(FailedCandidateTests.Machine machine) :
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         await Vps.SetEnvironmentAsync(SlotName.Green, environment);
-        await Vps.ChangeUnitAsync(SlotName.Green, dropIn.Replace("{port}", Vps.PortOf(SlotName.Green).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+        await Vps.ChangeUnitAsync(
+            SlotName.Green, dropIn.Replace("{port}", Vps.PortOf(SlotName.Green).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
         var load = MixedLoad.Start(Vps.Public);
 
         var (status, ended) = await Vps.SwitchAsync();
@@ -88,17 +89,17 @@ public sealed class FailedCandidateTests(FailedCandidateTests.Machine machine) :
     }
 
     [Fact]
-    public async Task A_stranger_at_the_candidates_address_is_not_taken_for_it()
+    public async Task Another_process_at_the_candidates_address_is_not_taken_for_it()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
-        using var stranger = new TcpListener(IPAddress.Loopback, Vps.PortOf(SlotName.Green));
-        stranger.Start();
+        using var other = new TcpListener(IPAddress.Loopback, Vps.PortOf(SlotName.Green));
+        other.Start();
         var load = MixedLoad.Start(Vps.Public);
 
         var (status, ended) = await Vps.SwitchAsync();
 
         Assert.Equal(502, status);
-        Assert.Contains("stranger", ended.Reason(), StringComparison.Ordinal);
+        Assert.Contains(" is already in use: ", ended.Reason(), StringComparison.Ordinal);
         Assert.Equal(nameof(SwitchPhase.StartIdle), ended.GetProperty("phase").GetString());
         await AssertBlueServesAloneAsync(load);
     }
@@ -132,7 +133,8 @@ public sealed class FailedCandidateTests(FailedCandidateTests.Machine machine) :
     {
         const string Service = "org.freedesktop.systemd1";
         var path = $"/org/freedesktop/systemd1/unit/{Escaped(Vps.UnitOf(SlotName.Green))}";
-        var microseconds = (await Vps.Lab.RunAsync("busctl", "--json=short", "get-property", Service, path, $"{Service}.Service", "ExecMainExitTimestamp")).Text;
+        var microseconds = (await Vps.Lab.RunAsync(
+            "busctl", "--json=short", "get-property", Service, path, $"{Service}.Service", "ExecMainExitTimestamp")).Text;
         using var json = JsonDocument.Parse(microseconds);
         return DateTimeOffset.UnixEpoch.AddMicroseconds(json.RootElement.GetProperty("data").GetUInt64());
 

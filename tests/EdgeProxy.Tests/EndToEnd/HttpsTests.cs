@@ -38,7 +38,8 @@ public sealed class HttpsTests
         await MoreAsync(load);
 
         var shots = await load.StopAsync();
-        Figures.Report($"HTTPS: 3 restarts of the proxy, a switch and a new certificate: {shots.Count} requests, {shots.Count(shot => shot.Failure is not null)} failed");
+        Figures.Report(
+            $"HTTPS: 3 restarts of the proxy, a switch and a new certificate: {shots.Count} requests, {shots.Count(shot => shot.Failure is not null)} failed");
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
     }
 
@@ -53,7 +54,8 @@ public sealed class HttpsTests
             Backlog=4096
 
             """);
-        await vps.Lab.WriteFileAsync($"/etc/systemd/system/{Vps.Proxy}.d/test.conf", $"[Unit]\nStartLimitIntervalSec=0\n[Service]\nSockets={Vps.ProxySocket} {HttpsSocket}\n");
+        await vps.Lab.WriteFileAsync(
+            $"/etc/systemd/system/{Vps.Proxy}.d/test.conf", $"[Unit]\nStartLimitIntervalSec=0\n[Service]\nSockets={Vps.ProxySocket} {HttpsSocket}\n");
         await vps.SystemctlAsync("daemon-reload");
         await vps.SystemctlAsync("stop", Vps.Proxy);
         await vps.SystemctlAsync("start", HttpsSocket);

@@ -1,14 +1,15 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>Many visitors who are connected and do nothing for the moment, while the version behind them is replaced. The proxy and the apps are processes of their own.</summary>
+/// <summary>Many visitors who are connected and do nothing for the moment, while the version behind them is replaced. The proxy and the apps are processes of
+/// their own.</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class IdleConnectionsTests : IAsyncLifetime
 {
@@ -38,7 +39,8 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
         await File.WriteAllTextAsync(settings, Settings(), Cancellation);
         _proxy = CommandProcess.Start("run", "--config", settings);
         await Eventually.TrueAsync(IsReadyAsync, "the app is served");
-        _admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_directory["admin.token"], Cancellation)).Trim());
+        _admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", (await File.ReadAllTextAsync(_directory["admin.token"], Cancellation)).Trim());
     }
 
     public async ValueTask DisposeAsync()
@@ -85,7 +87,8 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
         Assert.Equal(nameof(SwitchOutcome.Completed), (await StatusAsync()).GetProperty("lastSwitch").Outcome());
 
         Figures.Report(
-            $"{KeptAlive} idle keep-alive and {WebSockets} idle WebSocket connections through a switch: none lost; the proxy's resident memory went from {before >> 20} to {connected >> 20} MB "
+            $"{KeptAlive} idle keep-alive and {WebSockets} idle WebSocket connections through a switch: none lost; the proxy's resident memory went from " +
+                $"{before >> 20} to {connected >> 20} MB "
             + $"({(connected - before) / (KeptAlive + WebSockets) >> 10} KB a connection); each answered once more within {answered.TotalSeconds:F1} s");
     }
 
@@ -108,7 +111,8 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
     }
 
     private static Task ForEachAsync(List<RawClient> visitors, Func<RawClient, Task> act) =>
-        Parallel.ForEachAsync(visitors, new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = Cancellation }, async (visitor, _) => await act(visitor));
+        Parallel.ForEachAsync(
+            visitors, new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = Cancellation }, async (visitor, _) => await act(visitor));
 
     private static async Task AskAsync(RawClient visitor, SlotName slot)
     {
@@ -120,7 +124,8 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
     private static async Task UpgradeAsync(RawClient visitor)
     {
         await visitor.SendAsync(
-            "GET /ws HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+            "GET /ws HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
+                "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
         Assert.Equal(101, (await visitor.ReadAnswerAsync())?.Status);
         await EchoAsync(visitor);
     }
@@ -156,7 +161,8 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
     private static long DescriptorsAllowed() => Number("Max open files", "/proc/self/limits", column: 1);
 
     private static long Number(string line, string file, int column = 0) => long.Parse(
-        File.ReadLines(file).First(text => text.StartsWith(line, StringComparison.Ordinal))[(line.Length + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[column],
+        File.ReadLines(file).First(text => text.StartsWith(line, StringComparison.Ordinal))[(line.Length + 1)..]
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[column],
         CultureInfo.InvariantCulture);
 
     private string Settings() => $$"""

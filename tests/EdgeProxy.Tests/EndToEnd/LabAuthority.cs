@@ -4,7 +4,8 @@ using EdgeProxy.Tests.Tls;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>Pebble inside a machine of its own network, where it looks for challenges on ports 80 and 443 as Let's Encrypt does; every name is 127.0.0.1.</summary>
+/// <summary>Pebble inside a machine of its own network, where it looks for challenges on ports 80 and 443 as Let's Encrypt does; every name is
+/// 127.0.0.1.</summary>
 internal static class LabAuthority
 {
     public const string DirectoryUrl = "https://localhost:14000/dir";
@@ -42,7 +43,8 @@ internal static class LabAuthority
             "systemd-run", "--quiet", "--unit", "authority", "--setenv", "PEBBLE_VA_NOSLEEP=1", "--setenv", "PEBBLE_AUTHZREUSE=0",
             "pebble", "-strict", "-config", "/etc/pebble/pebble.json", "-dnsserver", "127.0.0.1:8053")).Text;
         await Eventually.TrueAsync(
-            async () => (await lab.RunAsync("curl", "--silent", "--fail", "--cacert", ApiRoot, "--output", rootFile, "https://localhost:15000/roots/0")).ExitCode == 0,
+            async () =>
+                (await lab.RunAsync("curl", "--silent", "--fail", "--cacert", ApiRoot, "--output", rootFile, "https://localhost:15000/roots/0")).ExitCode == 0,
             "Pebble answers");
     }
 

@@ -31,7 +31,8 @@ public sealed class MixedLoad
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _visitors;
 
-    private MixedLoad(Uri target, bool withBodies, bool withSlow, X509Certificate2? root, Func<int, CancellationToken, ValueTask<Stream>>? connect, bool isHttp2)
+    private MixedLoad(
+        Uri target, bool withBodies, bool withSlow, X509Certificate2? root, Func<int, CancellationToken, ValueTask<Stream>>? connect, bool isHttp2)
     {
         (_target, _root, _connect, _isHttp2) = (target, root, connect, isHttp2);
         List<Task> visitors = [];

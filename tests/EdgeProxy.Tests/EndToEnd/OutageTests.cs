@@ -7,7 +7,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>The active unit goes away: who comes meanwhile is held, or told soon where waiting is in vain. Real gunicorn, real systemd, <c>RestartSec</c> as in the recipe or longer.</summary>
+/// <summary>The active unit goes away: who comes meanwhile is held, or told soon where waiting is in vain. Real gunicorn, real systemd, <c>RestartSec</c> as in
+/// the recipe or longer.</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<OutageTests.Machine>
 {
@@ -59,12 +60,14 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
 
         Assert.All(await Task.WhenAll(staying), answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
         Figures.Report(
-            $"{staying.Count} of {Held} held requests, half of them with bodies, were answered when the killed unit was back, {TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s "
+            $"{staying.Count} of {Held} held requests, half of them with bodies, were answered when the killed unit was back, " +
+                $"{TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s "
             + $"after the first (its boot takes 5 s); {leaving.Count} had left and were forgotten");
         Assert.Equal(0, await HeldAsync());
     }
 
-    /// <summary>What fails again waits for systemd, or for an operator: the proxy does not start it in a loop. Who is held meanwhile is answered when it is mended.</summary>
+    /// <summary>What fails again waits for systemd, or for an operator: the proxy does not start it in a loop. Who is held meanwhile is answered when it is
+    /// mended.</summary>
     [Fact]
     public async Task A_unit_that_cannot_start_is_started_once_an_outage()
     {
@@ -74,7 +77,8 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         await Vps.SystemctlAsync("kill", "--signal=KILL", "--kill-who=main", Blue);
         await Eventually.TrueAsync(async () => await Vps.SubStateAsync(Blue) == "auto-restart", "its workers, which could answer still, have ended too");
         var waiting = client.GetAsync("/", Cancellation);
-        await Eventually.TrueAsync(async () => await StartsAsync() == before + 1 && await Vps.SubStateAsync(Blue) == "auto-restart", "it was started, and has failed again");
+        await Eventually.TrueAsync(
+            async () => await StartsAsync() == before + 1 && await Vps.SubStateAsync(Blue) == "auto-restart", "it was started, and has failed again");
 
         await Vps.SetEnvironmentAsync(SlotName.Blue);
         await Vps.SystemctlAsync("restart", Blue); // to systemd 252 a start has to wait for RestartSec
@@ -83,7 +87,8 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         Assert.Equal(before + 1, await StartsAsync());
 
         async Task<int> StartsAsync() =>
-            (await Vps.Lab.RunAsync("journalctl", "--no-pager", "-u", Vps.Proxy)).Text.Split($"{Blue} of the active slot Blue has ended and waits for its restart").Length - 1;
+            (await Vps.Lab.RunAsync("journalctl", "--no-pager", "-u", Vps.Proxy)).Text.Split(
+                $"{Blue} of the active slot Blue has ended and waits for its restart").Length - 1;
     }
 
     /// <summary>Nobody but an operator brings it back: waiting is in vain.</summary>
@@ -119,7 +124,9 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         var (_, ended) = await Vps.SwitchAsync();
 
         Assert.Equal("Flip", ended.Phase(SwitchPhase.Flip).GetProperty("phase").GetString());
-        Assert.All(await Task.WhenAll(waiting), answer => Assert.Equal(("green", HttpStatusCode.OK), (answer.Headers.GetValues("X-Slot").Single(), answer.StatusCode)));
+        Assert.All(
+            await Task.WhenAll(waiting),
+            answer => Assert.Equal(("green", HttpStatusCode.OK), (answer.Headers.GetValues("X-Slot").Single(), answer.StatusCode)));
         Assert.Equal(SlotName.Green, await Vps.ActiveSlotAsync());
 
         await Vps.SetEnvironmentAsync(SlotName.Blue);

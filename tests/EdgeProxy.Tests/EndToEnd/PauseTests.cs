@@ -34,12 +34,15 @@ public sealed class PauseTests
         Assert.True(status == 200 && ended.Outcome() == nameof(SwitchOutcome.Completed), ended.ToString());
         Assert.Equal(0, resumed.ExitCode);
         Assert.NotEqual("0", during.GetProperty("held").ToString());
-        Assert.All(SlotNameExtensions.All, slot => Assert.Equal(0, during.GetProperty("slots").GetProperty(slot.ToKey()).GetProperty("inFlight").GetProperty("http").GetInt32()));
+        Assert.All(
+            SlotNameExtensions.All,
+            slot => Assert.Equal(0, during.GetProperty("slots").GetProperty(slot.ToKey()).GetProperty("inFlight").GetProperty("http").GetInt32()));
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
         Assert.DoesNotContain(shots, shot => shot.Ended > began && shot.Ended < over); // nobody was answered, so nobody was in the app
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"paused under load for {(over - began).TotalSeconds:F1} s with a switch in it: {shots.Count} requests, 0 failed, none answered in between, the longest took {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F1} s"));
+            $"paused under load for {(over - began).TotalSeconds:F1} s with a switch in it: {shots.Count} requests, 0 failed, none answered in between, the " +
+                $"longest took {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F1} s"));
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 
@@ -48,7 +48,8 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
     public static TheoryData<SwitchPhase> LongPhases =>
         [SwitchPhase.StartIdle, SwitchPhase.Probe, SwitchPhase.WarmUp, SwitchPhase.Drain, SwitchPhase.StopOld];
 
-    /// <summary>With a job of systemd's under way, or a request in the old slot; the other phases leave nothing that the steps between them do not leave.</summary>
+    /// <summary>With a job of systemd's under way, or a request in the old slot; the other phases leave nothing that the steps between them do not
+    /// leave.</summary>
     [Theory]
     [InlineData(SwitchPhase.StartIdle)]
     [InlineData(SwitchPhase.Drain)]
@@ -122,10 +123,11 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
     private static string JournalOf(Vps vps) => $"{vps.Lab.Root}{StateInside}/{SwitchJournal.FileName}";
 
     private static Switch ReadJournal(Vps vps) =>
-        JsonSerializer.Deserialize(File.ReadAllText(JournalOf(vps)), Json.EdgeProxyJson.Default.JournalEntry)!.Switch;
+        JsonSerializer.Deserialize(File.ReadAllText(JournalOf(vps)), SwitchingJson.Default.SwitchCheckpoint)!.Switch;
 
     /// <summary>A switch that stays in a phase until the test has done something to it.</summary>
-    private sealed class RunningSwitch(Task<(int Status, JsonElement Switch)> answer, Task<(HttpStatusCode Status, SlotName? Slot)>? inFlight) : IAsyncDisposable
+    private sealed class RunningSwitch(
+        Task<(int Status, JsonElement Switch)> answer, Task<(HttpStatusCode Status, SlotName? Slot)>? inFlight) : IAsyncDisposable
     {
         /// <summary>What its caller, who waits for its end, is told.</summary>
         public Task<(int Status, JsonElement Switch)> Answer => answer;
@@ -149,7 +151,8 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
             if (phase == SwitchPhase.StartIdle)
             {
                 // The phase begins with a look around; only then is something there to undo.
-                await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Green)) == "activating", "the candidate is being started");
+                await Eventually.TrueAsync(
+                    async () => await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Green)) == "activating", "the candidate is being started");
             }
 
             return new RunningSwitch(answer, inFlight);
@@ -183,7 +186,8 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
         public Task<(HttpStatusCode Status, SlotName? Slot)> AskAsync(string path) => ReadAsync(_client.GetAsync(path, Cancellation));
 
         /// <summary>With a body, so that the client does not send it again by itself.</summary>
-        public Task<(HttpStatusCode Status, SlotName? Slot)> PostAsync(string path) => ReadAsync(_client.PostAsync(path, new StringContent("once"), Cancellation));
+        public Task<(HttpStatusCode Status, SlotName? Slot)> PostAsync(string path) =>
+            ReadAsync(_client.PostAsync(path, new StringContent("once"), Cancellation));
 
         public void Dispose() => _client.Dispose();
 

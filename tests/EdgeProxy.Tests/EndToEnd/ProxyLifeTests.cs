@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using EdgeProxy.Cli;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
@@ -33,8 +33,12 @@ public sealed class ProxyLifeTests
 
         var shots = await load.StopAsync();
         Figures.Report(
-            $"{Restarts} restarts of the proxy {(withBodies ? "with" : "without")} bodies: {shots.Count} requests, {shots.Count(shot => shot.Failure is not null)} failed; "
-            + string.Join("; ", shots.GroupBy(shot => shot.Kind).Select(kind => $"{kind.Key} {kind.Count()}, longest {kind.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s")));
+            $"{Restarts} restarts of the proxy {(withBodies ? "with" : "without")} bodies: {shots.Count} requests, " +
+                $"{shots.Count(shot => shot.Failure is not null)} failed; "
+            + string.Join(
+                "; ",
+                shots.GroupBy(shot => shot.Kind).Select(
+                    kind => $"{kind.Key} {kind.Count()}, longest {kind.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s")));
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
     }
 
@@ -48,7 +52,8 @@ public sealed class ProxyLifeTests
         var second = await vps.EdgeProxyAsync("run", "--config", "/etc/edgeproxy/appsettings.json");
 
         Assert.Equal(ExitCode.Refused, second.ExitCode);
-        Assert.Equal("edgeproxy: another EdgeProxy runs on /var/lib/edgeproxy; stop it, or give this one an EdgeProxy:State:Directory of its own\n", second.Error);
+        Assert.Equal(
+            "edgeproxy: another EdgeProxy runs on /var/lib/edgeproxy; stop it, or give this one an EdgeProxy:State:Directory of its own\n", second.Error);
         Assert.Equal("", second.Output);
         Assert.Equal(pid, await ShowAsync(vps, Vps.Proxy, "MainPID"));
         Assert.Equal(SlotName.Blue, await WhoAnswersAsync(vps));

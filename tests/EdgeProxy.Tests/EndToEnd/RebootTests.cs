@@ -1,12 +1,12 @@
 using System.Globalization;
-using EdgeProxy.State;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>The machine goes down and comes up again: the slot that was active serves, the other one is stopped, and whoever comes early waits.</summary>
-[Collection(EndToEndCollection.Name)]
+[Collection(ServiceLifeCollection.Name)]
 public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<RebootTests.Machine>
 {
     /// <summary>One machine for all, set to start EdgeProxy at boot, and with a visitor who is there before it.</summary>
@@ -111,7 +111,9 @@ public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<Reb
             await Eventually.TrueAsync(() => File.Exists(log), "the early visitor has been served", TimeSpan.FromMinutes(2));
             var visits = (await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken)).Select(line => line.Split(' ')).ToList();
             var waits = visits.Select(visit => double.Parse(visit[2], CultureInfo.InvariantCulture)).ToList();
-            Figures.Report($"{what}: of {visits.Count} visits from the moment when the ports were open {visits.Count(visit => visit[0] != "200")} failed; the first waited for {waits[0]:F2} s, the longest for {waits.Max():F2} s");
+            Figures.Report(
+                $"{what}: of {visits.Count} visits from the moment when the ports were open {visits.Count(visit => visit[0] != "200")} failed; the first " +
+                    $"waited for {waits[0]:F2} s, the longest for {waits.Max():F2} s");
             Assert.All(visits, visit => Assert.Equal($"200 {slot}", $"{visit[0]} {visit[1]}"));
             await Eventually.TrueAsync(() => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}"), "the switch is concluded");
             Assert.Equal("active", await site.ShowAsync($"app-server-{slot}.service", "ActiveState"));

@@ -30,9 +30,11 @@ public enum RecipeCertificates
     Internal,
 }
 
-/// <summary>A server as the recipe makes it, with a network of its own: Debian's Caddy on ports 80 and 443, gunicorn with sync workers as root, secrets in the unit, SIGQUIT.</summary>
+/// <summary>A server as the recipe makes it, with a network of its own: Debian's Caddy on ports 80 and 443, gunicorn with sync workers as root, secrets in the
+/// unit, SIGQUIT.</summary>
 /// <remarks>
-/// The Caddyfile is the recipe's to the letter where Caddy has a certificate in its storage, as if it had got it from Let's Encrypt; otherwise with a line more, <c>tls</c>, or with global options.
+/// The Caddyfile is the recipe's to the letter where Caddy has a certificate in its storage, as if it had got it from Let's Encrypt; otherwise with a line
+/// more, <c>tls</c>, or with global options.
 /// EdgeProxy lies in /opt/edgeproxy as its archive has it; nothing of it is installed.
 /// </remarks>
 public sealed class RecipeVps : IAsyncDisposable
@@ -78,9 +80,11 @@ public sealed class RecipeVps : IAsyncDisposable
     /// <summary>The same with blue and green, an app of the test's own, and nothing of EdgeProxy.</summary>
     /// <param name="installApp">Puts its first version into <see cref="Project"/>, where it is run as app.wsgi:application.</param>
     /// <param name="shares">Paths of this machine to see inside.</param>
-    public static Task<RecipeVps> StartAsync(Func<RecipeVps, Task> installApp, params string[] shares) => StartAsync(installApp, RecipeUnits.BlueGreen, RecipeCertificates.Storage, shares);
+    public static Task<RecipeVps> StartAsync(Func<RecipeVps, Task> installApp, params string[] shares) =>
+        StartAsync(installApp, RecipeUnits.BlueGreen, RecipeCertificates.Storage, shares);
 
-    private static async Task<RecipeVps> StartAsync(Func<RecipeVps, Task> installApp, RecipeUnits units, RecipeCertificates certificates, params string[] shares)
+    private static async Task<RecipeVps> StartAsync(
+        Func<RecipeVps, Task> installApp, RecipeUnits units, RecipeCertificates certificates, params string[] shares)
     {
         Demand();
         var vps = new RecipeVps(await SystemdLab.BootAloneAsync(shares));
@@ -91,7 +95,8 @@ public sealed class RecipeVps : IAsyncDisposable
             await vps.WriteUnitsAsync(units);
             await vps.InstallCertificateAsync(certificates);
             await vps.InstallCaddyAsync(units, certificates);
-            await vps.RunAsync("systemctl", "enable", "--now", units == RecipeUnits.Alone ? "app-server-prod.service" : "app-server-blue.service", "caddy.service");
+            await vps.RunAsync(
+                "systemctl", "enable", "--now", units == RecipeUnits.Alone ? "app-server-prod.service" : "app-server-blue.service", "caddy.service");
             if (certificates == RecipeCertificates.Internal)
             {
                 await Eventually.TrueAsync(async () => (await vps.Lab.RunAsync("cp", CaddysRoot, TrustedRoot)).ExitCode == 0, "Caddy has made an authority");
@@ -114,7 +119,8 @@ public sealed class RecipeVps : IAsyncDisposable
 
     /// <summary>The status that a visitor gets inside, over a certificate that must be right; 000: none.</summary>
     public async Task<string> AskAsync(string url) =>
-        (await Lab.RunAsync("curl", "--silent", "--cacert", TrustedRoot, "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "20", url)).Output;
+        (await Lab.RunAsync(
+            "curl", "--silent", "--cacert", TrustedRoot, "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "20", url)).Output;
 
     public async Task<string> ReadAsync(string url) => (await Lab.RunAsync("curl", "--silent", "--cacert", TrustedRoot, "--max-time", "20", url)).Output;
 
@@ -143,9 +149,14 @@ public sealed class RecipeVps : IAsyncDisposable
 
     /// <summary>Every file and directory that setup may touch, by mode, owner and content, and every unit concerned, by state.</summary>
     public Task<string> SnapshotAsync() => RunAsync("bash", "-c", """
-        find /etc /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/bin/edgeproxy /run/systemd/system /var/lib/edgeproxy /var/log/edgeproxy /var/lib/caddy /app \
-          ! -name '*-' ! -name .pwd.lock ! -path '*/__pycache__*' ! -path '*/logs/*' ! -path '*/.config/*' ! -name '*.lock' ! -name 'last_clean.json' ! -name 'instance.uuid' \
-          \( -type f -printf '%p %m %U:%G ' -exec sh -c 'sha1sum < "$1"' - {} \; -o -type d -printf '%p %m %U:%G\n' -o -type l -printf '%p -> %l\n' \) 2> /dev/null | sort
+        look() {
+          find /etc /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/bin/edgeproxy /run/systemd/system /var/lib/edgeproxy /var/log/edgeproxy /var/lib/caddy /app \
+            ! -name '*-' ! -name .pwd.lock ! -path '*/__pycache__*' ! -path '*/logs/*' ! -path '*/.config/*' ! -name '*.lock' ! -name 'last_clean.json' ! -name 'instance.uuid' "$@"
+        }
+        {
+          look \( -type f -o -type d \) -printf '%p %m %U:%G\n' -o -type l -printf '%p -> %l\n'
+          look -type f -print0 | xargs --null sha1sum | sed -E 's/^([0-9a-f]+)  (.*)$/\2 \1/'
+        } 2> /dev/null | sort
         systemctl list-units --all --no-legend --plain 'caddy*' 'app-server*' 'edgeproxy*' | awk '{ print $1, $2, $3, $4 }' | sort
         systemctl show --property MainPID caddy.service app-server-blue.service app-server-green.service app-server-prod.service
         """);
@@ -207,7 +218,11 @@ public sealed class RecipeVps : IAsyncDisposable
             await Lab.WriteFileAsync($"{Storage}.json", $$"""{ "sans": ["{{Host}}"], "issuer_data": { "url": "https://acme-v02.api.letsencrypt.org/acme/cert/1" } }""");
         }
 
-        await RunAsync("bash", "-c", $"chmod 600 {keyFile}; chown -R caddy:caddy /var/lib/caddy {Path.GetDirectoryName(keyFile)}; [ ! -d /var/lib/caddy/.local ] || chmod 700 /var/lib/caddy/.local");
+        await RunAsync(
+            "bash",
+            "-c",
+            $"chmod 600 {keyFile}; chown -R caddy:caddy /var/lib/caddy {Path.GetDirectoryName(keyFile)}; [ ! -d /var/lib/caddy/.local ] || chmod 700 " +
+                "/var/lib/caddy/.local");
     }
 
     private async Task InstallCaddyAsync(RecipeUnits units, RecipeCertificates certificates)
@@ -278,7 +293,8 @@ public sealed class RecipeVps : IAsyncDisposable
 
 /// <summary>One visitor's request.</summary>
 /// <param name="Status">000: no answer.</param>
-/// <param name="CurlExit">curl's own word: 7, it could not connect; 35, the handshake was cut; 16, HTTP/2 said goodbye before the request; 52 and 56, the answer was cut.</param>
+/// <param name="CurlExit">curl's own word: 7, it could not connect; 35, the handshake was cut; 16, HTTP/2 said goodbye before the request; 52 and 56, the
+/// answer was cut.</param>
 public sealed record Visit(DateTimeOffset Began, DateTimeOffset Ended, string Status, int CurlExit)
 {
     public bool IsGood => Status is "200" or "308" && CurlExit == 0;
@@ -287,7 +303,9 @@ public sealed record Visit(DateTimeOffset Began, DateTimeOffset Ended, string St
     public bool IsRefused => Status == "000" && CurlExit is 7 or 16 or 35;
 
     public static IReadOnlyList<Visit> Parse(IEnumerable<string> lines) =>
-        [.. lines.Select(line => line.Split(' ')).Where(word => word.Length == 4).Select(word => new Visit(At(word[0]), At(word[1]), word[2], int.Parse(word[3], System.Globalization.CultureInfo.InvariantCulture)))];
+        [.. lines.Select(line => line.Split(' ')).Where(word => word.Length == 4)
+            .Select(word => new Visit(At(word[0]), At(word[1]), word[2], int.Parse(word[3], System.Globalization.CultureInfo.InvariantCulture)))];
 
-    private static DateTimeOffset At(string seconds) => DateTimeOffset.UnixEpoch.AddSeconds(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture));
+    private static DateTimeOffset At(string seconds) =>
+        DateTimeOffset.UnixEpoch.AddSeconds(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture));
 }

@@ -36,7 +36,8 @@ public sealed class RescueTests
         Assert.Contains("EdgeProxy has switched by itself", (await vps.GetAsync("/status")).GetProperty("lastSwitch").Reason(), StringComparison.Ordinal);
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"rescue, the other slot {other}: visitors were served again {back.TotalSeconds:F1} s after the kill, {shots.Count} requests, {failed.Length} failed, all of them in the unit when it was killed"));
+            $"rescue, the other slot {other}: visitors were served again {back.TotalSeconds:F1} s after the kill, {shots.Count} requests, {failed.Length} " +
+                $"failed, all of them in the unit when it was killed"));
     }
 
     [Fact]

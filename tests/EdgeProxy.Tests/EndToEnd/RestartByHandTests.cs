@@ -73,6 +73,8 @@ public sealed class RestartByHandTests
     private static async Task AssertNoneFailedAsync(Vps vps, IReadOnlyList<Shot> shots)
     {
         var failed = shots.Where(shot => shot.Failure is not null).ToList();
-        Assert.True(failed.Count == 0, $"{failed.Count} of {shots.Count} failed: {string.Join('\n', failed.Take(5))}\n{(failed.Count > 0 ? await vps.JournalAsync() : "")}");
+        Assert.True(
+            failed.Count == 0,
+            $"{failed.Count} of {shots.Count} failed: {string.Join('\n', failed.Take(5))}\n{(failed.Count > 0 ? await vps.JournalAsync() : "")}");
     }
 }

@@ -4,15 +4,16 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
 using EdgeProxy.Slots;
-using EdgeProxy.State;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tests.Tls;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>The proxy as its shipped units run it, restarted in every way while visitors come over HTTP and HTTPS: nobody is refused, and nothing that ends in time fails.</summary>
-[Collection(EndToEndCollection.Name)]
+/// <summary>The proxy as its shipped units run it, restarted in every way while visitors come over HTTP and HTTPS: nobody is refused, and nothing that ends in
+/// time fails.</summary>
+[Collection(ServiceLifeCollection.Name)]
 public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<RestartTests.Machine>
 {
     /// <summary>One machine for all.</summary>
@@ -30,7 +31,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(6);
 
     /// <summary>
-    /// As in the shipped units. A gunicorn that is told to stop while a worker has been forked, but does not handle signals yet, waits that long for it: the worker
+    /// As in the shipped units. A gunicorn that is told to stop while a worker has been forked, but does not handle signals yet, waits that long for it: the
+    /// worker
     /// has its master's handlers until then, which keep the signal for a loop that runs in the master only.
     /// </summary>
     private static readonly TimeSpan GracefulTimeout = TimeSpan.FromSeconds(120);
@@ -96,7 +98,10 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
                     && (await site.StatusAsync()).GetProperty("switch").GetProperty("phase").GetString() is { } now && (now == phase || now == "StopOld"),
                 $"the switch is in {phase}");
             await site.SystemctlAsync("restart", ShippedSite.Proxy);
-            await Eventually.TrueAsync(() => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}"), "the switch is concluded", GracefulTimeout + Eventually.Patience);
+            await Eventually.TrueAsync(
+                () => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}"),
+                "the switch is concluded",
+                GracefulTimeout + Eventually.Patience);
             await visitors.MoreAsync();
         }
 
@@ -128,7 +133,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
             var history = await site.GetAsync("/switches");
             Assert.Equal(
                 Enumerable.Range(0, versions.Count).Reverse().Select(i => $"deploy {i} Completed"),
-                history.GetProperty("switches").EnumerateArray().Take(versions.Count).Select(each => $"{each.GetProperty("label").GetString()} {each.GetProperty("outcome").GetString()}"));
+                history.GetProperty("switches").EnumerateArray().Take(versions.Count)
+                    .Select(each => $"{each.GetProperty("label").GetString()} {each.GetProperty("outcome").GetString()}"));
             await visitors.AssertNobodyFailedAsync($"{versions.Count} times another build ({string.Join(", ", versions)}), with a restart and a switch each");
         }
         finally
@@ -177,18 +183,25 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
             var pid = await site.ShowAsync(ShippedSite.Proxy, "MainPID");
             await site.SystemctlAsync("kill", "--signal=KILL", ShippedSite.Proxy);
             kills.Add(TimeProvider.System.GetUtcNow());
-            await Eventually.TrueAsync(async () => await site.ShowAsync(ShippedSite.Proxy, "ActiveState") == "active" && await site.ShowAsync(ShippedSite.Proxy, "MainPID") != pid, "it is back");
+            await Eventually.TrueAsync(
+                async () => await site.ShowAsync(ShippedSite.Proxy, "ActiveState") == "active" && await site.ShowAsync(ShippedSite.Proxy, "MainPID") != pid,
+                "it is back");
         }
 
         var shots = (await Task.WhenAll(visitors.Select(load => load.StopAsync()))).SelectMany(all => all).ToList();
         var failed = shots.Where(shot => shot.Failure is not null).ToList();
-        Figures.Report($"3 kills of the proxy by its shipped units: {shots.Count} requests, {failed.Count} in flight at a kill failed, 0 of the others; the longest took {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s");
+        Figures.Report(
+            $"3 kills of the proxy by its shipped units: {shots.Count} requests, {failed.Count} in flight at a kill failed, 0 of the others; the longest " +
+                $"took {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s");
         Assert.DoesNotContain(failed, shot => shot.Failure!.Contains("refused", StringComparison.OrdinalIgnoreCase));
         // A killed process takes a moment to let its connections go.
-        Assert.All(failed, shot => Assert.True(kills.Any(kill => shot.Started <= kill + TimeSpan.FromSeconds(1) && shot.Ended >= kill - TimeSpan.FromSeconds(1)), $"{shot}"));
+        Assert.All(
+            failed,
+            shot => Assert.True(kills.Any(kill => shot.Started <= kill + TimeSpan.FromSeconds(1) && shot.Ended >= kill - TimeSpan.FromSeconds(1)), $"{shot}"));
     }
 
-    /// <summary>Slow requests over each protocol: within the deadline they end by themselves, beyond it they are told, not cut. systemd waits for them, whatever the unit's own time-out is.</summary>
+    /// <summary>Slow requests over each protocol: within the deadline they end by themselves, beyond it they are told, not cut. systemd waits for them,
+    /// whatever the unit's own time-out is.</summary>
     [Theory]
     [InlineData("http", false)]
     [InlineData("https", false)]
@@ -213,7 +226,9 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         var longest = TimeProvider.System.GetElapsedTime(started);
         await restarted;
 
-        Figures.Report($"A restart with a request that never ends ({scheme}{(isHttp2 ? ", HTTP/2" : "")}), Shutdown:DrainTimeout {DrainTimeout.TotalSeconds} s: a new request waited for {longest.TotalSeconds:F2} s");
+        Figures.Report(
+            $"A restart with a request that never ends ({scheme}{(isHttp2 ? ", HTTP/2" : "")}), Shutdown:DrainTimeout {DrainTimeout.TotalSeconds} s: a new " +
+                $"request waited for {longest.TotalSeconds:F2} s");
         Assert.Equal(HttpStatusCode.OK, served.StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
         Assert.Contains("Shutdown:DrainTimeout", await told.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
@@ -239,7 +254,9 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         var farewell = await socket.ReceiveAsync(new byte[16], Cancellation).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
         await AnswerCloseAsync(socket).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
         ClientWebSocket? again = null; // waits in the socket; over HTTP/2 it may meet the old process once more, on the connection that is about to end
-        await Eventually.TrueAsync(async () => (again = await ConnectAsync(scheme, isHttp2, invoker).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation)) is not null, "it is served again");
+        await Eventually.TrueAsync(
+            async () => (again = await ConnectAsync(scheme, isHttp2, invoker).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation)) is not null,
+            "it is served again");
         again!.Dispose();
         await restarted.WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
 
@@ -262,11 +279,12 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     private static async Task<ClientWebSocket?> ConnectAsync(string scheme, bool isHttp2, HttpMessageInvoker invoker)
     {
         var socket = new ClientWebSocket();
-        (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (isHttp2 ? HttpVersion.Version20 : HttpVersion.Version11, HttpVersionPolicy.RequestVersionExact);
+        (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (
+            isHttp2 ? HttpVersion.Version20 : HttpVersion.Version11, HttpVersionPolicy.RequestVersionExact);
         await socket.ConnectAsync(new Uri($"{scheme}://{ShippedSite.Name}/ws"), invoker, Cancellation);
         await socket.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, Cancellation);
         var buffer = new byte[64];
-        var echo = await socket.ReceiveAsync(buffer.AsMemory(), Cancellation);
+        var echo = await socket.ReceiveAsync(buffer.AsMemory(), Cancellation).Within();
         if (socket.CloseStatus == WebSocketCloseStatus.EndpointUnavailable)
         {
             socket.Dispose();
@@ -292,8 +310,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
                 ExecStart=/usr/bin/edgeproxy sample-backend --port {(slot == "blue" ? 8000 : 8100)} --slot {slot}
 
                 """);
-            await site.SystemctlAsync("restart", unit);
-            Assert.Equal("200", await site.AskAsync()); // held until it is up
+            await RestartAsync(site, unit);
             return new OtherApp(site, unit);
         }
 
@@ -301,8 +318,15 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         {
             await site.RunAsync("rm", $"/etc/systemd/system/{unit}.d/test.conf");
             await site.SystemctlAsync("daemon-reload");
+            await RestartAsync(site, unit);
+        }
+
+        /// <summary>By SIGKILL: the last test may have started it a moment ago (see <see cref="GracefulTimeout"/>), and nobody else visits.</summary>
+        private static async Task RestartAsync(ShippedSite site, string unit)
+        {
+            await site.SystemctlAsync("kill", "--signal=KILL", unit);
             await site.SystemctlAsync("restart", unit);
-            Assert.Equal("200", await site.AskAsync());
+            Assert.Equal("200", await site.AskAsync()); // held until it is up
         }
     }
 
@@ -317,7 +341,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         private readonly StrictVisitor[] _strict =
         [
             StrictVisitor.Start(async cancellation => await site.Lab.ConnectAsync(80, cancellation)),
-            StrictVisitor.Start(async cancellation => await TlsVisitor.HandshakeAsync(await site.Lab.ConnectAsync(443, cancellation), ShippedSite.Name, site.Authority.Root)),
+            StrictVisitor.Start(
+                async cancellation => await TlsVisitor.HandshakeAsync(await site.Lab.ConnectAsync(443, cancellation), ShippedSite.Name, site.Authority.Root)),
         ];
 
         /// <summary>Returns when each kind has been served again.</summary>
@@ -326,7 +351,9 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
             var before = _load.Select(load => load.Shots.Count).ToArray();
             var strictBefore = _strict.Select(visitor => visitor.Requests).ToArray();
             await Eventually.TrueAsync(
-                () => _load.Zip(before).All(pair => pair.First.Shots.Count >= pair.Second + 15) && _strict.Zip(strictBefore).All(pair => pair.First.Requests >= pair.Second + 3),
+                () =>
+                    _load.Zip(before).All(pair => pair.First.Shots.Count >= pair.Second + 15)
+                        && _strict.Zip(strictBefore).All(pair => pair.First.Requests >= pair.Second + 3),
                 "visitors are served");
         }
 

@@ -34,7 +34,8 @@ public sealed class RollbackTests
         Assert.Contains("green answered 10 of 10 requests with a 5xx", ended.Reason(), StringComparison.Ordinal);
         await AssertBackOnBlueAsync(vps, blue);
         Figures.Report(string.Create(
-            CultureInfo.InvariantCulture, $"a bad version was rolled back {BackAfter(ended).TotalMilliseconds:F0} ms after its flip, with 10 requests that failed"));
+            CultureInfo.InvariantCulture,
+            $"a bad version was rolled back {BackAfter(ended).TotalMilliseconds:F0} ms after its flip, with 10 requests that failed"));
     }
 
     [Fact]
@@ -66,7 +67,10 @@ public sealed class RollbackTests
         await AssertBackOnBlueAsync(vps, blue);
         var back = LastFlip(ended) - asked;
         Assert.InRange(back, TimeSpan.Zero, TimeSpan.FromSeconds(1));
-        Figures.Report(string.Create(CultureInfo.InvariantCulture, $"rolled back by hand under load: traffic was back after {back.TotalMilliseconds:F0} ms, {shots.Count} requests, 0 failed"));
+        Figures.Report(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"rolled back by hand under load: traffic was back after {back.TotalMilliseconds:F0} ms, {shots.Count} requests, 0 failed"));
     }
 
     /// <summary>There and back, over a restart of the proxy, all under load.</summary>
@@ -92,8 +96,10 @@ public sealed class RollbackTests
         Assert.NotNull((await vps.GetAsync("/status")).GetProperty("slots").GetProperty("blue").GetProperty("warmUntil").GetString());
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"to a warm slot under load: traffic was back after {back.TotalMilliseconds:F0} ms (the whole rollback, drain included, {toBlue.Duration().TotalMilliseconds:F0} ms), "
-            + $"after a restart of EdgeProxy forth again after {forth.TotalMilliseconds:F0} ms ({toGreen.Duration().TotalMilliseconds:F0} ms), {shots.Count} requests, 0 failed"));
+            $"to a warm slot under load: traffic was back after {back.TotalMilliseconds:F0} ms (the whole rollback, drain included, " +
+                $"{toBlue.Duration().TotalMilliseconds:F0} ms), "
+            + $"after a restart of EdgeProxy forth again after {forth.TotalMilliseconds:F0} ms ({toGreen.Duration().TotalMilliseconds:F0} ms), {shots.Count} " +
+                $"requests, 0 failed"));
     }
 
     /// <summary>Moves traffic to a warm slot.</summary>

@@ -2,8 +2,9 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>Where EdgeProxy's certificates come from in <c>deploy/setup_bluegreen.sh</c> when Caddy's storage has none: a real authority, or EdgeProxy itself.</summary>
-[Collection(EndToEndCollection.Name)]
+/// <summary>Where EdgeProxy's certificates come from in <c>deploy/setup_bluegreen.sh</c> when Caddy's storage has none: a real authority, or EdgeProxy
+/// itself.</summary>
+[Collection(TakeOverCollection.Name)]
 public sealed class SetupCertificateTests
 {
     private const string Challenge = $"http://{RecipeVps.Host}/.well-known/acme-challenge/token";

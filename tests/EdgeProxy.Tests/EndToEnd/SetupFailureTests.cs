@@ -1,10 +1,10 @@
-using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>What can go wrong in <c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c>: nothing is changed, or all is put back, and Caddy (or EdgeProxy) serves.</summary>
-[Collection(EndToEndCollection.Name)]
+/// <summary>What can go wrong in <c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c>: nothing is changed, or all is put back, and Caddy (or
+/// EdgeProxy) serves.</summary>
+[Collection(TakeOverCollection.Name)]
 public sealed class SetupFailureTests
 {
     private const string Rehearsal = "/run/systemd/system/edgeproxy.service.d/edgeproxy-rehearsal.conf";
@@ -15,8 +15,12 @@ public sealed class SetupFailureTests
     [InlineData("rm -r /var/lib/caddy/.local", "Caddy has no valid certificate for api.example.com")]
     [InlineData("sed -i 's/^encode.*/encode zstd gzip\\nphp_fastcgi unix\\/\\/run\\/php.sock/' /etc/caddy/Caddyfile", "/etc/caddy/Caddyfile:4:")]
     [InlineData("chmod 700 /app", "EdgeProxy's user cannot read /app")]
-    [InlineData("systemctl stop caddy.service && systemd-run --quiet --unit other python3 -m http.server 80 && sleep 0.5", "port 80 or 443 is python3's, not Caddy's")]
-    [InlineData("printf '[Service]\\nEnvironment=SAMPLE_FAULT=health-500\\n' > /etc/systemd/system/app-server-blue.service.d/test.conf && systemctl daemon-reload && systemctl restart app-server-blue.service && sleep 1", "does not answer /v1/config/feature-flags/ with 2xx")]
+    [InlineData(
+        "systemctl stop caddy.service && systemd-run --quiet --unit other python3 -m http.server 80 && sleep 0.5", "port 80 or 443 is python3's, not Caddy's")]
+    [InlineData(
+        "printf '[Service]\\nEnvironment=SAMPLE_FAULT=health-500\\n' > /etc/systemd/system/app-server-blue.service.d/test.conf && systemctl daemon-reload && " +
+            "systemctl restart app-server-blue.service && sleep 1",
+        "does not answer /v1/config/feature-flags/ with 2xx")]
     public async Task What_is_in_the_way_is_told_before_anything_is_changed(string fault, string told)
     {
         await using var vps = await RecipeVps.StartAsync();
@@ -34,7 +38,9 @@ public sealed class SetupFailureTests
     [Theory]
     [InlineData("[Service]\nExecStartPre=/bin/false\n", "EdgeProxy does not start", false)]
     [InlineData($"[Service]\nExecStartPre=test -e {Rehearsal}\n", "EdgeProxy does not start", true)]
-    [InlineData($"[Service]\nEnvironmentFile=-/run/late.env\nExecStartPre=+/bin/sh -c \"test -e {Rehearsal} || echo AllowedHosts=other.example.com > /run/late.env\"\n", "is 400 through EdgeProxy", true)]
+    [InlineData(
+        $"[Service]\nEnvironmentFile=-/run/late.env\nExecStartPre=+/bin/sh -c \"test -e {Rehearsal} || echo AllowedHosts=other.example.com > /run/late.env\"\n",
+        "is 400 through EdgeProxy", true)]
     public async Task What_goes_wrong_on_the_way_is_undone(string dropIn, string told, bool hasMoved)
     {
         await using var vps = await RecipeVps.StartAsync();
@@ -64,17 +70,18 @@ public sealed class SetupFailureTests
         var before = await vps.SnapshotAsync();
         await vps.Lab.WriteFileAsync(BrokenUnit, "[Service]\nExecStartPre=/bin/sleep 600\nTimeoutStartSec=infinity\n");
         await vps.RunAsync("systemd-run", "--quiet", "--unit", "killed", RecipeVps.Setup);
-        await Eventually.TrueAsync(async () => (await vps.Lab.RunAsync("systemctl", "is-active", "edgeproxy.service")).Output.Trim() == "activating", "the rehearsal has begun");
+        await Eventually.TrueAsync(
+            async () => (await vps.Lab.RunAsync("systemctl", "is-active", "edgeproxy.service")).Output.Trim() == "activating", "the rehearsal has begun");
         await vps.RunAsync("systemctl", "kill", "--signal", "KILL", "killed.service");
         await vps.RunAsync("rm", "-r", Path.GetDirectoryName(BrokenUnit)!);
-        await vps.RunAsync("bash", "-c", $"sed -i 's/^encode.*/respond hello/' {RecipeVps.Caddyfile}");
+        await vps.RunAsync("bash", "-c", $"sed -i 's/^encode.*/php_fastcgi 127.0.0.1:9000/' {RecipeVps.Caddyfile}");
 
         // It cannot be done this time: what is left is what was before.
         var run = await vps.Lab.RunAsync(RecipeVps.Setup);
 
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("An earlier run was killed; first its changes are undone.", run.Output, StringComparison.Ordinal);
-        await vps.RunAsync("bash", "-c", $"sed -i 's/^respond hello/encode zstd gzip/' {RecipeVps.Caddyfile}");
+        await vps.RunAsync("bash", "-c", $"sed -i 's/^php_fastcgi 127.0.0.1:9000/encode zstd gzip/' {RecipeVps.Caddyfile}");
         Assert.Equal(WithoutProcesses(before), WithoutProcesses(await vps.SnapshotAsync()));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
     }
@@ -98,5 +105,8 @@ public sealed class SetupFailureTests
     }
 
     private static string WithoutProcesses(string snapshot) =>
-        string.Join('\n', snapshot.Split('\n').Where(line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("caddy.service ", StringComparison.Ordinal)));
+        string.Join(
+            '\n',
+            snapshot.Split('\n').Where(
+                line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("caddy.service ", StringComparison.Ordinal)));
 }

@@ -3,7 +3,7 @@ using EdgeProxy.Tests.Support;
 namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary><c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c> on the recipe's server, with visitors.</summary>
-[Collection(EndToEndCollection.Name)]
+[Collection(TakeOverCollection.Name)]
 public sealed class SetupTests
 {
     private const string DeployConf = "/etc/edgeproxy/deploy.conf";
@@ -53,7 +53,8 @@ public sealed class SetupTests
         await AssertTakenOverAsync(vps, "blue");
         var back = await vps.RunAsync([.. without, RecipeVps.Uninstall]);
 
-        Assert.All((string[])[setup, back], output => Assert.Contains("the ports cannot be shared (there is no Python here)", output, StringComparison.Ordinal));
+        Assert.All(
+            (string[])[setup, back], output => Assert.Contains("the ports cannot be shared (there is no Python here)", output, StringComparison.Ordinal));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         // Who comes while the ports are nobody's is turned away.
         Assert.All(await LeaveAsync(vps), visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
@@ -71,8 +72,11 @@ public sealed class SetupTests
 
         Assert.Equal(before, await ShowAsync(vps, "ExecStart", "User", "WorkingDirectory", "Environment", "Type"));
         Assert.Equal(pid, await ShowAsync(vps, "MainPID"));
-        Assert.Equal("KillSignal=15\nKillMode=mixed\nRestartUSec=1s\nTimeoutStopUSec=40s\nStartLimitIntervalUSec=0", await ShowAsync(vps, "KillSignal", "KillMode", "RestartUSec", "TimeoutStopUSec", "StartLimitIntervalUSec"));
+        Assert.Equal(
+            "KillSignal=15\nKillMode=mixed\nRestartUSec=1s\nTimeoutStopUSec=40s\nStartLimitIntervalUSec=0",
+            await ShowAsync(vps, "KillSignal", "KillMode", "RestartUSec", "TimeoutStopUSec", "StartLimitIntervalUSec"));
         Assert.DoesNotContain("ServerKeepAlive", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
+        Assert.Contains("\"MaxConcurrent\": 8", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
         Assert.Equal("APP_DIR=app-server\nPYTHON=/usr/bin/python3\nREQUIREMENTS=", await vps.RunAsync("grep", "^[A-Z]", DeployConf));
     }
 
@@ -86,7 +90,9 @@ public sealed class SetupTests
 
         Assert.Equal(before, await vps.SnapshotAsync());
         Assert.All(
-            (string[])["write /etc/edgeproxy/appsettings.json", $"write {DeployConf}", "KillSignal=SIGTERM", "A rehearsal", "The ports 80 and 443 move", "disable caddy.service app-server-blue.service", "let azureuser use", "app-server-blue.env"],
+            (string[])[
+                "write /etc/edgeproxy/appsettings.json", $"write {DeployConf}", "KillSignal=SIGTERM", "A rehearsal", "The ports 80 and 443 move",
+                "disable caddy.service app-server-blue.service", "let azureuser use", "app-server-blue.env"],
             step => Assert.Contains(step, told, StringComparison.Ordinal));
         Assert.DoesNotContain("not-for-everybody", told, StringComparison.Ordinal);
     }
@@ -97,14 +103,18 @@ public sealed class SetupTests
         await using var vps = await RecipeVps.StartAsync();
         await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
         await vps.RunAsync("bash", "-c", $"echo KEEP_VENVS=5 >> {DeployConf}");
-        var after = await vps.SnapshotAsync();
+        var after = WithoutOrders(await vps.SnapshotAsync());
 
         var second = await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
 
-        Assert.Equal(after, await vps.SnapshotAsync());
+        Assert.Equal(after, WithoutOrders(await vps.SnapshotAsync()));
         Assert.DoesNotContain("  write ", second, StringComparison.Ordinal);
         await vps.RunAsync(RecipeVps.Uninstall);
         Assert.EndsWith("KEEP_VENVS=5", await vps.RunAsync("cat", DeployConf), StringComparison.Ordinal);
+
+        // EdgeProxy asks authorities for certificates by itself, again and again where none is reached, as here.
+        static List<string> WithoutOrders(string snapshot) =>
+            [.. snapshot.Split('\n').Where(line => !line.StartsWith("/var/lib/edgeproxy/acme", StringComparison.Ordinal))];
     }
 
     [Fact]
@@ -123,12 +133,19 @@ public sealed class SetupTests
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         Assert.Equal(once, Lasting(await vps.SnapshotAsync()));
         // Settings stay, and the user, and the directory that the settings name; nothing else of EdgeProxy does.
-        Assert.All(once.Except(before), line => Assert.Matches(@"^/etc/edgeproxy |^/etc/edgeproxy/(appsettings\.json|certificates) |^/etc/(passwd|group|shadow|gshadow) ", line));
+        Assert.All(
+            once.Except(before),
+            line => Assert.Matches(@"^/etc/edgeproxy |^/etc/edgeproxy/(appsettings\.json|certificates) |^/etc/(passwd|group|shadow|gshadow) ", line));
         Assert.All(before.Except(once), line => Assert.StartsWith("/etc", line, StringComparison.Ordinal)); // accounts
 
         // Without state and logs, which are kept and go on, and without processes.
         static List<string> Lasting(string snapshot) =>
-            [.. snapshot.Split('\n').Where(line => !line.StartsWith("/var/lib/edgeproxy", StringComparison.Ordinal) && !line.StartsWith("/var/log/edgeproxy", StringComparison.Ordinal) && !line.StartsWith("MainPID", StringComparison.Ordinal))];
+            [
+                .. snapshot.Split('\n').Where(line =>
+                    !line.StartsWith("/var/lib/edgeproxy", StringComparison.Ordinal)
+                    && !line.StartsWith("/var/log/edgeproxy", StringComparison.Ordinal)
+                    && !line.StartsWith("MainPID", StringComparison.Ordinal)),
+            ];
     }
 
     [Fact]
@@ -156,7 +173,11 @@ public sealed class SetupTests
         Figures.Report($"setup_bluegreen.sh with a single unit: {Sum(moved)}; {Gaps(setup)}; back: {Gaps(back)}");
 
         // Other processes than before, and the marks of accounts that came and went.
-        static string Without(string snapshot) => string.Join('\n', snapshot.Split('\n').Where(line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("app-server", StringComparison.Ordinal)));
+        static string Without(string snapshot) =>
+            string.Join(
+                '\n',
+                snapshot.Split('\n').Where(
+                    line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("app-server", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -173,11 +194,17 @@ public sealed class SetupTests
 
         var green = await vps.RunAsync("systemctl", "show", "--value", "-p", "MainPID", "app-server-green.service");
         Assert.Equal("azureuser", await vps.RunAsync("stat", "-c", "%U", $"/proc/{green}"));
-        Assert.Contains("--worker-class gthread --threads 4 --keep-alive 75", (await vps.RunAsync("cat", $"/proc/{green}/cmdline")).Replace('\0', ' '), StringComparison.Ordinal);
+        Assert.Contains(
+            "--worker-class gthread --threads 4 --keep-alive 75",
+            (await vps.RunAsync("cat", $"/proc/{green}/cmdline")).Replace('\0', ' '),
+            StringComparison.Ordinal);
         Assert.Contains("OPENAI_API_KEY=not-for-everybody", (await vps.RunAsync("cat", $"/proc/{green}/environ")).Split('\0'));
-        Assert.Equal("1", (await vps.RunAsync("cat", $"/proc/{green}/status")).Split('\n').Single(line => line.StartsWith("NoNewPrivs", StringComparison.Ordinal))[^1..]);
+        Assert.Equal(
+            "1",
+            (await vps.RunAsync("cat", $"/proc/{green}/status")).Split('\n').Single(line => line.StartsWith("NoNewPrivs", StringComparison.Ordinal))[^1..]);
         Assert.Equal("600 root", await vps.RunAsync("stat", "-c", "%a %U", "/etc/edgeproxy/app-server-green.env"));
         Assert.DoesNotContain("not-for-everybody", await vps.RunAsync("cat", "/etc/systemd/system/app-server-green.service"), StringComparison.Ordinal);
+        Assert.Contains("\"MaxConcurrent\": 32", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
         Assert.Contains("\"ServerKeepAlive\": \"00:01:15\"", await vps.RunAsync("cat", "/etc/edgeproxy/appsettings.json"), StringComparison.Ordinal);
     }
 
@@ -193,10 +220,13 @@ public sealed class SetupTests
     }
 
     private static async Task<string[]> EnabledAsync(RecipeVps vps) =>
-        (await vps.RunAsync("bash", "-c", "systemctl list-unit-files --no-legend --state=enabled 'caddy*' 'app-server*' 'edgeproxy*' | cut -d ' ' -f 1 | sort")).Split('\n');
+        (await vps.RunAsync("bash", "-c", "systemctl list-unit-files --no-legend --state=enabled 'caddy*' 'app-server*' 'edgeproxy*' | cut -d ' ' -f 1 | sort"))
+            .Split('\n');
 
     private static async Task<string> ShowAsync(RecipeVps vps, params string[] properties) =>
-        string.Join('\n', (await vps.RunAsync(["systemctl", "show", .. properties.SelectMany(property => new[] { "-p", property }), "app-server-blue.service"])).Split('\n')
+        string.Join(
+            '\n',
+            (await vps.RunAsync(["systemctl", "show", .. properties.SelectMany(property => new[] { "-p", property }), "app-server-blue.service"])).Split('\n')
             .Select(line => line.Split(" ; start_time")[0])
             .OrderBy(line => Array.IndexOf(properties, line.Split('=')[0])));
 
@@ -211,7 +241,9 @@ public sealed class SetupTests
         [.. await vps.StopVisitorsAsync("https"), .. await vps.StopVisitorsAsync("http"), .. await vps.StopVisitorsAsync("slow")];
 
     private static string Sum(IReadOnlyList<Visit> visits) =>
-        $"{visits.Count} requests over HTTP and HTTPS, {visits.Count(visit => !visit.IsGood)} failed, the longest {visits.Where(visit => visit.IsGood).Max(visit => visit.Ended - visit.Began).TotalSeconds:0.00} s";
+        $"{visits.Count} requests over HTTP and HTTPS, {visits.Count(visit => !visit.IsGood)} failed, the longest " +
+            $"{visits.Where(visit => visit.IsGood).Max(visit => visit.Ended - visit.Began).TotalSeconds:0.00} s";
 
-    private static string Gaps(string output) => string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good answers", StringComparison.Ordinal)).Select(line => line.Trim()));
+    private static string Gaps(string output) =>
+        string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good answers", StringComparison.Ordinal)).Select(line => line.Trim()));
 }

@@ -20,7 +20,8 @@ public enum ProxyBuild
     Other,
 }
 
-/// <summary>A server set up by the unit files of <c>deploy</c>, as they are: on a machine with a network of its own, with the ports and users that they name.</summary>
+/// <summary>A server set up by the unit files of <c>deploy</c>, as they are: on a machine with a network of its own, with the ports and users that they
+/// name.</summary>
 public sealed class ShippedSite : IAsyncDisposable
 {
     public const string Proxy = "edgeproxy.service";
@@ -39,7 +40,8 @@ public sealed class ShippedSite : IAsyncDisposable
     internal TestAuthority Authority { get; } = new();
 
     /// <summary>The builds that this run of the tests has.</summary>
-    public static IReadOnlyList<ProxyBuild> Builds { get; } = [.. Enum.GetValues<ProxyBuild>().Where(build => build == ProxyBuild.Managed || BinaryOf(build) is not null)];
+    public static IReadOnlyList<ProxyBuild> Builds { get; } = [
+        .. Enum.GetValues<ProxyBuild>().Where(build => build == ProxyBuild.Managed || BinaryOf(build) is not null)];
 
     /// <summary>Boots, installs and starts everything, and waits until the app is served.</summary>
     /// <param name="settings">Members of <c>EdgeProxy</c> in the settings, each with a comma behind it.</param>
@@ -110,7 +112,8 @@ public sealed class ShippedSite : IAsyncDisposable
     /// <summary>For WebSockets.</summary>
     public HttpMessageInvoker NewInvoker() => new(NewHandler());
 
-    /// <summary>Puts another build in the place of <c>/usr/bin/edgeproxy</c>, as a package manager does: beside it, then renamed. The running process keeps the old one.</summary>
+    /// <summary>Puts another build in the place of <c>/usr/bin/edgeproxy</c>, as a package manager does: beside it, then renamed. The running process keeps the
+    /// old one.</summary>
     public async Task InstallBinaryAsync(ProxyBuild build)
     {
         const string Beside = "/usr/bin/edgeproxy.new";
@@ -120,7 +123,8 @@ public sealed class ShippedSite : IAsyncDisposable
         }
         else
         {
-            await Lab.WriteFileAsync(Beside, $"#!/bin/sh\nDOTNET_CLI_HOME=/tmp exec {SystemdLab.DotnetInside}/dotnet {SystemdLab.TestsInside}/edgeproxy.dll \"$@\"\n");
+            await Lab.WriteFileAsync(
+                Beside, $"#!/bin/sh\nDOTNET_CLI_HOME=/tmp exec {SystemdLab.DotnetInside}/dotnet {SystemdLab.TestsInside}/edgeproxy.dll \"$@\"\n");
             await RunAsync("chmod", "755", Beside);
             await Lab.WriteFileAsync($"/etc/systemd/system/{Proxy}.d/managed.conf", "[Service]\nMemoryDenyWriteExecute=no\nSystemCallFilter=\n");
             await SystemctlAsync("daemon-reload");

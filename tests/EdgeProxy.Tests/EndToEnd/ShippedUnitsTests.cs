@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Support;
 namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>The unit files of <c>deploy</c>, as they are: on a machine of their own, with the ports and users that they name.</summary>
-[Collection(EndToEndCollection.Name)]
+[Collection(ServiceLifeCollection.Name)]
 public sealed class ShippedUnitsTests
 {
     [Theory]
@@ -15,7 +15,8 @@ public sealed class ShippedUnitsTests
     {
         Tool.Demand("systemd-analyze");
 
-        var run = await Tool.RunAsync("systemd-analyze", ["security", "--offline=true", "--no-pager", Path.Combine(AppContext.BaseDirectory, "deploy", "systemd", unit)]);
+        var run = await Tool.RunAsync(
+            "systemd-analyze", ["security", "--offline=true", "--no-pager", Path.Combine(AppContext.BaseDirectory, "deploy", "systemd", unit)]);
 
         var level = run.Output.Split('\n').Single(line => line.Contains("Overall exposure level", StringComparison.Ordinal)).Split(": ")[1].Split(' ')[0];
         Assert.True(double.Parse(level, CultureInfo.InvariantCulture) <= exposure, run.Output);
@@ -25,7 +26,8 @@ public sealed class ShippedUnitsTests
     public async Task They_serve_switch_restart_and_reload_on_the_ports_that_they_name()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
-        Assert.SkipUnless(ShippedSite.Builds.Contains(ProxyBuild.Native), "needs the native binary (EDGEPROXY_BINARY): a JIT may not run under MemoryDenyWriteExecute=yes");
+        Assert.SkipUnless(
+            ShippedSite.Builds.Contains(ProxyBuild.Native), "needs the native binary (EDGEPROXY_BINARY): a JIT may not run under MemoryDenyWriteExecute=yes");
         await using var site = await ShippedSite.StartAsync(build: ProxyBuild.Native);
         try
         {

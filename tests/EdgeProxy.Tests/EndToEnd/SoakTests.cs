@@ -5,7 +5,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>A switch every ten seconds under load: nothing fails, and nothing is left behind by any of them. A minute long, or as long as <c>EDGEPROXY_SOAK</c> says (<c>00:10:00</c>).</summary>
+/// <summary>A switch every ten seconds under load: nothing fails, and nothing is left behind by any of them. A minute long, or as long as <c>EDGEPROXY_SOAK</c>
+/// says (<c>00:10:00</c>).</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class SoakTests
 {
@@ -50,7 +51,8 @@ public sealed class SoakTests
     private static async Task<Holding> LookAsync(Vps vps)
     {
         var pid = (await vps.Lab.RunAsync("systemctl", "show", "--value", "-p", "MainPID", Vps.Proxy)).Text;
-        var numbers = (await vps.Lab.RunAsync("sh", "-c", $"awk '/^VmRSS|^Threads/ {{ print $2 }}' /proc/{pid}/status; ls /proc/{pid}/fd | wc -l")).Text.Split('\n');
+        var numbers = (await vps.Lab.RunAsync(
+            "sh", "-c", $"awk '/^VmRSS|^Threads/ {{ print $2 }}' /proc/{pid}/status; ls /proc/{pid}/fd | wc -l")).Text.Split('\n');
         var (memory, threads, descriptors) = (Number(0), Number(1), Number(2));
         return new Holding(memory * 1024L, descriptors, threads);
 
@@ -66,7 +68,8 @@ public sealed class SoakTests
     {
         Figures.Report(
             $"soak of {Length}: {holdings.Count} switches, {requests} requests, 0 failed; after the third switch, in the middle, at the end (and at most): "
-            + $"resident memory {Course(holding => holding.Memory >> 20)} MB, descriptors {Course(holding => holding.Descriptors)}, threads {Course(holding => holding.Threads)}");
+            + $"resident memory {Course(holding => holding.Memory >> 20)} MB, descriptors {Course(holding => holding.Descriptors)}, threads " +
+                $"{Course(holding => holding.Threads)}");
 
         string Course(Func<Holding, long> of) => $"{of(holdings[2])}, {of(holdings[holdings.Count / 2])}, {of(holdings[^1])} ({holdings.Max(of)})";
     }

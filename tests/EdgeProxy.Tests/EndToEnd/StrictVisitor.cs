@@ -4,7 +4,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>A visitor who sends POSTs over HTTP/1.1 and never one again: it reuses a connection until an answer says that it is the last, and everything else is a failure.</summary>
+/// <summary>A visitor who sends POSTs over HTTP/1.1 and never one again: it reuses a connection until an answer says that it is the last, and everything else
+/// is a failure.</summary>
 /// <remarks>HttpClient and browsers repeat a request whose kept-alive connection was closed under it, and so hide that it was.</remarks>
 /// <param name="connect">A connection, after its handshake where there is one.</param>
 internal sealed class StrictVisitor(Func<CancellationToken, Task<Stream>> connect)

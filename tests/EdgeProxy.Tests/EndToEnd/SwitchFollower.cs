@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EdgeProxy.Switching;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
@@ -7,6 +8,9 @@ namespace EdgeProxy.Tests.EndToEnd;
 public sealed class SwitchFollower : IDisposable
 {
     private readonly StreamReader _events;
+
+    /// <summary>For the next event: a phase may take as long as a boot of the app.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
     private SwitchFollower(Stream events) => _events = new StreamReader(events);
 
@@ -40,7 +44,7 @@ public sealed class SwitchFollower : IDisposable
 
     private async Task<string> ReadAsync()
     {
-        var line = await _events.ReadLineAsync(TestContext.Current.CancellationToken);
+        var line = await _events.ReadLineAsync(TestContext.Current.CancellationToken).Within(_patience);
         Assert.True(line is not null, "the events ended before the phase began");
         return line;
     }

@@ -125,7 +125,10 @@ public sealed class UnitFaultTests(UnitFaultTests.Machine machine) : IClassFixtu
         await Vps.SystemctlAsync("daemon-reload");
         Assert.Equal(200, status);
         Assert.Contains("systemctl daemon-reload", ended.Phase(SwitchPhase.StartIdle).GetProperty("detail").GetString(), StringComparison.Ordinal);
-        Assert.Contains($"The file of {Vps.UnitOf(to)} has changed since systemd read it", (await Vps.Lab.RunAsync("journalctl", "--no-pager", "-u", Vps.Proxy)).Text, StringComparison.Ordinal);
+        Assert.Contains(
+            $"The file of {Vps.UnitOf(to)} has changed since systemd read it",
+            (await Vps.Lab.RunAsync("journalctl", "--no-pager", "-u", Vps.Proxy)).Text,
+            StringComparison.Ordinal);
     }
 
     /// <summary>Nothing is left to roll back to: the new slot stays, and serves.</summary>

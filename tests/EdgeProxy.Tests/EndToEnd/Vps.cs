@@ -14,9 +14,11 @@ namespace EdgeProxy.Tests.EndToEnd;
 /// <param name="KillSignal">The recipe's units have SIGQUIT, which cuts the requests of sync workers.</param>
 public sealed record AppUnits(int Workers = 3, int? Threads = null, string KillSignal = "SIGTERM");
 
-/// <summary>One server as a user has it: systemd, two gunicorn units with the sample Django project, and EdgeProxy as a third unit under a user of its own.</summary>
+/// <summary>One server as a user has it: systemd, two gunicorn units with the sample Django project, and EdgeProxy as a third unit under a user of its
+/// own.</summary>
 /// <remarks>
-/// EdgeProxy listens on a socket that systemd holds. It is the native binary where <c>EDGEPROXY_BINARY</c> names one, else the tests' build. Ports are free ones
+/// EdgeProxy listens on a socket that systemd holds. It is the native binary where <c>EDGEPROXY_BINARY</c> names one, else the tests' build. Ports are free
+/// ones
 /// of this machine, whose network the lab shares.
 /// </remarks>
 public sealed class Vps : IAsyncDisposable
@@ -47,7 +49,8 @@ public sealed class Vps : IAsyncDisposable
 
     /// <summary>Boots the machine and starts EdgeProxy, which starts blue.</summary>
     /// <param name="units">How the app runs.</param>
-    /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it. Without a <c>Switch</c> of theirs nothing is observed, so that a switch takes its own time only.</param>
+    /// <param name="settings">Settings that differ from the defaults, as JSON members of <c>EdgeProxy</c>, each with a comma behind it. Without a <c>Switch</c>
+    /// of theirs nothing is observed, so that a switch takes its own time only.</param>
     /// <param name="mountState">Options of a tmpfs that its state directory is to be; null: it is on the machine's file system.</param>
     public static Task<Vps> StartAsync(AppUnits? units = null, string settings = "", string? mountState = null) =>
         StartAsync(vps => vps.InstallAppAsync(units ?? new AppUnits()), vps => vps.StartProxyAsync(settings, mountState));

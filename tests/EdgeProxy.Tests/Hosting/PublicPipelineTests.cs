@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using EdgeProxy.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Model;
@@ -32,13 +31,18 @@ public sealed class PublicPipelineTests : IAsyncLifetime
     [InlineData("shop.example.com", HttpStatusCode.OK)]
     [InlineData("SHOP.example.com:8443", HttpStatusCode.OK)]
     [InlineData("img.example.net", HttpStatusCode.OK)]
+    [InlineData("shop.example.com.", HttpStatusCode.OK)]
+    [InlineData("shop.example.com.:8443", HttpStatusCode.OK)]
+    [InlineData("img.example.net.", HttpStatusCode.OK)]
+    [InlineData("other.example.org", HttpStatusCode.OK)]
+    [InlineData("evil.example.", HttpStatusCode.BadRequest)]
     [InlineData("example.net", HttpStatusCode.BadRequest)]
     [InlineData("evil.example", HttpStatusCode.BadRequest)]
     [InlineData("shop.example.com.evil.example", HttpStatusCode.BadRequest)]
     [InlineData("127.0.0.1", HttpStatusCode.BadRequest)]
     public async Task Only_the_allowed_hosts_reach_the_app(string host, HttpStatusCode expected)
     {
-        await using var server = new EdgeProxyFactory(_app.Address, ("AllowedHosts", "shop.example.com;*.example.net"));
+        await using var server = new EdgeProxyFactory(_app.Address, ("AllowedHosts", "shop.example.com;*.example.net;other.example.org."));
         using var client = server.CreateClient();
 
         Assert.Equal(expected, (await SendAsync(client, host, "/")).Status);
@@ -68,7 +72,8 @@ public sealed class PublicPipelineTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, foreign.Status);
         Assert.Equal((HttpStatusCode.OK, "the app"), good);
         var lines = Array.Empty<string>();
-        await Eventually.TrueAsync(() => File.Exists(server.AccessLogFile) && (lines = File.ReadAllText(server.AccessLogFile).Split('\n')).Length == 4, "three lines");
+        await Eventually.TrueAsync(
+            () => File.Exists(server.AccessLogFile) && (lines = File.ReadAllText(server.AccessLogFile).Split('\n')).Length == 4, "three lines");
         var noted = lines[..3].Select(line => JsonNode.Parse(line)!).ToList();
         Assert.Equal([431, 400, 200], noted.Select(line => (int)line["status"]!));
         Assert.Equal([null, null, "blue"], noted.Select(line => (string?)line["slot"]));

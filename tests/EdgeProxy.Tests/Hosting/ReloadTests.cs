@@ -1,5 +1,5 @@
+using EdgeProxy.Processes;
 using EdgeProxy.Tests.Support;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.Hosting;
 
@@ -49,11 +49,13 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal(0, await proxy.TerminateAsync());
     }
 
-    [Fact]
-    public async Task The_settings_are_checked_and_what_a_restart_would_do_is_said()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_settings_are_checked_and_what_a_restart_would_do_is_said(bool underNohup)
     {
         await WriteSettingsAsync();
-        using var proxy = CommandProcess.Start("run", "--config", Config);
+        using var proxy = underNohup ? CommandProcess.StartUnderNohup("run", "--config", Config) : CommandProcess.Start("run", "--config", Config);
         await RequestAsync("/first");
 
         await WriteSettingsAsync("""  "Switch": { "Observe": "00:00:01" }, """);
@@ -87,7 +89,8 @@ public sealed class ReloadTests : IDisposable
                 }
             },
             "the proxy answers");
-        await Eventually.TrueAsync(() => File.Exists(LogFile) && File.ReadAllText(LogFile).Contains($"\"{path}\"", StringComparison.Ordinal), "the line is written");
+        await Eventually.TrueAsync(
+            () => File.Exists(LogFile) && File.ReadAllText(LogFile).Contains($"\"{path}\"", StringComparison.Ordinal), "the line is written");
     }
 
     private Task WriteSettingsAsync(string more = "") => File.WriteAllTextAsync(

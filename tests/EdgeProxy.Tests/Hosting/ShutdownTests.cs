@@ -42,7 +42,7 @@ public sealed class ShutdownTests
         });
         await using var proxy = await DataPlane.StartAsync(blue.Address, "http://127.0.0.1:1");
         var inFlight = proxy.Client.GetAsync("/", Cancellation);
-        await arrived.Task.WaitAsync(Cancellation);
+        await arrived.Task.Within();
 
         var stopped = proxy.StopAsync();
         release.SetResult();
@@ -75,7 +75,7 @@ public sealed class ShutdownTests
         Assert.StartsWith("HTTP/1.1 204", last, StringComparison.Ordinal);
         Assert.Contains("X-Got: two", last, StringComparison.Ordinal);
         Assert.Contains("Connection: close", last, StringComparison.Ordinal);
-        Assert.Equal(0, await stream.ReadAsync(new byte[1], Cancellation));
+        Assert.Equal(0, await stream.ReadAsync(new byte[1], Cancellation).Within());
         await stopped;
 
         async Task<string> PostAsync(string text)
@@ -95,7 +95,7 @@ public sealed class ShutdownTests
 
         await proxy.StopAsync().WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
 
-        Assert.Equal(0, await silent.GetStream().ReadAsync(new byte[1], Cancellation));
+        Assert.Equal(0, await silent.GetStream().ReadAsync(new byte[1], Cancellation).Within());
     }
 
     /// <summary>On a slow network a handshake takes longer than the stop would wait for a silent connection.</summary>
@@ -146,7 +146,8 @@ public sealed class ShutdownTests
         Assert.True(waited >= TimeSpan.FromSeconds(3), $"{waited}");
     }
 
-    private static bool IsListening(int port) => System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port);
+    private static bool IsListening(int port) =>
+        System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port);
 
     /// <summary>A client that is cut learns nothing; this one may come again.</summary>
     [Theory]
@@ -164,7 +165,7 @@ public sealed class ShutdownTests
         var clock = new FakeTimeProvider();
         await using var proxy = await DataPlane.StartAsync(appIsDown ? "http://127.0.0.1:1" : blue.Address, "http://127.0.0.1:1", clock);
         var inFlight = proxy.Client.GetAsync("/", Cancellation);
-        await (appIsDown ? Eventually.TrueAsync(() => proxy.Gate.Held == 1, "the request is held") : arrived.Task.WaitAsync(Cancellation));
+        await (appIsDown ? Eventually.TrueAsync(() => proxy.Gate.Held == 1, "the request is held") : arrived.Task.Within());
 
         var stopped = proxy.StopAsync();
         await Eventually.TrueAsync(() => proxy.Get<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested, "the stop has begun");

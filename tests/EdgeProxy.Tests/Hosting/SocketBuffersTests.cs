@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using EdgeProxy.Hosting;
@@ -21,10 +20,10 @@ public sealed class SocketBuffersTests
         await using var listener = await proxy.Get<IConnectionListenerFactory>().BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Cancellation);
         using var visitor = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await visitor.ConnectAsync(listener.EndPoint, Cancellation);
-        await using var connection = (await listener.AcceptAsync(Cancellation))!;
+        await using var connection = (await listener.AcceptAsync(Cancellation).Within())!;
 
         await visitor.SendAsync(new byte[Length], Cancellation);
-        var read = await connection.Transport.Input.ReadAtLeastAsync(Length, Cancellation);
+        var read = await connection.Transport.Input.ReadAtLeastAsync(Length, Cancellation).Within();
 
         Assert.Equal(Length, read.Buffer.Length);
         Assert.True(read.Buffer.IsSingleSegment);

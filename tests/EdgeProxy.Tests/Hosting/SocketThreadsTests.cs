@@ -1,5 +1,5 @@
+using EdgeProxy.Processes;
 using EdgeProxy.Tests.Support;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.Hosting;
 
@@ -24,7 +24,8 @@ public sealed class SocketThreadsTests : IDisposable
         await File.WriteAllTextAsync(_directory["appsettings.json"], Settings(), Cancellation);
         using var proxy = CommandProcess.Start("run", "--config", _directory["appsettings.json"]);
 
-        await Eventually.TrueAsync(() => ThreadsOf(proxy.Id).Any(thread => thread is { Name: Sockets, Policy: Batch }), "the thread of the sockets is in the batch class");
+        await Eventually.TrueAsync(
+            () => ThreadsOf(proxy.Id).Any(thread => thread is { Name: Sockets, Policy: Batch }), "the thread of the sockets is in the batch class");
 
         // Its first thread stands for the others: nothing inherits the class but what a thread of the sockets starts.
         Assert.NotEqual(Batch, ThreadsOf(proxy.Id)[0].Policy);

@@ -2,12 +2,14 @@ using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using EdgeProxy.Tests.Support;
 using Microsoft.Win32.SafeHandles;
 
 namespace EdgeProxy.Tests.Lab;
 
 /// <summary>Connections from this process into the network of a lab that has one of its own.</summary>
-/// <remarks>A socket belongs to the network namespace of the thread that makes it, for good (setns(2)): a thread enters it, makes one socket, and ends.</remarks>
+/// <remarks>A socket belongs to the network namespace of the thread that makes it, for good (setns(2)): a thread enters it, makes one socket, and
+/// ends.</remarks>
 internal static partial class LabNetwork
 {
     private const int NetworkNamespace = 0x40000000; // CLONE_NEWNET
@@ -51,7 +53,7 @@ internal static partial class LabNetwork
             }
         });
         thread.Start();
-        thread.Join();
+        Assert.True(thread.Join(Eventually.Patience));
         return socket ?? throw new InvalidOperationException($"no socket in the network of process {pid}", failure);
     }
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using EdgeProxy.Tests.Runner;
+using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Lab;
 
@@ -18,7 +20,8 @@ public sealed record CommandResult(int ExitCode, string Output, string Error)
     }
 }
 
-/// <summary>A real systemd with a real system bus and journal, as PID 1 of a namespace of its own; several may run at once. Made by <c>tests/lab-systemd</c>.</summary>
+/// <summary>A real systemd with a real system bus and journal, as PID 1 of a namespace of its own; several may run at once. Made by
+/// <c>tests/lab-systemd</c>.</summary>
 /// <remarks>
 /// Inside, / is an overlay of the machine's: what is written is gone after <see cref="DisposeAsync"/>. The network is the machine's, or one of its own. A lab
 /// whose test process was killed is taken down by the next test process that boots one.
@@ -61,7 +64,8 @@ public sealed class SystemdLab : IAsyncDisposable
     /// <param name="shares">More paths of this machine to see inside, <c>SOURCE</c> or <c>SOURCE:TARGET</c>; /tmp is not seen otherwise.</param>
     public static Task<SystemdLab> BootAsync(params IEnumerable<string> shares) => BootAsync([], shares);
 
-    /// <summary>The same with a network of its own, only loopback, whose ports are all free: 80, 443 and those of the units as they are shipped. Reached from inside only.</summary>
+    /// <summary>The same with a network of its own, only loopback, whose ports are all free: 80, 443 and those of the units as they are shipped. Reached from
+    /// inside only.</summary>
     /// <remarks>It may be rebooted.</remarks>
     public static Task<SystemdLab> BootAloneAsync(params IEnumerable<string> shares) => BootAsync(["--net", "--keep"], shares);
 
@@ -86,7 +90,8 @@ public sealed class SystemdLab : IAsyncDisposable
 
     /// <summary>Powers off and boots again; what was written outside /run and /tmp is still there. Only for one that was booted alone.</summary>
     /// <param name="cutsPower">Every process is killed at once instead of being stopped.</param>
-    public async Task RebootAsync(bool cutsPower) => Pid = PidOf(await RunScriptAsync(["reboot", StateDirectory, .. cutsPower ? ["--cut"] : Array.Empty<string>()]));
+    public async Task RebootAsync(bool cutsPower) =>
+        Pid = PidOf(await RunScriptAsync(["reboot", StateDirectory, .. cutsPower ? ["--cut"] : Array.Empty<string>()]));
 
     /// <summary>Runs a command inside, as root, and waits for its end.</summary>
     public Task<CommandResult> RunAsync(params IEnumerable<string> command) => RunScriptAsync(["exec", StateDirectory, .. command]);
@@ -122,7 +127,7 @@ public sealed class SystemdLab : IAsyncDisposable
     {
         using var check = Process.Start(new ProcessStartInfo(Script, ["check"]) { RedirectStandardOutput = true })!;
         var reason = check.StandardOutput.ReadToEnd().Trim();
-        check.WaitForExit();
+        Assert.True(check.WaitForExit(Eventually.Patience));
         return check.ExitCode == 0 ? null : $"needs a disposable systemd: {reason}";
     }
 
@@ -141,10 +146,20 @@ public sealed class SystemdLab : IAsyncDisposable
     private static async Task<CommandResult> RunScriptAsync(IEnumerable<string> arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Script, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        // Not the test's token: a lab is taken down after a cancelled test, too. The script bounds its own waits.
+        // Not the test's token: a lab is taken down after a cancelled test, too. The script bounds its own waits, but not those of a command that it runs.
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
-        await process.WaitForExitAsync(CancellationToken.None);
+        using var bound = new CancellationTokenSource(BoundedTestFramework.Timeout, TimeProvider.System);
+        try
+        {
+            await process.WaitForExitAsync(bound.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.KillAndWait(withChildren: true);
+            throw new TimeoutException($"not within {BoundedTestFramework.Timeout}: {Script} {string.Join(' ', arguments)}");
+        }
+
         return new CommandResult(process.ExitCode, await output, await error);
     }
 }

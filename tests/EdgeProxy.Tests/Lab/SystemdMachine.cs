@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
 using EdgeProxy.Units.Systemd;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EdgeProxy.Tests.Lab;
@@ -39,13 +40,20 @@ public sealed class SystemdCollection : ICollectionFixture<SystemdMachine>
 
 internal static class SystemdLabExtensions
 {
-    /// <summary>The product's unit manager for units of the lab, from outside. Blue is the unit; green, where a test needs no second one, does not exist.</summary>
-    public static SystemdUnits Manage(this SystemdLab lab, string blue, string green = "no-such.service", string? blueLog = null) =>
+    /// <summary>The product's unit manager for units of the lab, from outside. Blue is the unit; green, where a test needs no second one, does not
+    /// exist.</summary>
+    public static SystemdUnits Manage(
+        this SystemdLab lab,
+        string blue,
+        string green = "no-such.service",
+        string? blueLog = null,
+        TimeProvider? time = null,
+        ILogger<SystemdUnits>? logger = null) =>
         new(
             new SlotsOptions { Blue = new SlotOptions { Unit = blue, Log = blueLog }, Green = new SlotOptions { Unit = green } },
             new UnitsOptions { Bus = lab.BusAddress },
-            TimeProvider.System,
-            NullLogger<SystemdUnits>.Instance)
+            time ?? TimeProvider.System,
+            logger ?? NullLogger<SystemdUnits>.Instance)
         {
             JournalRoot = lab.Root,
         };

@@ -1,6 +1,6 @@
+using EdgeProxy.Processes;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.Packages;
 
@@ -19,7 +19,12 @@ internal sealed record Package(string Deb, string Tar)
     public static async Task<Package> BuildAsync(string output, string version)
     {
         Tool.Demand("dpkg-deb");
-        var built = await Tool.RunAsync("bash", [Repository.File("deploy/package.sh"), "--binary", NativeBinary ?? ChildLauncher.OwnExecutable, "--version", version, "--output", output, "--level", "1"], patience: _patience);
+        var built = await Tool.RunAsync(
+            "bash",
+            [
+                Repository.File("deploy/package.sh"), "--binary", NativeBinary ?? ChildLauncher.OwnExecutable, "--version", version, "--output", output,
+                "--level", "1"],
+            patience: _patience);
         Assert.True(built.ExitCode == 0, built.Error);
         var files = built.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         return new Package(files[0], files[1]);
@@ -32,7 +37,10 @@ internal sealed record Package(string Deb, string Tar)
         await RunAsync("dpkg-deb", "--raw-extract", Deb, directory["root"]);
         var control = directory["root/DEBIAN/control"];
         var lines = await File.ReadAllLinesAsync(control, TestContext.Current.CancellationToken);
-        await File.WriteAllLinesAsync(control, lines.Select(line => line.StartsWith("Version:", StringComparison.Ordinal) ? $"Version: {version}" : line), TestContext.Current.CancellationToken);
+        await File.WriteAllLinesAsync(
+            control,
+            lines.Select(line => line.StartsWith("Version:", StringComparison.Ordinal) ? $"Version: {version}" : line),
+            TestContext.Current.CancellationToken);
         var deb = Path.Combine(Path.GetDirectoryName(Deb)!, $"edgeproxy_{version}.deb");
         await RunAsync("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", directory["root"], deb);
         return this with { Deb = deb };

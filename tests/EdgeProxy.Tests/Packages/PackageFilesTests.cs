@@ -43,7 +43,9 @@ public sealed class PackageFilesTests
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Select(fields => $"{fields[0]} {fields[1]} {fields[5]}").ToList();
         Assert.Empty(_expected.Except(files));
         Assert.All(files, file => Assert.Contains(" root/root ", file, StringComparison.Ordinal));
-        Assert.DoesNotContain(files, file => file.EndsWith("appsettings.json", StringComparison.Ordinal) && !file.Contains("/examples/", StringComparison.Ordinal)); // settings are the operator's
+        // settings are the operator's
+        Assert.DoesNotContain(
+            files, file => file.EndsWith("appsettings.json", StringComparison.Ordinal) && !file.Contains("/examples/", StringComparison.Ordinal));
         Assert.Equal("1.2.3~test1\n", await Package.RunAsync("dpkg-deb", "--field", package.Deb, "Version"));
         await CheckControlAsync(package, directory["control"]);
         await CheckTarAsync(package, directory["tar"]);
@@ -91,13 +93,16 @@ public sealed class PackageFilesTests
         Assert.NotEqual("", run.Error);
     }
 
-    private static async Task<string> HashAsync(string file) => Convert.ToHexString(SHA256.HashData(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken)));
+    private static async Task<string> HashAsync(string file) =>
+        Convert.ToHexString(SHA256.HashData(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken)));
 
     private static async Task CheckControlAsync(Package package, string directory)
     {
         await Package.RunAsync("dpkg-deb", "--raw-extract", package.Deb, directory);
-        Assert.Equal("/etc/logrotate.d/edgeproxy\n", await File.ReadAllTextAsync(Path.Combine(directory, "DEBIAN/conffiles"), TestContext.Current.CancellationToken));
-        var sums = await Tool.RunAsync("bash", ["-c", "cd \"$1\" && md5sum --quiet --check DEBIAN/md5sums && find . -path ./DEBIAN -prune -o -type f -print | wc -l", "bash", directory]);
+        Assert.Equal(
+            "/etc/logrotate.d/edgeproxy\n", await File.ReadAllTextAsync(Path.Combine(directory, "DEBIAN/conffiles"), TestContext.Current.CancellationToken));
+        var sums = await Tool.RunAsync(
+            "bash", ["-c", "cd \"$1\" && md5sum --quiet --check DEBIAN/md5sums && find . -path ./DEBIAN -prune -o -type f -print | wc -l", "bash", directory]);
         Assert.Equal(0, sums.ExitCode);
         var listed = await File.ReadAllLinesAsync(Path.Combine(directory, "DEBIAN/md5sums"), TestContext.Current.CancellationToken);
         Assert.Equal(sums.Output.Trim(), $"{listed.Length}");
@@ -111,7 +116,16 @@ public sealed class PackageFilesTests
         await Package.RunAsync("tar", "-C", directory, "-xzf", package.Tar);
         var top = Path.Combine(directory, "edgeproxy-1.2.3~test1-linux-" + (await Package.RunAsync("dpkg", "--print-architecture")).Trim());
         Assert.True(File.GetUnixFileMode(Path.Combine(top, "bin/edgeproxy")).HasFlag(UnixFileMode.OtherExecute));
-        foreach (var file in new[] { "deploy/systemd/edgeproxy.service", "deploy/polkit/49-edgeproxy.rules", "completions/_edgeproxy", "docs/edgeproxy.1", "appsettings.json", "LICENSE" })
+        foreach (
+            var file in new[]
+            {
+                "deploy/systemd/edgeproxy.service",
+                "deploy/polkit/49-edgeproxy.rules",
+                "completions/_edgeproxy",
+                "docs/edgeproxy.1",
+                "appsettings.json",
+                "LICENSE",
+            })
         {
             Assert.True(File.Exists(Path.Combine(top, file)), file);
         }

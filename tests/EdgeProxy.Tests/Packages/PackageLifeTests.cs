@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Support;
 namespace EdgeProxy.Tests.Packages;
 
 /// <summary>The Debian package on a machine of its own: beside another server, in service, upgraded and downgraded under load, removed, purged.</summary>
-[Collection(EndToEndCollection.Name)]
+[Collection(ServiceLifeCollection.Name)]
 public sealed class PackageLifeTests
 {
     private const string Packages = "/opt/packages";
@@ -79,7 +79,8 @@ public sealed class PackageLifeTests
 
     private static async Task ReplaceUnderLoadAsync(SystemdLab lab, Package newer, Package older)
     {
-        await RunAsync(lab, "systemd-run", "--unit=visitor", "--property=StandardOutput=file:/run/visitor.log", "edgeproxy", "watch", Url, "--interval", "20ms");
+        await RunAsync(
+            lab, "systemd-run", "--unit=visitor", "--property=StandardOutput=file:/run/visitor.log", "edgeproxy", "watch", Url, "--interval", "20ms");
         var asked = $"{lab.Root}/run/visitor.log";
         await Eventually.TrueAsync(() => Task.FromResult(File.Exists(asked) && File.ReadLines(asked).Count() > 10), "the visitor asks");
         foreach (var (package, version) in new[] { (newer, "1.0.1"), (older, "1.0.0"), (newer, "1.0.1") })
@@ -92,7 +93,8 @@ public sealed class PackageLifeTests
         }
 
         await RunAsync(lab, "systemctl", "kill", "--signal=INT", "visitor.service");
-        await Eventually.TrueAsync(async () => (await lab.RunAsync("systemctl", "is-active", "visitor.service")).Output.Trim() != "active", "the visitor has summed up");
+        await Eventually.TrueAsync(
+            async () => (await lab.RunAsync("systemctl", "is-active", "visitor.service")).Output.Trim() != "active", "the visitor has summed up");
         var log = await File.ReadAllTextAsync(asked, TestContext.Current.CancellationToken);
         var lines = log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.All(lines[..^1], line => Assert.Matches(@"^\d\d:\d\d:\d\d 200 ", line));

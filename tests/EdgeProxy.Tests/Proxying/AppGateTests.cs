@@ -23,7 +23,8 @@ public sealed class AppGateTests
         await using var proxy = await DataPlane.StartAsync(blue.Address, green.Address);
         proxy.App.Close(NewPause());
         using var body = new StringContent("once");
-        Task<HttpResponseMessage>[] waiting = [.. Enumerable.Range(0, 5).Select(_ => proxy.Client.GetAsync("/", Cancellation)), proxy.Client.PostAsync("/", body, Cancellation)];
+        Task<HttpResponseMessage>[] waiting = [
+            .. Enumerable.Range(0, 5).Select(_ => proxy.Client.GetAsync("/", Cancellation)), proxy.Client.PostAsync("/", body, Cancellation)];
         await Eventually.TrueAsync(() => proxy.App.Held == waiting.Length, "they wait");
         Assert.Equal(0, proxy.Slots.Active.InFlight.Total);
 

@@ -108,7 +108,8 @@ public sealed class ConnectionReuseTests
     [InlineData("GET", true, 200)]
     [InlineData("GET", false, 502)]
     [InlineData("POST", true, 502)]
-    public async Task An_answer_that_ends_behind_its_head_is_asked_for_again_where_that_is_safe_and_the_server_is_restarted(string method, bool restarts, int status)
+    public async Task An_answer_that_ends_behind_its_head_is_asked_for_again_where_that_is_safe_and_the_server_is_restarted(
+        string method, bool restarts, int status)
     {
         await using var server = new RawServer(async (stream, connection, cancellation) =>
         {

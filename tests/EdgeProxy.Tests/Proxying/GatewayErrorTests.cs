@@ -14,7 +14,8 @@ public sealed class GatewayErrorTests
     public async Task An_app_that_does_nothing_is_504_and_the_setting_is_named()
     {
         await using var app = await Backend.StartAsync(context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
-        await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1", options => options.Upstream.ActivityTimeout = TimeSpan.FromMilliseconds(300));
+        await using var proxy = await DataPlane.StartAsync(
+            app.Address, "http://127.0.0.1:1", options => options.Upstream.ActivityTimeout = TimeSpan.FromMilliseconds(300));
 
         using var response = await proxy.Client.GetAsync("/", Cancellation);
 

@@ -38,7 +38,7 @@ public sealed class SlotSelectionTests
         await using var green = await Backend.NamedAsync("green");
         await using var proxy = await DataPlane.StartAsync(blue.Address, green.Address);
         var inFlight = proxy.Client.GetStringAsync("/", Cancellation);
-        await arrived.Task.WaitAsync(Cancellation);
+        await arrived.Task.Within();
 
         proxy.Slots.Activate(SlotName.Green);
         var drained = proxy.Slots[SlotName.Blue].WaitIdleAsync(Cancellation);
@@ -62,7 +62,7 @@ public sealed class SlotSelectionTests
         });
         await using var proxy = await DataPlane.StartAsync(blue.Address, "http://127.0.0.1:1");
         var inFlight = proxy.Client.GetAsync("/", Cancellation);
-        await arrived.Task.WaitAsync(Cancellation);
+        await arrived.Task.Within();
 
         proxy.Slots.Active.EndLeases();
 
@@ -118,9 +118,9 @@ public sealed class SlotSelectionTests
         await using var stream = await proxy.Client.GetStreamAsync("/", Cancellation);
         using var reader = new StreamReader(stream);
 
-        Assert.Equal("data: first", await reader.ReadLineAsync(Cancellation));
+        Assert.Equal("data: first", await reader.ReadLineAsync(Cancellation).Within());
         release.SetResult();
-        Assert.Equal("\ndata: last\n\n", await reader.ReadToEndAsync(Cancellation));
+        Assert.Equal("\ndata: last\n\n", await reader.ReadToEndAsync(Cancellation).Within());
     }
 
     [Fact]
@@ -170,13 +170,14 @@ public sealed class SlotSelectionTests
     public async Task Slots_may_listen_on_unix_sockets()
     {
         var path = Path.Combine(Path.GetTempPath(), $"edgeproxy-{Guid.NewGuid():N}.sock");
-        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        using var listener = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
         listener.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
         listener.Listen();
         await using var proxy = await DataPlane.StartAsync($"unix:{path}", "http://127.0.0.1:1");
 
         var answer = proxy.Client.GetStringAsync("/", Cancellation);
-        using (var connection = new System.Net.Sockets.NetworkStream(await listener.AcceptAsync(Cancellation), ownsSocket: true))
+        using (var connection = new System.Net.Sockets.NetworkStream(await listener.AcceptAsync(Cancellation).Within(), ownsSocket: true))
         {
             await RawServer.ReadHeadAsync(connection, Cancellation);
             await RawServer.WriteAsync(connection, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nunix", Cancellation);

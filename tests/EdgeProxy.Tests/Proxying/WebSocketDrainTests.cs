@@ -10,8 +10,10 @@ namespace EdgeProxy.Tests.Proxying;
 
 public sealed class WebSocketDrainTests
 {
-    private const string Upgrade = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    private const string Upgraded = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    private const string Upgrade = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: " +
+        "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    private const string Upgraded = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
     /// <summary>Unmasked, 1001.</summary>
     private static readonly byte[] _goingAway = [0x88, 2, 0x03, 0xE9];
@@ -32,11 +34,11 @@ public sealed class WebSocketDrainTests
 
         proxy.Slots.Active.EndLeases();
 
-        var last = await client.ReceiveAsync(new byte[16], Cancellation);
+        var last = await client.ReceiveAsync(new byte[16], Cancellation).Within();
         Assert.Equal((WebSocketMessageType.Close, WebSocketCloseStatus.EndpointUnavailable), (last.MessageType, last.CloseStatus));
         await client.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancellation);
         Assert.Equal(WebSocketState.Closed, client.State);
-        Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, await appSaw.Task.WaitAsync(Cancellation));
+        Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, await appSaw.Task.Within());
         await proxy.Slots.Active.WaitIdleAsync(Cancellation);
         Assert.Equal(0, proxy.Slots.Active.Errors);
     }
@@ -51,10 +53,10 @@ public sealed class WebSocketDrainTests
 
         var stopped = proxy.StopAsync();
 
-        var last = await client.ReceiveAsync(new byte[16], Cancellation);
+        var last = await client.ReceiveAsync(new byte[16], Cancellation).Within();
         Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, last.CloseStatus);
         await client.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancellation);
-        Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, await appSaw.Task.WaitAsync(Cancellation));
+        Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, await appSaw.Task.Within());
         await stopped.WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
     }
 
@@ -88,7 +90,7 @@ public sealed class WebSocketDrainTests
 
         await ReadExactlyAsync(pair.App, frame[5..]);
         var close = new byte[8];
-        await pair.App.ReadExactlyAsync(close, Cancellation);
+        await pair.App.ReadExactlyAsync(close, Cancellation).Within();
         Assert.Equal([0x88, 0x82], close[..2]);
         Assert.Equal([0x03, 0xE9], [(byte)(close[6] ^ close[2]), (byte)(close[7] ^ close[3])]);
     }
@@ -107,7 +109,7 @@ public sealed class WebSocketDrainTests
         pair.CloseApp();
 
         pair.Client.Socket.Shutdown(SocketShutdown.Send);
-        Assert.Equal(0, await pair.Client.ReadAsync(new byte[1], Cancellation));
+        Assert.Equal(0, await pair.Client.ReadAsync(new byte[1], Cancellation).Within());
         await pair.Proxy.Slots.Active.WaitIdleAsync(Cancellation);
     }
 
@@ -134,7 +136,7 @@ public sealed class WebSocketDrainTests
         var buffer = new byte[1024];
         while (true)
         {
-            var message = await socket.ReceiveAsync(buffer, Cancellation);
+            var message = await socket.ReceiveAsync(buffer, Cancellation).Within();
             if (message.MessageType == WebSocketMessageType.Close)
             {
                 closed.SetResult(message.CloseStatus);
@@ -155,7 +157,7 @@ public sealed class WebSocketDrainTests
         using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false }, disposeHandler: false);
         await client.ConnectAsync(new UriBuilder(proxy.Address) { Scheme = "ws" }.Uri, http, Cancellation);
         await client.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, true, Cancellation);
-        Assert.Equal(5, (await client.ReceiveAsync(new byte[16], Cancellation)).Count);
+        Assert.Equal(5, (await client.ReceiveAsync(new byte[16], Cancellation).Within()).Count);
         return client;
     }
 
@@ -191,7 +193,7 @@ public sealed class WebSocketDrainTests
             await client.ConnectAsync(IPAddress.Loopback, proxy.Address.Port, Cancellation);
             await RawServer.WriteAsync(client.GetStream(), Upgrade, Cancellation);
             Assert.StartsWith("HTTP/1.1 101", await RawServer.ReadHeadAsync(client.GetStream(), Cancellation), StringComparison.Ordinal);
-            return new RawPair(server, proxy, client, await accepted.Task.WaitAsync(Cancellation), over);
+            return new RawPair(server, proxy, client, await accepted.Task.Within(), over);
         }
 
         public void CloseApp() => over.SetResult();

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using EdgeProxy.Proxying;
+using EdgeProxy.Proxying.Upgrades;
 using FsCheck.Xunit;
 
 namespace EdgeProxy.Tests.Proxying;

@@ -41,7 +41,7 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
 
         await SendAsync(proxy, $"GET {target} HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
 
-        Assert.StartsWith($"GET {target} HTTP/1.1\r\n", await _seen.Task, StringComparison.Ordinal);
+        Assert.StartsWith($"GET {target} HTTP/1.1\r\n", await _seen.Task.Within(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,7 +51,46 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
 
         await SendAsync(proxy, "GET http://api.example.com/a%2Fb?c HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
 
-        Assert.StartsWith("GET /a%2Fb?c HTTP/1.1\r\n", await _seen.Task, StringComparison.Ordinal);
+        Assert.StartsWith("GET /a%2Fb?c HTTP/1.1\r\n", await _seen.Task.Within(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Django compares it with the browser's <c>Origin</c>, which has the dot too.</summary>
+    [Fact]
+    public async Task A_host_with_the_dot_of_the_root_reaches_the_app_as_it_was_written()
+    {
+        await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1", null, ("AllowedHosts", "api.example.com"));
+
+        await SendAsync(proxy, "GET / HTTP/1.1\r\nHost: API.example.com.:8443\r\n\r\n");
+
+        var headers = HeadersOf(await _seen.Task);
+        Assert.Equal(("API.example.com.:8443", "API.example.com.:8443"), (headers["Host"], headers["X-Forwarded-Host"]));
+    }
+
+    /// <summary>As HAProxy's <c>option httpchk</c> asks. The app needs a host all the same.</summary>
+    [Theory]
+    [InlineData("GET / HTTP/1.0\r\n\r\n", "*", null)]
+    [InlineData("GET / HTTP/1.0\r\nHost:\r\n\r\n", "*", null)]
+    [InlineData("GET / HTTP/1.0\r\n\r\n", "api.example.com;127.0.0.1", null)]
+    [InlineData("GET http://api.example.com:81/a HTTP/1.0\r\n\r\n", "api.example.com", "api.example.com:81")]
+    public async Task A_request_of_HTTP_1_0_without_a_host_gets_one(string request, string allowed, string? host)
+    {
+        await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1", null, ("AllowedHosts", allowed));
+
+        await SendAsync(proxy, request);
+
+        var headers = HeadersOf(await _seen.Task);
+        host ??= $"127.0.0.1:{proxy.Address.Port}";
+        Assert.Equal((host, host), (headers["Host"], headers["X-Forwarded-Host"]));
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.0\r\n\r\n")]
+    [InlineData("GET http://evil.example/ HTTP/1.0\r\n\r\n")]
+    public async Task A_host_that_is_made_for_a_request_has_to_be_allowed(string request)
+    {
+        await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1", null, ("AllowedHosts", "api.example.com"));
+
+        Assert.StartsWith("HTTP/1.1 400 ", await SendAsync(proxy, request), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,14 +119,15 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
 
             """.ReplaceLineEndings("\r\n"));
 
-        var headers = HeadersOf(await _seen.Task);
+        var headers = HeadersOf(await _seen.Task.Within());
         Assert.Equal("api.example.com:8443", headers["Host"]);
         Assert.Equal("127.0.0.1", headers["X-Forwarded-For"]);
         Assert.Equal("http", headers["X-Forwarded-Proto"]);
         Assert.Equal("api.example.com:8443", headers["X-Forwarded-Host"]);
         Assert.Equal("kept", headers["X-Custom"]);
         Assert.Equal(32, headers["X-Request-ID"].Length);
-        Assert.Equal(["Host", "X-Custom", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-ID"], headers.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["Host", "X-Custom", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-ID"], headers.Keys.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -97,9 +137,10 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
 
         await SendAsync(
             proxy,
-            "GET / HTTP/1.1\r\nHost: internal\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: api.example.com\r\nX-Request-ID: abc\r\n\r\n");
+            "GET / HTTP/1.1\r\nHost: internal\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: " +
+                "api.example.com\r\nX-Request-ID: abc\r\n\r\n");
 
-        var headers = HeadersOf(await _seen.Task);
+        var headers = HeadersOf(await _seen.Task.Within());
         Assert.Equal("203.0.113.9, 127.0.0.1", headers["X-Forwarded-For"]);
         Assert.Equal("https", headers["X-Forwarded-Proto"]);
         Assert.Equal("api.example.com", headers["X-Forwarded-Host"]);
@@ -124,7 +165,7 @@ public sealed class WhatTheAppSeesTests : IAsyncLifetime
 
         await SendAsync(proxy, $"GET /docs/ HTTP/1.1\r\nHost: docs\r\n{header}\r\n");
 
-        Assert.Equal(length, HeadersOf(await _seen.Task)["X-Request-ID"].Length);
+        Assert.Equal(length, HeadersOf(await _seen.Task.Within())["X-Request-ID"].Length);
     }
 
     [Theory]

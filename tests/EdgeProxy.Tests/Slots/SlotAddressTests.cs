@@ -34,7 +34,8 @@ public sealed class SlotAddressTests
     }
 
     /// <summary>
-    /// Nobody listens on a port out of those that callers get: sooner or later the kernel gives that one to the call, which then reaches itself. It chooses by chance
+    /// Nobody listens on a port out of those that callers get: sooner or later the kernel gives that one to the call, which then reaches itself. It chooses by
+    /// chance
     /// among 14,116 (Linux keeps the odd ones for who listens): without the look at both ends this fails seven times out of eight.
     /// </summary>
     [Fact]
@@ -54,7 +55,8 @@ public sealed class SlotAddressTests
         return ((IPEndPoint)odd.LocalEndpoint).Port & ~1;
     }
 
-    /// <summary>A request that finds its connection reset has not been sent: it is held, as one that was refused, and not answered with 502. HttpClient looks at the connection's peer, and must find it known.</summary>
+    /// <summary>A request that finds its connection reset has not been sent: it is held, as one that was refused, and not answered with 502. HttpClient looks
+    /// at the connection's peer, and must find it known.</summary>
     [Fact]
     public async Task A_connection_that_is_reset_at_once_fails_to_connect_or_is_there_to_look_at()
     {

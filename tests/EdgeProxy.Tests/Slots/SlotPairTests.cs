@@ -42,8 +42,21 @@ public sealed class SlotPairTests
     }
 
     [Fact]
-    public async Task An_idle_slot_is_reported_at_once() =>
-        await _slots.Active.WaitIdleAsync(TestContext.Current.CancellationToken);
+    public void A_plan_does_not_change_but_is_replaced()
+    {
+        var before = _slots.Plan;
+        _slots.Activate(SlotName.Green, "r1");
+        var after = _slots.Plan;
+        _slots.Activate(SlotName.Green, "r2");
+
+        Assert.Equal((SlotName.Blue, SlotName.Green, null), (before.Active.Name, before.Previous.Name, before.Revision));
+        Assert.Equal((SlotName.Green, SlotName.Blue, "r1"), (after.Active.Name, after.Previous.Name, after.Revision));
+        Assert.Equal("r2", _slots.Plan.Revision);
+    }
+
+    [Fact]
+    public void An_idle_slot_is_reported_at_once() =>
+        Assert.True(_slots.Active.WaitIdleAsync(TestContext.Current.CancellationToken).IsCompletedSuccessfully);
 
     [Fact]
     public void Ending_the_leases_of_a_slot_spares_those_that_come_later()

@@ -3,6 +3,7 @@ using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
@@ -51,7 +52,8 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         await AssertTakenUpAsync();
     }
 
-    /// <summary>After a downgrade the proxy serves what it can be sure of, says what it does not understand, and gives it back after the next upgrade.</summary>
+    /// <summary>After a downgrade the proxy serves what it can be sure of, says what it does not understand, and gives it back after the next
+    /// upgrade.</summary>
     [Fact]
     public async Task Words_of_a_later_version_are_said_and_not_lost()
     {
@@ -63,7 +65,7 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         File.WriteAllText(journal, File.ReadAllText(journal).Replace("\"phase\":\"Observe\"", "\"phase\":\"Shadow\"", StringComparison.Ordinal));
         var log = new LogLines<FormerSwitch>();
         var historyLog = new LogLines<SwitchHistory>();
-        _plane.ConfigureServices = services => services.AddSingleton<ILogger<FormerSwitch>>(log).AddSingleton<ILogger<SwitchHistory>>(historyLog);
+        _plane.ConfigureAppServices = services => services.AddSingleton<ILogger<FormerSwitch>>(log).AddSingleton<ILogger<SwitchHistory>>(historyLog);
         _plane.Units[SlotName.Green].Runs();
 
         await _plane.StartAsync();
@@ -96,12 +98,13 @@ public sealed class OtherVersionsTests : IAsyncDisposable
 
         Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
         Assert.Equal(["start blue", "stop green"], _plane.Units.Calls);
-        var active = _plane.Get<ActiveSlotFile>().Current!;
+        var active = _plane.Get<ActiveSlotRecord>().Current!;
         Assert.Equal(("g7h8i9", "d4e5f6", "20261123-151147-26a2"), (active.LabelOf(SlotName.Blue), active.LabelOf(SlotName.Green), active.Switch));
         var gate = _plane.Get<AppGate>();
         Assert.Equal((TimeSpan.FromSeconds(45), "Back at noon, 中午回来"), (gate.Pause!.MaxWait, gate.Maintenance!.Message));
         var history = _plane.Get<SwitchHistory>().Recent;
-        Assert.Equal(["g7h8i9 CompletedWithWarnings", "d4e5f6 Completed", " Completed", "a1b2c3 Completed"], history.Select(each => $"{each.Label} {each.Outcome}"));
+        Assert.Equal(
+            ["g7h8i9 CompletedWithWarnings", "d4e5f6 Completed", " Completed", "a1b2c3 Completed"], history.Select(each => $"{each.Label} {each.Outcome}"));
         Assert.Contains("EdgeProxy ended in Observe", history[0].Reason, StringComparison.Ordinal);
         Assert.Equal(7, history[1].Phases.Count);
         Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));

@@ -1,7 +1,8 @@
 using System.Text;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using FsCheck.Xunit;
 
@@ -95,55 +96,6 @@ public sealed class StateDirectoryTests : IDisposable
         Assert.Empty(Directory.GetFiles(_place["state"]));
     }
 
-    [Fact]
-    public void The_active_slot_is_read_as_it_was_written()
-    {
-        new ActiveSlotFile(_directory).Write(Written);
-
-        var file = new ActiveSlotFile(_directory);
-        Assert.Equal(new(Written, null), file.Read());
-        Assert.Equal(Written, file.Current);
-        Assert.Equal(("a1b2c3", "before"), (file.Current!.LabelOf(SlotName.Green), file.Current.LabelOf(SlotName.Blue)));
-    }
-
-    [Fact]
-    public void A_file_that_is_not_there_is_no_problem() => Assert.Equal(default, new ActiveSlotFile(_directory).Read());
-
-    [Theory]
-    [InlineData("", "is empty")]
-    [InlineData("null", "holds no value")]
-    [InlineData("\0\0\0\0\0\0", "cannot be understood")]
-    [InlineData("""{"slot":"green","since":"2026-01-31T23:59:59Z"}""", "cannot be understood")]
-    [InlineData("""{"version":1,"slot":"red","since":"2026-01-31T23:59:59Z"}""", "a slot is")]
-    [InlineData("""{"version":2,"slot":"green","since":"2026-01-31T23:59:59Z"}""", "has format 2, this version of EdgeProxy knows 1")]
-    public void Garbage_and_other_formats_are_told_not_thrown(string content, string problem)
-    {
-        File.WriteAllText(_place["state/active.json"], content);
-        var file = new ActiveSlotFile(_directory);
-
-        var read = file.Read();
-
-        Assert.Null(read.Value);
-        Assert.Null(file.Current);
-        Assert.Contains(problem, read.Problem, StringComparison.Ordinal);
-        Assert.Contains("active.json", read.Problem, StringComparison.Ordinal);
-    }
-
-    /// <summary>However a file is torn: it is the whole value, or a problem; never another value, never an exception.</summary>
-    [Fact]
-    public void A_torn_file_never_passes_for_a_whole_one()
-    {
-        new ActiveSlotFile(_directory).Write(Written);
-        var whole = File.ReadAllBytes(_place["state/active.json"]);
-        for (var length = 0; length < whole.Length; length++)
-        {
-            File.WriteAllBytes(_place["state/active.json"], whole[..length]);
-            var read = new ActiveSlotFile(_directory).Read();
-            Assert.Null(read.Value);
-            Assert.NotNull(read.Problem);
-        }
-    }
-
     [Property(MaxTest = 200)]
     public void Arbitrary_bytes_are_read_without_an_exception(byte[] content)
     {
@@ -157,7 +109,7 @@ public sealed class StateDirectoryTests : IDisposable
     [Fact]
     public void A_removed_file_is_gone_and_removing_it_again_is_no_error()
     {
-        _directory.WriteJson("active.json", Written, EdgeProxyJson.Default.ActiveSlot);
+        _directory.WriteJson("active.json", Written, SwitchingJson.Default.ActiveSlot);
         _directory.Delete("active.json");
         _directory.Delete("active.json");
         Assert.False(File.Exists(_place["state/active.json"]));

@@ -1,6 +1,7 @@
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 

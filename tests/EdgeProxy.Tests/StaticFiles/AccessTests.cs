@@ -68,7 +68,7 @@ public sealed partial class AccessTests : IDisposable
     {
         var context = new Microsoft.AspNetCore.Http.DefaultHttpContext { Response = { Body = new MemoryStream() } };
 
-        await StaticFilesMiddleware.RefuseAsync(context, Enum.Parse<FileOutcome>(outcome));
+        await StaticFileResponder.RefuseAsync(context, Enum.Parse<FileOutcome>(outcome));
 
         Assert.Equal(expected, context.Response.StatusCode);
         Assert.Equal(expected == 503, context.Response.Headers.RetryAfter.Count == 1);
@@ -85,7 +85,7 @@ public sealed partial class AccessTests : IDisposable
             _ = SetFileUser(0);
         });
         thread.Start();
-        thread.Join();
+        Assert.True(thread.Join(Eventually.Patience));
         return result;
     }
 

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.StaticFiles;
@@ -37,9 +39,11 @@ internal sealed class CaddyServer : IAsyncDisposable
     /// <summary>One site.</summary>
     /// <param name="caddyfile">Where to write its Caddyfile.</param>
     /// <param name="directives">What is in the block of the site.</param>
-    public static async Task<CaddyServer> StartAsync(string caddyfile, string directives)
+    /// <param name="scheme"><c>http</c>, or <c>https</c> with a <c>tls</c> directive.</param>
+    /// <param name="host">Of the site.</param>
+    public static async Task<CaddyServer> StartAsync(string caddyfile, string directives, string scheme = "http", string host = "127.0.0.1")
     {
-        var port = Backend.FreePort();
+        var address = new Uri($"{scheme}://{host}:{Backend.FreePort()}");
         await File.WriteAllTextAsync(
             caddyfile,
             $$"""
@@ -47,12 +51,18 @@ internal sealed class CaddyServer : IAsyncDisposable
             	admin off
             	auto_https off
             }
-            http://127.0.0.1:{{port}} {
+            {{address.GetLeftPart(UriPartial.Authority)}} {
             {{directives}}
             }
 
             """,
             TestContext.Current.CancellationToken);
+        return await RunAsync(caddyfile, address);
+    }
+
+    /// <summary>A whole Caddyfile, with a site at this address.</summary>
+    public static async Task<CaddyServer> RunAsync(string caddyfile, Uri address)
+    {
         var process = Process.Start(new ProcessStartInfo(Binary, ["run", "--config", caddyfile])
         {
             RedirectStandardError = true,
@@ -60,27 +70,27 @@ internal sealed class CaddyServer : IAsyncDisposable
         })!;
         process.ErrorDataReceived += (_, _) => { };
         process.BeginErrorReadLine();
-        var server = new CaddyServer(process, new Uri($"http://127.0.0.1:{port}"));
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = server.Address };
-        await Eventually.TrueAsync(() => AnswersAsync(client), "caddy listens");
+        var server = new CaddyServer(process, address);
+        await Eventually.TrueAsync(() => AcceptsAsync(address.Port), "caddy listens");
         return server;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        _process.Kill();
-        await _process.WaitForExitAsync();
+        _process.KillAndWait();
         _process.Dispose();
+        return ValueTask.CompletedTask;
     }
 
-    private static async Task<bool> AnswersAsync(HttpClient client)
+    private static async Task<bool> AcceptsAsync(int port)
     {
+        using var client = new TcpClient();
         try
         {
-            using var response = await client.GetAsync("/", TestContext.Current.CancellationToken);
+            await client.ConnectAsync(IPAddress.Loopback, port, TestContext.Current.CancellationToken);
             return true;
         }
-        catch (HttpRequestException)
+        catch (SocketException)
         {
             return false;
         }

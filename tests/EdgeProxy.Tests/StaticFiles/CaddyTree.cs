@@ -60,7 +60,11 @@ internal static class CaddyTree
         var (request, response) = (context.Request, context.Response);
         var path = request.Path.Value!;
         var body = path.Contains("small", StringComparison.Ordinal) ? "tiny" : _json;
-        response.ContentType = path.Contains("png", StringComparison.Ordinal) ? "image/png" : path.Contains("html", StringComparison.Ordinal) ? "text/html; charset=utf-8" : "application/json";
+        response.ContentType = path.Contains("png", StringComparison.Ordinal)
+            ? "image/png"
+            : path.Contains("html", StringComparison.Ordinal)
+            ? "text/html; charset=utf-8"
+            : "application/json";
         if (path.Contains("tagged", StringComparison.Ordinal))
         {
             response.Headers.ETag = "\"v1\"";
@@ -91,16 +95,35 @@ internal static class CaddyTree
     public static IReadOnlyList<Ask> Asks { get; } = [.. Files(), .. Conditions(), .. Ranges(), .. Names(), .. Answers()];
 
     private static IEnumerable<Ask> Files() =>
-        from name in new[] { "app.css", "page.html", "data.json", "icon.svg", "photo.png", "large.txt", "large.bin", "small.txt", "empty.txt", "unknown.unheardof", "pre.js" }
+        from name in new[]
+        {
+            "app.css",
+            "page.html",
+            "data.json",
+            "icon.svg",
+            "photo.png",
+            "large.txt",
+            "large.bin",
+            "small.txt",
+            "empty.txt",
+            "unknown.unheardof",
+            "pre.js",
+        }
         from ask in new[] { ("GET", ""), ("HEAD", ""), ("GET", "gzip"), ("GET", "gzip, deflate, br, zstd") }
         select new Ask(ask.Item1, $"/static/{name}", ask.Item2.Length == 0 ? [] : [("Accept-Encoding", ask.Item2)]);
 
     private static IEnumerable<Ask> Conditions() =>
         from headers in new (string, string)[][]
         {
-            [("If-None-Match", "TAG")], [("If-None-Match", "W/TAG")], [("If-None-Match", "\"other\", TAG")], [("If-None-Match", "*")], [("If-None-Match", "\"other\"")],
+            [("If-None-Match", "TAG")],
+            [("If-None-Match", "W/TAG")],
+            [("If-None-Match", "\"other\", TAG")],
+            [("If-None-Match", "*")],
+            [("If-None-Match", "\"other\"")],
             [("If-Match", "TAG")], [("If-Match", "W/TAG")], [("If-Match", "\"other\"")], [("If-Match", "*")],
-            [("If-Modified-Since", "Sun, 01 Mar 2026 12:00:00 GMT")], [("If-Modified-Since", "Sun, 01 Mar 2026 11:59:59 GMT")], [("If-Modified-Since", "yesterday")],
+            [("If-Modified-Since", "Sun, 01 Mar 2026 12:00:00 GMT")],
+            [("If-Modified-Since", "Sun, 01 Mar 2026 11:59:59 GMT")],
+            [("If-Modified-Since", "yesterday")],
             [("If-Unmodified-Since", "Sun, 01 Mar 2026 12:00:00 GMT")], [("If-Unmodified-Since", "Sun, 01 Mar 2026 11:59:59 GMT")],
             [("If-None-Match", "\"other\""), ("If-Modified-Since", "Sun, 01 Mar 2026 12:00:00 GMT")],
             [("If-Match", "TAG"), ("If-Unmodified-Since", "Sun, 01 Mar 2026 11:59:59 GMT")],
@@ -109,7 +132,22 @@ internal static class CaddyTree
 
     private static IEnumerable<Ask> Ranges()
     {
-        foreach (var range in new[] { "bytes=2-4", "bytes=7-", "bytes=-3", "bytes=0-99", "bytes=-99", "bytes=9-9", "bytes=10-", "bytes=-0", "bytes=4-2", "bytes=a-b", "bytes=0-1,4-5", "lines=1-2" })
+        foreach (
+            var range in new[]
+            {
+                "bytes=2-4",
+                "bytes=7-",
+                "bytes=-3",
+                "bytes=0-99",
+                "bytes=-99",
+                "bytes=9-9",
+                "bytes=10-",
+                "bytes=-0",
+                "bytes=4-2",
+                "bytes=a-b",
+                "bytes=0-1,4-5",
+                "lines=1-2",
+            })
         {
             yield return new Ask("GET", "/static/small.txt", ("Range", range));
         }
@@ -129,7 +167,19 @@ internal static class CaddyTree
     {
         foreach (var target in new[]
         {
-            "missing.txt", "dir", "dir/", "", "dir/inside.txt", "dir/inside.txt/", "dir//inside.txt", "/dir/inside.txt", "name%20with%20spaces.txt", "%C3%BCn%C3%AFcode.txt", "100%25.txt", "a+b.txt", "a%2Bb.txt",
+            "missing.txt",
+            "dir",
+            "dir/",
+            "",
+            "dir/inside.txt",
+            "dir/inside.txt/",
+            "dir//inside.txt",
+            "/dir/inside.txt",
+            "name%20with%20spaces.txt",
+            "%C3%BCn%C3%AFcode.txt",
+            "100%25.txt",
+            "a+b.txt",
+            "a%2Bb.txt",
             "dir%2Finside.txt", "link.txt", "escape.txt", ".env", "dir/.hidden", "app.css?v=2", "APP.CSS", "app.0123456789ab.css", "pre.js.gz",
         })
         {

@@ -13,7 +13,8 @@ namespace EdgeProxy.Tests.StaticFiles;
 /// <summary>Files in a content coding: compressed beforehand, or once, here.</summary>
 public sealed class CodedFormsTests : IAsyncLifetime
 {
-    private static readonly string _style = string.Concat(Enumerable.Range(0, 3000).Select(i => $".c{i} {{ color: #{i * 7919 % 0xFFFFFF:x6}; margin: {i % 40}px }}\n"));
+    private static readonly string _style = string.Concat(
+        Enumerable.Range(0, 3000).Select(i => $".c{i} {{ color: #{i * 7919 % 0xFFFFFF:x6}; margin: {i % 40}px }}\n"));
 
     /// <summary>Stands still, far from the disk's clock, so that no file looks as if it were just being written.</summary>
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2050, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -241,9 +242,13 @@ public sealed class CodedFormsTests : IAsyncLifetime
     {
         Assert.SkipUnless(File.Exists("/usr/bin/curl"), "curl is not installed");
         _site.Write("app.css", _style);
-        using var curl = Process.Start(new ProcessStartInfo("/usr/bin/curl", ["--silent", "--fail", "--compressed", new Uri(_site.Proxy.Address, "/static/app.css").ToString()]) { RedirectStandardOutput = true })!;
+        using var curl = Process.Start(
+            new ProcessStartInfo(
+                "/usr/bin/curl",
+                ["--silent", "--fail", "--compressed", new Uri(_site.Proxy.Address, "/static/app.css").ToString()])
+            { RedirectStandardOutput = true })!;
 
-        Assert.Equal(_style, await curl.StandardOutput.ReadToEndAsync(Cancellation));
+        Assert.Equal(_style, await curl.StandardOutput.ReadToEndAsync(Cancellation).Within());
         Assert.Equal(1, Forms.Made);
     }
 
@@ -297,7 +302,8 @@ public sealed class CodedFormsTests : IAsyncLifetime
             response.Content.Headers.ContentType?.ToString()));
     }
 
-    private static void Sidecar(string file, string extension, string content, int seconds = 0) => Sidecar(file, extension, Encoding.UTF8.GetBytes(content), seconds);
+    private static void Sidecar(string file, string extension, string content, int seconds = 0) =>
+        Sidecar(file, extension, Encoding.UTF8.GetBytes(content), seconds);
 
     private static void Sidecar(string file, string extension, byte[] content, int seconds = 0)
     {

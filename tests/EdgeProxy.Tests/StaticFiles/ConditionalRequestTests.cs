@@ -130,7 +130,8 @@ public sealed class ConditionalRequestTests : IAsyncLifetime
 
         using var response = await _site.GetAsync("/static/future.txt");
 
-        Assert.True(response.Content.Headers.LastModified <= response.Headers.Date, $"{response.Content.Headers.LastModified} is later than {response.Headers.Date}");
+        Assert.True(
+            response.Content.Headers.LastModified <= response.Headers.Date, $"{response.Content.Headers.LastModified} is later than {response.Headers.Date}");
     }
 
     private async Task ExpectAsync(int expected, params (string Name, string Value)[] headers)

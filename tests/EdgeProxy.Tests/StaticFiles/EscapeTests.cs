@@ -70,7 +70,7 @@ public sealed class EscapeTests : IAsyncLifetime
         using var client = await _site.ConnectAsync();
         await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes($"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), Cancellation);
         using var reader = new StreamReader(client.GetStream(), Encoding.Latin1);
-        var answer = await reader.ReadToEndAsync(Cancellation);
+        var answer = await reader.ReadToEndAsync(Cancellation).Within();
 
         Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, answer, StringComparison.Ordinal);
@@ -106,7 +106,17 @@ public sealed class EscapeTests : IAsyncLifetime
         Link("absolute-inside.txt", Path.Combine(_site.Root, "dir/inside.txt"));
         Link("directory-inside", "dir");
 
-        foreach (var name in new[] { "relative-out.txt", "absolute-out.txt", "directory-out/secret.txt", "chain.txt", "loop.txt", "proc/environ", "prefix/secret.txt" })
+        foreach (
+            var name in new[]
+            {
+                "relative-out.txt",
+                "absolute-out.txt",
+                "directory-out/secret.txt",
+                "chain.txt",
+                "loop.txt",
+                "proc/environ",
+                "prefix/secret.txt",
+            })
         {
             Assert.Equal(404, (await _site.ReadAsync($"/static/{name}")).Status);
         }
@@ -151,7 +161,8 @@ public sealed class EscapeTests : IAsyncLifetime
     [Fact]
     public async Task The_root_itself_may_be_a_link_which_a_deploy_turns()
     {
-        var (first, second, current) = (Path.Combine(_site.Outside, "releases/1"), Path.Combine(_site.Outside, "releases/2"), Path.Combine(_site.Outside, "current"));
+        var (first, second, current) = (Path.Combine(
+            _site.Outside, "releases/1"), Path.Combine(_site.Outside, "releases/2"), Path.Combine(_site.Outside, "current"));
         foreach (var release in new[] { first, second })
         {
             Directory.CreateDirectory(release);
@@ -165,7 +176,7 @@ public sealed class EscapeTests : IAsyncLifetime
         File.CreateSymbolicLink($"{current}.new", "releases/2");
         using (var rename = Process.Start("mv", ["-T", $"{current}.new", current])) // rename(2), which File.Move hides for directories
         {
-            await rename.WaitForExitAsync(Cancellation);
+            await rename.EndWithin();
         }
 
         await Eventually.TrueAsync(async () => await site.ReadAsync("/static/a.txt") == (200, second), "the new release is served");
@@ -177,7 +188,7 @@ public sealed class EscapeTests : IAsyncLifetime
         var fifo = Path.Combine(_site.Root, "fifo");
         using (var mkfifo = Process.Start("mkfifo", fifo))
         {
-            await mkfifo.WaitForExitAsync(Cancellation);
+            await mkfifo.EndWithin();
         }
 
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -196,7 +207,7 @@ public sealed class EscapeTests : IAsyncLifetime
         var device = Path.Combine(_site.Root, "device");
         using (var mknod = Process.Start(new ProcessStartInfo("mknod", [device, "c", "1", "5"]) { RedirectStandardError = true })!) // /dev/zero
         {
-            await mknod.WaitForExitAsync(Cancellation);
+            await mknod.EndWithin();
         }
 
         Assert.SkipUnless(File.Exists(device), "only root may make a device");

@@ -23,7 +23,11 @@ public sealed class Http2Tests
 
         var bodies = await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "/static/a.bin") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/static/a.bin")
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            };
             using var response = await proxy.Client.SendAsync(request, TestContext.Current.CancellationToken);
             return await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
         }));

@@ -81,6 +81,15 @@ public sealed class StaticFilesTests : IAsyncLifetime
     [InlineData("a.avif", "image/avif")]
     [InlineData("a.webmanifest", "application/manifest+json")]
     [InlineData("a.tar.gz", "application/gzip")]
+    [InlineData("a.m3u8", "application/vnd.apple.mpegurl")]
+    [InlineData("a.m4s", "video/iso.segment")]
+    [InlineData("a.mpd", "application/dash+xml")]
+    [InlineData("a.vtt", "text/vtt; charset=utf-8")]
+    [InlineData("a.heic", "image/heic")]
+    [InlineData("a.OPUS", "audio/ogg")]
+    [InlineData("a.flac", "audio/flac")]
+    [InlineData("a.mkv", "video/matroska")]
+    [InlineData("a.epub", "application/epub+zip")]
     [InlineData("a.unheardof", "application/octet-stream")]
     [InlineData("LICENSE", "application/octet-stream")]
     public async Task The_content_type_comes_from_the_name(string name, string type)
@@ -129,6 +138,11 @@ public sealed class StaticFilesTests : IAsyncLifetime
     [InlineData("film.mp4", false, "video/mp4")]
     [InlineData("notes.txt", false, "text/plain; charset=utf-8")]
     [InlineData("report.pdf", false, "application/pdf")]
+    [InlineData("voice.opus", false, "audio/ogg")]
+    [InlineData("song.flac", false, "audio/flac")]
+    [InlineData("film.mkv", false, "video/matroska")]
+    [InlineData("photo.heic", false, "image/heic")]
+    [InlineData("subtitles.vtt", false, "text/vtt; charset=utf-8")]
     [InlineData("page.html", true, "text/html; charset=utf-8")]
     [InlineData("page.xhtml", true, "application/xhtml+xml")]
     [InlineData("icon.svg", true, "image/svg+xml")]
@@ -238,5 +252,6 @@ public sealed class StaticFilesTests : IAsyncLifetime
         response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values) ? string.Join(", ", values) : null;
 
     private static IEnumerable<string> Headers(HttpResponseMessage response) =>
-        response.Headers.Concat(response.Content.Headers).Where(header => header.Key != "Date").Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order();
+        response.Headers.Concat(response.Content.Headers).Where(header => header.Key != "Date")
+            .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order();
 }

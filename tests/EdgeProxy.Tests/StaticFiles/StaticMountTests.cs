@@ -7,7 +7,8 @@ namespace EdgeProxy.Tests.StaticFiles;
 
 public sealed class StaticMountTests
 {
-    private static readonly string[] _pieces = ["/", "//", ".", "..", "a", "b.css", ".git", "%2f", "%2F", "\\", "\0", "\n", " ", "é", "%", "~", "a.", "...", "\ud800"];
+    private static readonly string[] _pieces = [
+        "/", "//", ".", "..", "a", "b.css", ".git", "%2f", "%2F", "\\", "\0", "\n", " ", "é", "%", "~", "a.", "...", "\ud800"];
 
     [Theory]
     [InlineData("/static", "/static")]

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using EdgeProxy.Configuration;
 using EdgeProxy.StaticFiles;
 using EdgeProxy.Tests.Support;
 

@@ -16,7 +16,8 @@ internal sealed class Backend : IAsyncDisposable
 {
     private const int FirstPort = 10_000;
 
-    /// <summary>From here on the kernel gives ports to callers (<c>ip_local_port_range</c>, ip(7)), so that one that is free now may not be when its server starts.</summary>
+    /// <summary>From here on the kernel gives ports to callers (<c>ip_local_port_range</c>, ip(7)), so that one that is free now may not be when its server
+    /// starts.</summary>
     private const int FirstPortOfCallers = 32_768;
 
     private static int _lastPort = Random.Shared.Next();

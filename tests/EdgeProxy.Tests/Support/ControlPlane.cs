@@ -1,11 +1,11 @@
-using EdgeProxy.Configuration;
+using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Metrics;
-using EdgeProxy.Json;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -57,6 +57,9 @@ internal sealed class ControlPlane : IAsyncDisposable
     /// <summary>Adds what stands on the control plane, such as the admin API.</summary>
     public Action<IServiceCollection>? ConfigureServices { get; set; }
 
+    /// <summary>Replaces services of the app itself.</summary>
+    public Action<IServiceCollection>? ConfigureAppServices { get; set; }
+
     public string StatePath => _directory["state"];
 
     public SlotApp Blue => field ??= new(_directory["blue.sock"]);
@@ -72,8 +75,9 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     public SlotApp this[SlotName slot] => slot == SlotName.Blue ? Blue : Green;
 
+    /// <summary>A service of the app, or of the process.</summary>
     public T Get<T>()
-        where T : notnull => _host!.Services.GetRequiredService<T>();
+        where T : notnull => _host!.Services.GetRequiredService<AppRegistry>().Only!.Services.GetService<T>() ?? _host.Services.GetRequiredService<T>();
 
     public string StateFile(string name) => Path.Combine(StatePath, name);
 
@@ -86,12 +90,14 @@ internal sealed class ControlPlane : IAsyncDisposable
             .AddSingleton(_time)
             .AddSingleton<EventHub>()
             .AddMetricsExport()
-            .AddSingleton<IUnitManager>(Units)
-            .AddSingleton(Options.Upstream)
-            .AddSingleton(new SlotPair(Options.Slots, Options.InitialSlot))
-            .AddSingleton<SlotConnections>()
-            .AddSingleton(provider => new AppGate(Options.Health.Path, Options.Upstream, provider.GetRequiredService<TimeProvider>()))
-            .AddSwitching(Options);
+            .AddProxiedApps(EdgeProxyServer.ProxiedAppsOf(Options))
+            .AddState(Options.State)
+            .AddApps([.. Options.AllApps().Select(app => (app.Options, Options.HostsOf(app.Identity, app.Options)))], Options.Units, Options.Tls)
+            .AddSingleton<ConfigureApp>((_, services) =>
+            {
+                services.AddSingleton<IUnitManager>(Units);
+                ConfigureAppServices?.Invoke(services);
+            });
         ConfigureServices?.Invoke(builder.Services);
         var host = builder.Build();
         try
@@ -105,7 +111,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         }
 
         _host = host;
-        await Get<Reconciliation>().Finished;
+        await Get<Reconciliation>().Finished.Within(TimeSpan.FromMinutes(1));
         return this;
     }
 
@@ -123,14 +129,14 @@ internal sealed class ControlPlane : IAsyncDisposable
     public async Task<Switch> SwitchAsync(SwitchRequest? request = null)
     {
         var start = await Switches.BeginAsync(request ?? new(), TestContext.Current.CancellationToken);
-        return await Assert.IsType<SwitchStart.Started>(start).Completion.WaitAsync(TestContext.Current.CancellationToken);
+        return await Assert.IsType<SwitchStart.Started>(start).Completion.Within(TimeSpan.FromMinutes(1));
     }
 
     /// <summary>What the file says now, read as a new process would.</summary>
     public ActiveSlot? ReadActive()
     {
         var path = StateFile(ActiveSlotFile.FileName);
-        return System.Text.Json.JsonSerializer.Deserialize(File.ReadAllBytes(path), EdgeProxyJson.Default.ActiveSlot);
+        return System.Text.Json.JsonSerializer.Deserialize(File.ReadAllBytes(path), SwitchingJson.Default.ActiveSlot);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,8 +1,8 @@
-using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
+using EdgeProxy.Proxying.Spooling;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -17,17 +17,20 @@ namespace EdgeProxy.Tests.Support;
 internal sealed class DataPlane : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly ProxiedApp _proxied;
 
     private DataPlane(WebApplication app, FakeAdvisor advisor)
     {
         _app = app;
         Advisor = advisor;
-        Slots = app.Services.GetRequiredService<SlotPair>();
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First(address => address.StartsWith("http:", StringComparison.Ordinal)).Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
+        _proxied = app.Services.GetRequiredService<ProxiedApps>().All[0];
+        Address = new Uri(
+            app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First(
+                address => address.StartsWith("http:", StringComparison.Ordinal)).Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
         Client = NewClient();
     }
 
-    public SlotPair Slots { get; }
+    public SlotPair Slots => _proxied.Slots;
 
     public FakeAdvisor Advisor { get; }
 
@@ -37,19 +40,25 @@ internal sealed class DataPlane : IAsyncDisposable
     public HttpClient Client { get; }
 
     /// <summary>Where it speaks TLS: an endpoint of <c>Kestrel:Endpoints</c> with <c>https://127.0.0.1:0</c>.</summary>
-    public int HttpsPort => new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(address => address.StartsWith("https:", StringComparison.Ordinal))).Port;
+    public int HttpsPort =>
+        new Uri(
+            _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(
+                address => address.StartsWith("https:", StringComparison.Ordinal))).Port;
 
-    public SlotConnections Connections => _app.Services.GetRequiredService<SlotConnections>();
+    public SlotConnections Connections => _proxied.Connections;
 
-    public OutageGate Gate => _app.Services.GetRequiredService<OutageGate>();
+    public OutageGate Gate => _proxied.Outage;
 
-    public AppGate App => _app.Services.GetRequiredService<AppGate>();
+    public SpoolStore Spool => _proxied.Spool;
+
+    public AppGate App => _proxied.Gate;
 
     public PublicConnections PublicConnections => _app.Services.GetRequiredService<PublicConnections>();
 
     public AccessLog AccessLog => _app.Services.GetRequiredService<AccessLog>();
 
-    public static Task<DataPlane> StartAsync(string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings) =>
+    public static Task<DataPlane> StartAsync(
+        string blue, string green, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings) =>
         StartAsync(blue, green, TimeProvider.System, configure, settings);
 
     public static async Task<DataPlane> StartAsync(

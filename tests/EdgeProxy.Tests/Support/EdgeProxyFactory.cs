@@ -1,5 +1,5 @@
 using EdgeProxy.Admin;
-using EdgeProxy.Configuration;
+using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
@@ -17,7 +17,8 @@ using Microsoft.Extensions.Logging;
 
 namespace EdgeProxy.Tests.Support;
 
-/// <summary>The whole server as the product composes it, its public side in memory: for tests of the pipeline that need no socket. The app and the admin listener are real.</summary>
+/// <summary>The whole server as the product composes it, its public side in memory: for tests of the pipeline that need no socket. The app and the admin
+/// listener are real.</summary>
 /// <param name="app">The address of the active slot, blue.</param>
 /// <param name="settings">Standard sections, such as <c>AllowedHosts</c>.</param>
 internal sealed class EdgeProxyFactory(string app, params (string Key, string Value)[] settings) : WebApplicationFactory<Program>
@@ -50,7 +51,7 @@ internal sealed class EdgeProxyFactory(string app, params (string Key, string Va
             server.Services.AddSingleton<IStartupFilter, RawTarget>();
             var units = new FakeUnits();
             units[SlotName.Blue].Runs();
-            server.Services.AddSingleton<IUnitManager>(units);
+            server.Services.AddSingleton<ConfigureApp>((_, services) => services.AddSingleton<IUnitManager>(units));
         });
         server.Start();
         return server;

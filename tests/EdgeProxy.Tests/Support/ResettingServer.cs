@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace EdgeProxy.Tests.Support;
 
-/// <summary>Resets each connection as soon as the kernel has accepted it, before its client can do anything with it: as a server that dies, or gives up its port, does with what has queued.</summary>
+/// <summary>Resets each connection as soon as the kernel has accepted it, before its client can do anything with it: as a server that dies, or gives up its
+/// port, does with what has queued.</summary>
 internal sealed class ResettingServer : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -22,7 +23,7 @@ internal sealed class ResettingServer : IDisposable
     public void Dispose()
     {
         _listener.Dispose();
-        _accepting.Join();
+        Assert.True(_accepting.Join(Eventually.Patience));
     }
 
     private void Accept()

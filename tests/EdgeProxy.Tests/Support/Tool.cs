@@ -10,17 +10,18 @@ internal static class Tool
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="input">For its standard input.</param>
-    /// <param name="patience">How long it may take; null: as long as anything else.</param>
+    /// <param name="patience">How long it may take; null: three minutes.</param>
     public static async Task<CommandLine> RunAsync(string name, IEnumerable<string> arguments, string input = "", TimeSpan? patience = null)
     {
         var cancellation = TestContext.Current.CancellationToken;
-        using var process = Process.Start(new ProcessStartInfo(PathOf(name), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(PathOf(name), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = process.StandardOutput.ReadToEndAsync(cancellation);
         var error = process.StandardError.ReadToEndAsync(cancellation);
         await process.StandardInput.WriteAsync(input.AsMemory(), cancellation);
         process.StandardInput.Close();
-        await process.WaitForExitAsync(cancellation).WaitAsync(patience ?? Eventually.Patience, cancellation);
-        return new CommandLine(process.ExitCode, await output, await error);
+        var code = await process.EndWithin(patience ?? TimeSpan.FromMinutes(3), name); // lintian takes 20 s where nothing else runs
+        return new CommandLine(code, await output.Within(), await error.Within());
     }
 
     /// <summary>Starts it; disposing kills it.</summary>
@@ -54,18 +55,14 @@ internal sealed class RunningTool : IDisposable
     }
 
     /// <summary>Waits until it has ended by itself; fails the test when it does not.</summary>
-    public Task WaitAsync(TimeSpan patience)
-    {
-        var cancellation = TestContext.Current.CancellationToken;
-        return _process.WaitForExitAsync(cancellation).WaitAsync(patience, cancellation);
-    }
+    /// <returns>Its exit code.</returns>
+    public Task<int> WaitAsync(TimeSpan patience) => _process.EndWithin(patience, _process.StartInfo.FileName);
 
     public void Dispose()
     {
         if (!_process.HasExited)
         {
-            _process.Kill(entireProcessTree: true);
-            _process.WaitForExit();
+            _process.KillAndWait(withChildren: true);
         }
 
         _process.Dispose();

@@ -1,7 +1,7 @@
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Switching;
@@ -11,7 +11,8 @@ public sealed class DamagedStateTests : IAsyncDisposable
 {
     private readonly ControlPlane _plane = new();
 
-    private static readonly string[] Files = [ActiveSlotFile.FileName, SwitchJournal.FileName, SwitchHistory.FileName, PauseRecord.FileName, MaintenanceRecord.FileName];
+    private static readonly string[] Files = [
+        ActiveSlotFile.FileName, SwitchJournal.FileName, SwitchHistory.FileName, PauseRecord.FileName, MaintenanceRecord.FileName];
 
     private static readonly (string How, string Content)[] Damages =
     [

@@ -33,7 +33,8 @@ public sealed class DrainPhaseTests
         Assert.Equal(TimeSpan.FromSeconds(20), ends[LeaseClass.Http]);
         Assert.Equal(TimeSpan.FromSeconds(40), ends[LeaseClass.Stream]);
         Assert.Equal(TimeSpan.FromSeconds(40), ends[LeaseClass.WebSocket]);
-        Assert.Contains("3 requests were in flight; 3 of them were ended after 20 s (Switch:DrainTimeout; streams 40 s", result.Problem, StringComparison.Ordinal);
+        Assert.Contains(
+            "3 requests were in flight; 3 of them were ended after 20 s (Switch:DrainTimeout; streams 40 s", result.Problem, StringComparison.Ordinal);
         Assert.Equal([SlotName.Blue], _closedIdle);
     }
 
@@ -132,7 +133,8 @@ public sealed class DrainPhaseTests
     /// <summary>Lets time pass, from one instant for which the drain waits to the next, until it is over.</summary>
     private async Task<PhaseResult> RunAsync(Task<PhaseResult> drain)
     {
-        while (await Task.WhenAny(drain, _time.Awaited.WaitToReadAsync(Cancellation).AsTask()).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation) != drain)
+        while (await Task.WhenAny(
+            drain, _time.Awaited.WaitToReadAsync(Cancellation).AsTask()).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation) != drain)
         {
             _time.Advance(await _time.Awaited.ReadAsync(Cancellation));
         }

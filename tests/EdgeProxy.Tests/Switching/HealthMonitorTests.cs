@@ -75,7 +75,7 @@ public sealed class HealthMonitorTests : IAsyncDisposable
             _plane.Units,
             new HealthProbe(new HealthOptions(), "localhost", _time),
             new EventHub(),
-            new SwitchingMetrics(meter, slots),
+            new SwitchingMetrics(new SwitchingInstruments(meter), slots),
             _time,
             NullLogger<HealthMonitor>.Instance);
 
@@ -96,6 +96,35 @@ public sealed class HealthMonitorTests : IAsyncDisposable
         Assert.Contains("answers 500", health.Probes[0].Error, StringComparison.Ordinal);
         Assert.Empty(_plane.Units.Calls);
         Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
+    }
+
+    /// <summary>The probe has no place, and the app no worker for it: what tells the one from the other is whether others are served meanwhile.</summary>
+    [Theory]
+    [InlineData(1, false, HealthState.Busy)]
+    [InlineData(1, true, HealthState.Unhealthy)]
+    [InlineData(0, false, HealthState.Unhealthy)]
+    public async Task A_slot_that_is_full_and_serves_is_busy_and_one_that_hangs_is_not(int ended, bool badly, HealthState expected)
+    {
+        _plane.Options.Upstream.MaxConcurrent = 1;
+        await StartedAsync();
+        var slot = _plane.Slots.Active;
+        Assert.True(slot.Places!.TryTake());
+        _plane.Blue.Handler = SlotApp.Hangs;
+        var before = _plane.Blue.Requests;
+
+        var check = Monitor.CheckAsync(TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => _plane.Blue.Requests > before, "it is probed");
+        for (var request = 0; request < ended; request++)
+        {
+            slot.Record(isError: badly);
+        }
+
+        _time.Advance(_plane.Options.Health.Timeout);
+        await check.Within();
+
+        Assert.Equal(expected, Monitor[SlotName.Blue].State);
+        Assert.Equal(expected == HealthState.Busy ? _plane.Options.Health.MonitorInterval : TimeSpan.FromSeconds(1), Monitor.Interval);
+        Assert.Equal(expected == HealthState.Busy, _plane.Get<SwitchingMetrics>().IsHealthy(SlotName.Blue));
     }
 
     [Fact]
@@ -133,7 +162,7 @@ public sealed class HealthMonitorTests : IAsyncDisposable
 
         var slot = await listener.Events.ReadAsync(TestContext.Current.CancellationToken);
         var probe = await listener.Events.ReadAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(("slot", """{"slot":"blue","active":true,"health":"Unhealthy"}"""), (slot.Name, slot.Data));
+        Assert.Equal(("slot", """{"slot":"blue","active":true,"health":"Unhealthy","share":100}"""), (slot.Name, slot.Data));
         Assert.Equal("probe", probe.Name);
         Assert.Contains("\"slot\":\"blue\"", probe.Data, StringComparison.Ordinal);
         Assert.False(listener.Events.TryRead(out _));

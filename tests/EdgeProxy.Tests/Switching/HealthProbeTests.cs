@@ -25,7 +25,8 @@ public sealed class HealthProbeTests : IAsyncDisposable
             lock (seen)
             {
                 seen.Add((
-                    $"{context.Request.Method} {context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget} {context.Request.Protocol}",
+                    $"{context.Request.Method} {context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget} " +
+                        $"{context.Request.Protocol}",
                     headers.Host.ToString(), headers["X-Forwarded-Proto"].ToString(), headers.UserAgent.ToString(), context.Connection.Id));
             }
 
@@ -122,13 +123,14 @@ public sealed class HealthProbeTests : IAsyncDisposable
         };
         await _app.ListenAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(_app.Address), patience.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(_app.Address), patience.Token));
     }
 
     [Theory]
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n", "something that is not HTTP")]
-    [InlineData("", "closed the connection without a whole answer")]
-    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "closed the connection within its answer")]
+    [InlineData("", "closed the connection without a complete response")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "closed the connection during its response")]
     public async Task What_is_not_an_answer_is_told_in_words(string bytes, string words)
     {
         await using var server = new RawServer(async (stream, _, cancellation) =>
@@ -163,7 +165,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
     {
         var tls = new TlsOptions { Acme = new AcmeOptions { Domains = acme is null ? null : [acme] } };
 
-        Assert.Equal(expected, ProbeHost.Resolve(new HealthOptions { Host = own }, tls, allowed));
+        Assert.Equal(expected, ProbeHost.Resolve(new HealthOptions { Host = own }, hosts: null, tls, allowed));
     }
 
     public async ValueTask DisposeAsync()

@@ -1,6 +1,6 @@
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 
@@ -60,7 +60,7 @@ public sealed class KeepWarmTests : IAsyncDisposable
             _ => await _plane.Switches.BeginAsync(new(SlotName.Blue, how.EndsWith("one", StringComparison.Ordinal) ? "one" : null), Cancellation),
         };
 
-        var ended = await Assert.IsType<SwitchStart.Started>(start).Completion;
+        var ended = await Assert.IsType<SwitchStart.Started>(start).Completion.Within();
         Assert.Equal((SwitchOutcome.Completed, "one"), (ended.Outcome, ended.Label));
         Assert.Equal(calls, _plane.Units.Calls.Count);
         Assert.Equal((SlotName.Blue, "one", "two"), (_plane.Slots.Active.Name, _plane.ReadActive()!.Label, _plane.ReadActive()!.IdleLabel));
@@ -213,7 +213,7 @@ public sealed class KeepWarmTests : IAsyncDisposable
         Directory.CreateDirectory(_plane.StateFile(ActiveSlotFile.FileName)); // a rename onto a directory fails for root, too
         inFlight.Dispose();
 
-        var ended = await start.Completion;
+        var ended = await start.Completion.Within();
 
         Assert.Equal(SwitchOutcome.CompletedWithWarnings, ended.Outcome);
         Assert.Contains("is kept warm until", ended.Reason, StringComparison.Ordinal);
@@ -231,7 +231,7 @@ public sealed class KeepWarmTests : IAsyncDisposable
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Observe, "it is observed");
         _plane.Units[SlotName.Green].Ends(UnitState.AutoRestart, "exit-code", 3);
 
-        Assert.Equal(SwitchOutcome.RolledBack, (await start.Completion).Outcome);
+        Assert.Equal(SwitchOutcome.RolledBack, (await start.Completion.Within()).Outcome);
 
         Assert.Equal("stop green", _plane.Units.Calls.Last());
         Assert.Null(_plane.Get<WarmSlot>().Kept);
@@ -253,12 +253,12 @@ public sealed class KeepWarmTests : IAsyncDisposable
             return await stop(unit, cancellation);
         };
         await _plane.SwitchAsync();
-        await stopping.Task.WaitAsync(Cancellation);
+        await stopping.Task.Within();
 
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
         goOn.SetResult();
 
-        Assert.Equal(SwitchOutcome.Completed, (await start.Completion).Outcome);
+        Assert.Equal(SwitchOutcome.Completed, (await start.Completion.Within()).Outcome);
         Assert.Equal(["start blue", "start green", "stop blue", "start blue"], _plane.Units.Calls.Take(4));
     }
 

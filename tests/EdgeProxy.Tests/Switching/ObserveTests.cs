@@ -1,23 +1,19 @@
 using EdgeProxy.Proxying;
+using EdgeProxy.Proxying.Upstream;
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
-using EdgeProxy.Switching.Phases;
+using EdgeProxy.Switching.Progressive;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Switching;
 
 /// <summary>A new version that shows only under traffic that it is bad: the old one takes the traffic back, and was never stopped.</summary>
 public sealed class ObserveTests : IAsyncDisposable
 {
-    private readonly ControlPlane _plane = new();
-
-    public ObserveTests()
-    {
-        _plane.Options.Switch.Observe = TimeSpan.FromMinutes(10); // a verdict ends it
-        _plane.Options.Switch.MinObservedRequests = 10;
-    }
+    private ControlPlane _plane = NewPlane();
 
     [Fact]
     public async Task A_version_that_fails_more_often_than_the_old_one_is_rolled_back()
@@ -38,18 +34,34 @@ public sealed class ObserveTests : IAsyncDisposable
     [InlineData(0, 9)]
     public async Task One_that_may_be_as_good_stays(int good, int bad)
     {
-        _plane.Options.Switch.Observe = TimeSpan.FromMilliseconds(400);
-        await _plane.StartAsync();
+        var time = new FakeTimeProvider();
+        _plane = NewPlane(time);
+        _plane.Options.Switch.Observe = TimeSpan.FromMinutes(1);
+        _plane.Options.Health.Timeout = TimeSpan.FromHours(1); // its clock runs faster than a probe
+        await PassAsync(_plane.StartAsync());
         Answer(SlotName.Blue, good: 9, bad: 1);
-        var running = await ObserveAsync();
+        var running = await PassAsync(ObserveAsync());
 
         Answer(SlotName.Green, good, bad);
 
-        var ended = await running;
+        var ended = await PassAsync(running);
         Assert.Equal((SwitchOutcome.Completed, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
         var observed = ended.Phases.Single(phase => phase.Phase == SwitchPhase.Observe);
-        Assert.Equal($"{good + bad} requests in 0.4 s, {bad} of them with a 5xx", observed.Detail);
-        Assert.InRange(observed.Duration, TimeSpan.FromMilliseconds(380), Eventually.Patience); // a timer may fire a little early
+        Assert.Equal($"{good + bad} requests in 60 s, {bad} of them with a 5xx", observed.Detail);
+        Assert.True(observed.Duration >= TimeSpan.FromMinutes(1), $"{observed.Duration}");
+
+        // Lets its time pass until it is done.
+        async Task<T> PassAsync<T>(Task<T> task)
+        {
+            await Eventually.TrueAsync(
+                () =>
+                {
+                    time.Advance(task.IsCompleted ? TimeSpan.Zero : TimeSpan.FromMilliseconds(500));
+                    return task.IsCompleted;
+                },
+                "it is done");
+            return await task;
+        }
     }
 
     [Fact]
@@ -69,14 +81,47 @@ public sealed class ObserveTests : IAsyncDisposable
     {
         await _plane.StartAsync();
         var running = await ObserveAsync();
-        var before = _plane.Green.Requests;
+        var bad = 0;
 
-        _plane.Green.Handler = SlotApp.Answers(500);
+        _plane.Green.Handler = context =>
+        {
+            Interlocked.Increment(ref bad);
+            return SlotApp.Answers(500)(context);
+        };
 
         var ended = await RolledBackAsync(running);
         Assert.Contains("3 probes in a row failed", ended.Reason, StringComparison.Ordinal);
-        Assert.InRange(_plane.Green.Requests - before, ObservePhase.BadInARow, ObservePhase.BadInARow + 1);
+        Assert.True(bad >= Observation.BadInARow, $"after {bad}"); // the monitor looks, too
         Assert.Equal(500, ended.LastProbe!.Status);
+    }
+
+    /// <summary>Clients that keep an app full cannot have a deploy rolled back; an app that hangs is found out although it is full.</summary>
+    [Fact]
+    public async Task Probes_that_get_no_worker_count_once_nobody_else_is_served()
+    {
+        _plane.Options.Upstream.MaxConcurrent = 1;
+        _plane.Options.Health.Timeout = TimeSpan.FromMilliseconds(300);
+        await _plane.StartAsync();
+        var running = await ObserveAsync();
+        var green = _plane.Slots[SlotName.Green];
+        Assert.True(green.Places!.TryTake());
+        var late = 0;
+        _plane.Green.Handler = context =>
+        {
+            Interlocked.Increment(ref late);
+            return SlotApp.Hangs(context);
+        };
+
+        await Eventually.TrueAsync(
+            () =>
+            {
+                green.Record(isError: false);
+                return Volatile.Read(ref late) > 2 * Observation.BadInARow;
+            },
+            "it is probed often enough");
+        Assert.Equal(SlotName.Green, _plane.Slots.Active.Name);
+
+        Assert.Contains("3 probes in a row failed", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal); // nobody is served any more
     }
 
     [Fact]
@@ -88,10 +133,10 @@ public sealed class ObserveTests : IAsyncDisposable
         var running = await ObserveAsync();
 
         await _plane.Green.CloseAsync(); // its unit seems to run on
-        using var request = new HttpRequestMessage(HttpMethod.Get, new SlotUri(SlotName.Green, "/"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new UpstreamTarget(SlotName.Green, "/"));
         await Assert.ThrowsAsync<HttpRequestException>(() => client.SendAsync(request, TestContext.Current.CancellationToken));
 
-        Assert.Contains("green did not accept 1 connections of visitors", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
+        Assert.Contains("green did not accept 1 connections of clients", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -164,10 +209,23 @@ public sealed class ObserveTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _plane.DisposeAsync();
 
+    private static ControlPlane NewPlane(TimeProvider? time = null) => new(time)
+    {
+        Options =
+        {
+            Switch =
+            {
+                Observe = TimeSpan.FromMinutes(10), // a verdict ends it
+                MinObservedRequests = 10,
+            },
+        },
+    };
+
     private async Task<Task<Switch>> ObserveAsync()
     {
         var start = await _plane.Switches.BeginAsync(new(Label: "bad"), TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Observe && _plane.Green.Requests > _plane.Options.Health.Successes, "it is observed");
+        await Eventually.TrueAsync(
+            () => _plane.Switches.Running?.Phase == SwitchPhase.Observe && _plane.Green.Requests > _plane.Options.Health.Successes, "it is observed");
         return Assert.IsType<SwitchStart.Started>(start).Completion;
     }
 

@@ -1,7 +1,7 @@
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Switching;

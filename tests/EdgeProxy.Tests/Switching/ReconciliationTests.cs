@@ -1,8 +1,8 @@
 using System.Text.Json;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 
@@ -271,7 +271,7 @@ public sealed class ReconciliationTests : IAsyncDisposable
 
         await _plane.StopAsync();
 
-        Assert.Null((await start.Completion).Outcome);
+        Assert.Null((await start.Completion.Within()).Outcome);
         Assert.True(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
         return start.Switch.Id;
     }
@@ -287,16 +287,16 @@ public sealed class ReconciliationTests : IAsyncDisposable
     private void WriteActive(SlotName slot, string? switchId = null) => File.WriteAllBytes(
         _plane.StateFile(ActiveSlotFile.FileName),
         JsonSerializer.SerializeToUtf8Bytes(
-            new ActiveSlot { Version = 1, Slot = slot, Since = DateTimeOffset.UnixEpoch, Switch = switchId }, EdgeProxyJson.Default.ActiveSlot));
+            new ActiveSlot { Version = 1, Slot = slot, Since = DateTimeOffset.UnixEpoch, Switch = switchId }, SwitchingJson.Default.ActiveSlot));
 
     private void WriteJournal(SwitchPhase phase, string id = "killed") => File.WriteAllBytes(
         _plane.StateFile(SwitchJournal.FileName),
         JsonSerializer.SerializeToUtf8Bytes(
-            new JournalEntry
+            new SwitchCheckpoint
             {
                 Version = 1,
                 StartsCandidate = true,
                 Switch = new() { Id = id, From = SlotName.Blue, To = SlotName.Green, Phase = phase, StartedAt = DateTimeOffset.UnixEpoch },
             },
-            EdgeProxyJson.Default.JournalEntry));
+            SwitchingJson.Default.SwitchCheckpoint));
 }

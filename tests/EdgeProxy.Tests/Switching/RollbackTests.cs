@@ -1,6 +1,6 @@
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Switching;
@@ -30,7 +30,7 @@ public sealed class RollbackTests : IAsyncDisposable
             : await _plane.Switches.BeginRollbackAsync(force: false, Cancellation);
 
         var recalled = Assert.IsType<SwitchStart.Recalled>(start);
-        var ended = await recalled.Completion;
+        var ended = await recalled.Completion.Within();
         Assert.Same(ended, await running);
         Assert.Equal(SwitchOutcome.RolledBack, ended.Outcome);
         Assert.Contains("a rollback was asked for. Traffic is back on blue, which was not restarted", ended.Reason, StringComparison.Ordinal);
@@ -98,7 +98,7 @@ public sealed class RollbackTests : IAsyncDisposable
 
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
 
-        var ended = await start.Completion;
+        var ended = await start.Completion.Within();
         Assert.Equal((SwitchOutcome.Completed, SlotName.Green, "one"), (ended.Outcome, _plane.Slots.Active.Name, ended.Label));
     }
 
@@ -121,7 +121,7 @@ public sealed class RollbackTests : IAsyncDisposable
             start = await _plane.Switches.BeginRollbackAsync(force: true, Cancellation);
         }
 
-        Assert.Equal(SwitchOutcome.Completed, (await Assert.IsType<SwitchStart.Started>(start).Completion).Outcome);
+        Assert.Equal(SwitchOutcome.Completed, (await Assert.IsType<SwitchStart.Started>(start).Completion.Within()).Outcome);
     }
 
     /// <summary>The file names the old slot again, by this very switch.</summary>

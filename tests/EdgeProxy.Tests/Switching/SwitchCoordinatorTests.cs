@@ -1,7 +1,7 @@
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Slots;
-using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 using Microsoft.AspNetCore.Http;
@@ -80,7 +80,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
         var started = Assert.Single(starts.OfType<SwitchStart.Started>());
         Assert.All(starts.OfType<SwitchStart.Busy>(), busy => Assert.Equal(started.Switch.Id, busy.Running.Id));
         Assert.Equal(7, starts.OfType<SwitchStart.Busy>().Count());
-        Assert.Equal(SwitchOutcome.Completed, (await started.Completion).Outcome);
+        Assert.Equal(SwitchOutcome.Completed, (await started.Completion.Within()).Outcome);
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
         Assert.DoesNotContain("stop blue", _plane.Units.Calls);
         Assert.False(inFlight.Ended.IsCancellationRequested);
         inFlight.Dispose();
-        Assert.Equal(SwitchOutcome.Completed, (await start.Completion).Outcome);
+        Assert.Equal(SwitchOutcome.Completed, (await start.Completion.Within()).Outcome);
         Assert.Contains("stop blue", _plane.Units.Calls);
     }
 
@@ -220,7 +220,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
 
         await client.CancelAsync();
 
-        Assert.Equal(SwitchOutcome.Completed, (await start.Completion).Outcome);
+        Assert.Equal(SwitchOutcome.Completed, (await start.Completion.Within()).Outcome);
     }
 
     public ValueTask DisposeAsync() => _plane.DisposeAsync();

@@ -41,16 +41,21 @@ internal sealed class CaddyStorage : IAsyncDisposable
         return new CaddyStorage(storage, caddy);
     }
 
-    public static X509Certificate2 RootOf(TemporaryDirectory storage) => X509CertificateLoader.LoadCertificateFromFile(storage["caddy/pki/authorities/local/root.crt"]);
+    public static X509Certificate2 RootOf(TemporaryDirectory storage) =>
+        X509CertificateLoader.LoadCertificateFromFile(storage["caddy/pki/authorities/local/root.crt"]);
 
     public Task WaitForAsync(params string[] names) => Eventually.TrueAsync(
-        () => names.All(name => File.Exists(_storage[$"caddy/certificates/local/{name}/{name}.key"]) && File.Exists(_storage[$"caddy/certificates/local/{name}/{name}.crt"])),
+        () =>
+            names.All(
+                name =>
+                    File.Exists(_storage[$"caddy/certificates/local/{name}/{name}.key"])
+                        && File.Exists(_storage[$"caddy/certificates/local/{name}/{name}.crt"])),
         "Caddy has its certificates");
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        _caddy.Kill();
-        await _caddy.WaitForExitAsync();
+        _caddy.KillAndWait();
         _caddy.Dispose();
+        return ValueTask.CompletedTask;
     }
 }

@@ -108,7 +108,8 @@ public sealed class CertificateFilesTests
         var time = Clock();
         using var directory = new TemporaryDirectory();
         await using var app = await Backend.NamedAsync("the app");
-        await using var site = await TlsSite.StartAsync([Name], time, options => options.Tls.Certificates = [new() { Certificate = directory["c.pem"], Key = directory["k.pem"] }]);
+        await using var site = await TlsSite.StartAsync(
+            [Name], time, options => options.Tls.Certificates = [new() { Certificate = directory["c.pem"], Key = directory["k.pem"] }]);
         Assert.Contains("cannot be read", Status(site).LastError, StringComparison.Ordinal);
 
         Spoil(site, kind);
@@ -189,7 +190,8 @@ public sealed class CertificateFilesTests
             await caddy.WaitForAsync("shop.example.com", "www.example.com");
         }
 
-        await using var site = await TlsSite.StartAsync([Name], configure: options => options.Tls.Certificates = [new() { Certificate = storage["caddy/certificates"] }]);
+        await using var site = await TlsSite.StartAsync(
+            [Name], configure: options => options.Tls.Certificates = [new() { Certificate = storage["caddy/certificates"] }]);
 
         foreach (var name in (string[])["shop.example.com", "www.example.com"])
         {

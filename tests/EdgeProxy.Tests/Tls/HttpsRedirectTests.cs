@@ -48,19 +48,25 @@ public sealed class HttpsRedirectTests
     [Theory]
     [InlineData("shop.example.com:8080")]
     [InlineData("SHOP.example.com")]
+    [InlineData("shop.example.com.")]
+    [InlineData("shop.example.com.:8080")]
     public async Task The_hosts_port_and_case_do_not_matter(string host)
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com"]);
 
         var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
 
-        Assert.Contains($"Location: https://{host.Split(':')[0]}:{site.Port}/\r\n", answer, StringComparison.Ordinal);
+        Assert.Contains($"Location: https://{host.Split(':')[0].TrimEnd('.')}:{site.Port}/\r\n", answer, StringComparison.Ordinal);
     }
 
     /// <summary>It would go round in circles: the proxy in front speaks TLS with the visitor and plain HTTP with us.</summary>
     [Theory]
     [InlineData("127.0.0.0/8", "https", 200)]
+    [InlineData("127.0.0.0/8", "HTTPS", 200)]
+    [InlineData("127.0.0.0/8", "https, http", 200)]
+    [InlineData("127.0.0.0/8", "wss", 200)]
     [InlineData("127.0.0.0/8", "http", 308)]
+    [InlineData("127.0.0.0/8", "ws", 308)]
     [InlineData("10.0.0.0/8", "https", 308)]
     public async Task Who_came_over_tls_to_a_trusted_proxy_is_not_redirected(string trusted, string proto, int expected)
     {
@@ -69,6 +75,48 @@ public sealed class HttpsRedirectTests
         var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
 
         Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>Where there is a certificate for it: no proxy sends anybody elsewhere because a client has said so.</summary>
+    [Theory]
+    [InlineData("shop.example.com.:80", "shop.example.com")]
+    [InlineData("evil.example", null)]
+    [InlineData("evil.example/shop.example.com", "inner.example.com")]
+    public async Task The_target_has_the_host_that_a_trusted_proxy_was_asked_for(string said, string? expected)
+    {
+        await using var site = await TlsSite.StartAsync(
+            ["shop.example.com", "inner.example.com"], configure: options => options.TrustedProxies = ["127.0.0.1"]);
+
+        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: inner.example.com\r\nX-Forwarded-Host: {said}\r\n\r\n");
+
+        Assert.Equal(expected is not null, answer.Contains($"Location: https://{expected}:{site.Port}/\r\n", StringComparison.Ordinal));
+        Assert.Equal(expected is null, answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal));
+    }
+
+    /// <summary>The client has spoken TLS, with the proxy (RFC 6797 section 7.2).</summary>
+    [Theory]
+    [InlineData("https", true)]
+    [InlineData("http", false)]
+    public async Task Strict_transport_security_follows_the_scheme_that_a_trusted_proxy_says(string proto, bool expected)
+    {
+        await using var site = await TlsSite.StartAsync(
+            ["shop.example.com"],
+            configure: options => (options.TrustedProxies, options.Tls.Hsts, options.Tls.RedirectHttp) = (["127.0.0.1"], "max-age=60", false));
+
+        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
+
+        Assert.Equal(expected, answer.Contains("Strict-Transport-Security: max-age=60\r\n", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(443, "https://shop.example.com/a?b")]
+    [InlineData(9443, "https://shop.example.com:9443/a?b")]
+    public async Task It_leads_to_the_port_of_the_settings(int port, string location)
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com"], configure: options => options.Tls.RedirectPort = port);
+
+        Assert.Contains(
+            $"Location: {location}\r\n", await AskAsync(site, "GET /a?b HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -87,7 +135,8 @@ public sealed class HttpsRedirectTests
         var (chain, key) = new TestAuthority().Issue(["shop.example.com"]);
         await File.WriteAllTextAsync(directory["both.pem"], chain + key, Cancellation);
         await using var proxy = await DataPlane.StartAsync(
-            app.Address, "http://127.0.0.1:1", options => options.Tls.Certificates = [new() { Certificate = directory["both.pem"], Key = directory["both.pem"] }]);
+            app.Address, "http://127.0.0.1:1", options =>
+                options.Tls.Certificates = [new() { Certificate = directory["both.pem"], Key = directory["both.pem"] }]);
 
         using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = "shop.example.com" } };
         using var response = await proxy.Client.SendAsync(request, Cancellation);
@@ -121,7 +170,8 @@ public sealed class HttpsRedirectTests
         Assert.Equal(expected is null ? [] : [expected], Hsts(secure));
         Assert.Equal(apps is null ? [] : [apps], Hsts(plain)); // never ours without TLS
 
-        static IEnumerable<string> Hsts(HttpResponseMessage response) => response.Headers.TryGetValues("Strict-Transport-Security", out var values) ? values : [];
+        static IEnumerable<string> Hsts(HttpResponseMessage response) =>
+            response.Headers.TryGetValues("Strict-Transport-Security", out var values) ? values : [];
     }
 
     private static async Task<string> AskAsync(TlsSite site, string request)

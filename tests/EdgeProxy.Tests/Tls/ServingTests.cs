@@ -6,6 +6,7 @@ using System.Security.Authentication;
 using System.Text;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
+using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.Tls;
@@ -22,9 +23,14 @@ public sealed class ServingTests
     [InlineData("2.0")]
     public async Task A_request_over_tls_reaches_the_app_which_is_told_so(string version)
     {
-        await using var site = await TlsSite.StartAsync(["shop.example.com"], app: context => context.Response.WriteAsync(context.Request.Headers["X-Forwarded-Proto"].ToString()));
+        await using var site = await TlsSite.StartAsync(
+            ["shop.example.com"], app: context => context.Response.WriteAsync(context.Request.Headers["X-Forwarded-Proto"].ToString()));
         using var browser = site.Browser("shop.example.com");
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/")
+        {
+            Version = Version.Parse(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
         using var response = await browser.SendAsync(request, Cancellation); // its client trusts the root alone: the intermediate was sent too
 
@@ -46,6 +52,19 @@ public sealed class ServingTests
         await using var stream = await TlsVisitor.ConnectAsync(site.Port, asked, site.Authority.Root);
 
         Assert.True(stream.IsAuthenticated);
+    }
+
+    /// <summary>RFC 6066 section 3 has the name without it; who sends it means the same name.</summary>
+    [Theory]
+    [InlineData("shop.example.com.", true)]
+    [InlineData("a.example.net.", true)]
+    [InlineData("shop.example.com..", false)]
+    [InlineData(".", false)]
+    public async Task The_dot_of_the_root_makes_no_other_name(string asked, bool expected)
+    {
+        await using var site = await TlsSite.StartAsync(["shop.example.com", "*.example.net"]);
+
+        Assert.Equal(expected, site.Proxy.Get<CertificateTable>().Find(asked) is not null);
     }
 
     [Theory]
@@ -151,7 +170,8 @@ public sealed class ServingTests
             ("Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0"),
             ("Kestrel:Endpoints:Https:Protocols", "Http1"));
 
-        await using var stream = await TlsVisitor.ConnectAsync(proxy.HttpsPort, "shop.example.com", authority.Root, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
+        await using var stream = await TlsVisitor.ConnectAsync(
+            proxy.HttpsPort, "shop.example.com", authority.Root, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
 
         Assert.Equal(SslApplicationProtocol.Http11, stream.NegotiatedApplicationProtocol);
     }
@@ -205,7 +225,7 @@ public sealed class ServingTests
         await stream.WriteAsync("GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"u8.ToArray(), Cancellation);
 
         using var reader = new StreamReader(stream);
-        var answer = await reader.ReadToEndAsync(Cancellation);
+        var answer = await reader.ReadToEndAsync(Cancellation).Within();
         Assert.StartsWith("HTTP/1.1 200 OK", answer, StringComparison.Ordinal);
         Assert.Contains("Connection: close", answer, StringComparison.Ordinal);
         await stopped;
@@ -213,11 +233,12 @@ public sealed class ServingTests
 
     private static async Task<string> OpenSslAsync(string arguments)
     {
-        using var openssl = Process.Start(new ProcessStartInfo("openssl", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var openssl = Process.Start(
+            new ProcessStartInfo("openssl", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         await openssl.StandardInput.WriteAsync("GET / HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n");
         await openssl.StandardInput.FlushAsync(Cancellation);
         var output = await openssl.StandardOutput.ReadToEndAsync(Cancellation).WaitAsync(Eventually.Patience, Cancellation);
-        await openssl.WaitForExitAsync(Cancellation);
+        await openssl.EndWithin();
         return output;
     }
 

@@ -37,9 +37,11 @@ internal sealed class TestAuthority
             request.CertificateExtensions.Add(alternatives.Build());
         }
 
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_intermediate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        request.CertificateExtensions.Add(
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_intermediate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var generator = X509SignatureGenerator.CreateForECDsa(_intermediate.GetECDsaPrivateKey()!);
-        using var certificate = request.Create(_intermediate.SubjectName, generator, Now.AddDays(-1), Now.AddDays(-1) + (life ?? TimeSpan.FromDays(90)), RandomNumberGenerator.GetBytes(12));
+        using var certificate = request.Create(
+            _intermediate.SubjectName, generator, Now.AddDays(-1), Now.AddDays(-1) + (life ?? TimeSpan.FromDays(90)), RandomNumberGenerator.GetBytes(12));
         return (certificate.ExportCertificatePem() + "\n" + _intermediate.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
@@ -47,7 +49,8 @@ internal sealed class TestAuthority
     public string Sign(byte[] request, DateTimeOffset from, DateTimeOffset to)
     {
         var signed = CertificateRequest.LoadSigningRequest(request, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
-        signed.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_intermediate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        signed.CertificateExtensions.Add(
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_intermediate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var generator = X509SignatureGenerator.CreateForECDsa(_intermediate.GetECDsaPrivateKey()!);
         using var certificate = signed.Create(_intermediate.SubjectName, generator, from, to, RandomNumberGenerator.GetBytes(12));
         return certificate.ExportCertificatePem() + "\n" + _intermediate.ExportCertificatePem() + "\n";

@@ -64,7 +64,8 @@ internal static class TlsVisitor
     {
         using var wire = new Recorder();
         await using var client = new SslStream(wire);
-        await Assert.ThrowsAnyAsync<IOException>(() => client.AuthenticateAsClientAsync(Options(name, root: null, protocols), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<IOException>(
+            () => client.AuthenticateAsClientAsync(Options(name, root: null, protocols), TestContext.Current.CancellationToken));
         return wire.ToArray();
     }
 

@@ -17,7 +17,8 @@ public abstract class UnitManagerTests
     /// <param name="stopTimeout">How long it may take to stop.</param>
     /// <param name="restartsLate">The moment is an hour, where the manager can be told so.</param>
     /// <param name="test">Names the unit.</param>
-    protected abstract Task<IUnitManager> ManageAsync(string script, TimeSpan? stopTimeout = null, bool restartsLate = false, [CallerMemberName] string test = "");
+    protected abstract Task<IUnitManager> ManageAsync(
+        string script, TimeSpan? stopTimeout = null, bool restartsLate = false, [CallerMemberName] string test = "");
 
     /// <summary>Creates <c>$0.repaired</c>.</summary>
     protected abstract Task RepairAsync([CallerMemberName] string test = "");
@@ -27,7 +28,9 @@ public abstract class UnitManagerTests
     {
         await using var units = await ManageAsync(Forever);
         var before = await StatusAsync(units);
-        Assert.Equal((UnitState.Inactive, "dead", UnitLoadState.Loaded, 0, null, false), (before.State, before.SubState, before.LoadState, before.MainPid, before.InvocationId, before.IsRunning));
+        Assert.Equal(
+            (UnitState.Inactive, "dead", UnitLoadState.Loaded, 0, null, false),
+            (before.State, before.SubState, before.LoadState, before.MainPid, before.InvocationId, before.IsRunning));
 
         Assert.Equal(UnitJobResult.Done, await units.StartAsync(SlotName.Blue, Cancellation));
 
@@ -89,7 +92,8 @@ public abstract class UnitManagerTests
         await using var units = await ManageAsync($"echo before the crash; {crash}", test: $"Crash_{result}");
         await units.StartAsync(SlotName.Blue, Cancellation);
         UnitStatus status = null!;
-        await Eventually.TrueAsync(async () => (status = await StatusAsync(units)) is { State: UnitState.AutoRestart, Restarts: >= 2 }, "the second restart is due");
+        await Eventually.TrueAsync(
+            async () => (status = await StatusAsync(units)) is { State: UnitState.AutoRestart, Restarts: >= 2 }, "the second restart is due");
         Assert.Equal(("auto-restart", result, exitStatus, 0, true), (status.SubState, status.Result, status.ExitStatus, status.MainPid, status.IsRunning));
         Assert.Contains("before the crash", await units.ReadLogAsync(SlotName.Blue, 20, Cancellation));
 
@@ -135,7 +139,9 @@ public abstract class UnitManagerTests
         Assert.Equal(UnitJobResult.Done, await units.StopAsync(SlotName.Blue, Cancellation));
 
         var status = await StatusAsync(units);
-        Assert.Equal((UnitState.Failed, "failed", "timeout", 9, 0, false), (status.State, status.SubState, status.Result, status.ExitStatus, status.MainPid, status.IsRunning));
+        Assert.Equal(
+            (UnitState.Failed, "failed", "timeout", 9, 0, false),
+            (status.State, status.SubState, status.Result, status.ExitStatus, status.MainPid, status.IsRunning));
         Assert.Equal(UnitJobResult.Done, await units.StartAsync(SlotName.Blue, Cancellation)); // as if nothing had been
         Assert.Equal((UnitState.Active, "success"), ((await StatusAsync(units)).State, (await StatusAsync(units)).Result));
     }
@@ -163,7 +169,8 @@ public abstract class UnitManagerTests
     [Fact]
     public async Task Who_stops_waiting_does_not_stop_the_job()
     {
-        await using var units = await ManageAsync("trap 'while [ ! -e $0.repaired ]; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done");
+        await using var units = await ManageAsync(
+            "trap 'while [ ! -e $0.repaired ]; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done");
         await units.StartAsync(SlotName.Blue, Cancellation);
         await LoggedAsync(units, "ready");
 

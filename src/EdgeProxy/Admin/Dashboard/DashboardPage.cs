@@ -3,7 +3,8 @@ using System.Text;
 
 namespace EdgeProxy.Admin.Dashboard;
 
-/// <summary><c>GET /</c> of the admin API: the dashboard, one page with its style and script in it. It holds no data: it asks the API, as its reader may.</summary>
+/// <summary><c>GET /</c> of the admin API: the dashboard, one page with its style and script in it. It holds no data: it asks the API, as its reader
+/// may.</summary>
 /// <remarks>
 /// The content security policy names the hashes of the one style and the one script: should text of the app ever get into the page as markup,
 /// nothing of it runs.

@@ -5,20 +5,25 @@ const byId = id => document.getElementById(id);
 const other = slot => (slot === 'blue' ? 'green' : 'blue');
 
 let token = sessionStorage.getItem('token');
+let app = new URLSearchParams(location.search).get('app'); // the app that is shown
 let status = null;
 let health = { slots: {} };
 let switches = [];
 let running = null; // the switch that runs, as the last event had it
-let counted = null; // the counters of the last look, for rates
-let histogram = [];
+let refusal = null; // what became of the last action; null: it was done
+let samples = []; // of the last hour, the oldest first
+let sampleEvery = 5000; // ms
 
 const plots = {
-  requests: new Plot(byId('requests-plot'), 1),
-  errors: new Plot(byId('errors-plot'), 1),
-  latency: new Plot(byId('latency-plot'), 2),
+  requests: new Plot(byId('requests-plot'), slot => perSecond(slot.requests)),
+  errors: new Plot(byId('errors-plot'), slot => perSecond(slot.errors)),
+  latency: new Plot(byId('latency-plot'), slot => slot.p99Ms, slot => slot.medianMs),
 };
 
 // The API
+
+/** The path of a call about the app that is shown. */
+const of = path => (app ? `apps/${encodeURIComponent(app)}/${path}` : path);
 
 function call(path, options = {}) {
   const headers = { ...options.headers };
@@ -39,22 +44,23 @@ async function read(path) {
   return answer;
 }
 
-/** Asks for a change. Null: done; otherwise what people should read. */
+/** Asks for a change. "said" is null where the answer has no JSON; "problem" is what people should read, null where it is done. */
 async function order(path, body) {
   const answer = await call(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  const said = await answer.json().catch(() => null);
   if (answer.ok) {
-    return null;
+    return { status: answer.status, said, problem: null };
   }
-  const said = await answer.json().catch(() => ({}));
   if (answer.status === 401) {
     await forgetToken();
   }
-  return text('refused', answer.status, said.detail ?? said.reason ?? (said.id ? `${said.id} ${said.from} → ${said.to}: ${said.phase}` : answer.statusText));
+  const why = said?.detail ?? said?.reason ?? (said?.id ? `${said.id} ${said.from} → ${said.to}: ${said.phase}` : answer.statusText);
+  return { status: answer.status, said, problem: text('refused', answer.status, why) };
 }
 
 /** Follows the events until the connection ends. fetch and not EventSource, which cannot send the token. */
 async function follow(signal) {
-  const answer = await call('events', { signal });
+  const answer = await call(of('events'), { signal });
   if (!answer.ok) {
     throw new Error(`events: ${answer.status}`);
   }
@@ -109,14 +115,17 @@ async function look() {
   looking = true;
   try {
     let answers;
+    if (byId('app').options.length === 0) {
+      await chooseApp();
+    }
     do {
       isStale = false;
-      answers = await Promise.all(['status', 'health', 'switches'].map(path => read(path).then(answer => answer.json())));
+      answers = await Promise.all(['status', 'health', 'switches'].map(path => read(of(path)).then(answer => answer.json())));
     } while (isStale);
     [status, health] = answers;
     switches = answers[2].switches;
     running = status.switch?.outcome ? null : status.switch;
-    await measure();
+    await readTraffic();
     show();
     setConnection('live');
   } catch {
@@ -126,31 +135,30 @@ async function look() {
   }
 }
 
-/** Rates since the last look. A proxy that was started anew counts from zero: that step is left out. */
-async function measure() {
-  const at = performance.now();
-  const total = field => slotNames.reduce((sum, slot) => sum + status.slots[slot][field], 0);
-  const now = { at, pid: status.pid, requests: total('requests'), errors: total('errors') };
-  const exposition = await call('metrics').then(answer => (answer.ok ? answer.text() : ''));
-  const buckets = readHistogram(exposition, 'edgeproxy_request_duration_seconds');
-  if (counted?.pid === now.pid) {
-    const seconds = (at - counted.at) / 1000;
-    const rate = field => (now[field] - counted[field]) / seconds;
-    const middle = quantile(histogram, buckets, 0.5) * 1000;
-    const slow = quantile(histogram, buckets, 0.99) * 1000;
-    draw('requests', at, [rate('requests')], rate('requests').toFixed(1));
-    draw('errors', at, [rate('errors')], rate('errors').toFixed(1));
-    draw('latency', at, [middle, slow], Number.isFinite(middle) ? `${middle.toFixed(1)} / ${slow.toFixed(1)} ms` : '–');
-  }
-  counted = now;
-  histogram = buckets;
+/** Of several apps the one in the address, else the first. Asked once a connection: a proxy that was started anew may have others. */
+async function chooseApp() {
+  const names = Object.keys((await read('apps').then(answer => answer.json())).apps);
+  app = names.includes(app) ? app : names[0];
+  const select = byId('app');
+  replace(select, names.map(name => {
+    const option = element('option', '', name);
+    option.value = name;
+    return option;
+  }));
+  select.value = app;
+  select.hidden = names.length === 1;
 }
 
-function draw(name, at, values, shown) {
-  byId(`${name}-now`).value = shown;
-  const label = byId(`${name}-plot`).parentElement.querySelector('[data-text]').textContent;
-  plots[name].add(at, values, `${label}: ${shown}`);
+/** Adds what came after the last look. What a proxy that was started anew does not know any more stays. */
+async function readTraffic() {
+  const after = samples.length ? `?after=${samples.at(-1).at}` : '';
+  const traffic = await read(of(`traffic${after}`)).then(answer => answer.json());
+  sampleEvery = 1000 * seconds(traffic.every);
+  samples.push(...traffic.samples.map(sample => ({ ...sample, time: Date.parse(sample.at) })));
+  samples = samples.filter(sample => sample.time > samples.at(-1).time - 3_600_000);
 }
+
+const perSecond = count => 1000 * count / sampleEvery;
 
 // What is shown
 
@@ -158,13 +166,15 @@ function show() {
   byId('version').textContent = `${status.version} · ${text('uptime', shortDuration(status.uptime))}`;
   showNotice();
   showSlots();
+  showTraffic();
   showSwitches();
   showCertificates();
+  showSites();
   showActions();
 }
 
 function showNotice() {
-  const lines = [];
+  const lines = refusal ? [refusal] : [];
   if (status.maintenance) {
     lines.push(text('isMaintenance', clock(status.maintenance.since)));
   }
@@ -174,6 +184,9 @@ function showNotice() {
   if (status.held > 0) {
     lines.push(text('isHeld', status.held));
   }
+  if (status.places?.queued > 0) {
+    lines.push(text('isQueued', status.places.queued, status.places.oldestWait));
+  }
   const active = status.slots[status.active];
   const isDown = active.health === 'Unhealthy' || active.health === 'Stopped';
   if (isDown) {
@@ -181,7 +194,7 @@ function showNotice() {
   }
   const notice = byId('notice');
   notice.hidden = lines.length === 0;
-  notice.classList.toggle('bad', isDown);
+  notice.classList.toggle('bad', isDown || refusal !== null);
   setText(notice, lines.join('\n'));
 }
 
@@ -201,7 +214,9 @@ function showSlots() {
       ...fact('health', slot.health, slot.health === 'Healthy' ? 'good' : slot.health === 'Unhealthy' ? 'bad' : ''),
       ...(slot.label ? fact('label', slot.label) : []),
       ...fact('inFlight', text('inFlightCounts', slot.inFlight.http, slot.inFlight.stream, slot.inFlight.webSocket)),
+      ...(isActive && status.places ? fact('places', text('placesUsed', status.places.used, status.places.limit ?? '∞', status.places.queued)) : []),
       ...fact('served', text('servedCounts', number(slot.requests), number(slot.errors))),
+      ...status.companions.filter(one => one.slot ? one.slot === name : isActive).flatMap(one => fact('companion', `${one.unit} · ${one.unitState ?? '?'}`)),
       ...(slot.mainPid ? fact('process', text('processFacts', slot.mainPid, slot.memory ? Math.round(slot.memory / 1e6) : '?')) : []),
     ]);
     showStrip(card.querySelector('.strip'), name, [...health.slots[name]?.probes ?? []].slice(0, 60).reverse());
@@ -216,6 +231,33 @@ function showStrip(strip, name, probes) {
     mark.title = `${clock(probe.at)} ${probe.status ?? ''} ${probe.error ?? milliseconds(probe.latency)}`;
     return mark;
   }));
+}
+
+function showTraffic() {
+  const end = samples.at(-1)?.time ?? Date.now();
+  const begin = end - 60_000 * Number(byId('range').value);
+  const shown = samples.filter(sample => sample.time >= begin);
+  const now = samples.at(-1)?.slots ?? {};
+  const total = field => slotNames.reduce((sum, slot) => sum + (now[slot]?.[field] ?? 0), 0);
+  const latency = slotNames.filter(slot => now[slot]?.medianMs != null).map(slot => text('latencyOf', slot, now[slot].medianMs.toFixed(1), now[slot].p99Ms.toFixed(1)));
+  draw('requests', perSecond(total('requests')).toFixed(1));
+  draw('errors', perSecond(total('errors')).toFixed(1));
+  draw('latency', latency.join(' · ') || '–');
+
+  function draw(name, value) {
+    setText(byId(`${name}-now`), value);
+    const label = byId(`${name}-plot`).parentElement.querySelector('[data-text]').textContent;
+    plots[name].draw(shown, sampleEvery, switchMarks(), begin, end, `${label}: ${value}`);
+  }
+}
+
+/** Where traffic began to move, of every switch that came so far. */
+function switchMarks() {
+  return switches.flatMap(one => {
+    const moved = one.phases.find(phase => phase.phase === 'Canary' || phase.phase === 'Flip');
+    const said = `${one.from} → ${one.to}${one.label ? ` (${one.label})` : ''}: ${one.outcome ?? one.phase}`;
+    return moved ? [{ time: Date.parse(moved.startedAt), text: `${clock(moved.startedAt)} ${said}`, className: one.outcome ?? '' }] : [];
+  });
 }
 
 function showSwitches() {
@@ -273,35 +315,57 @@ function showCertificates() {
   }));
 }
 
-function showActions() {
-  const target = other(status.active);
-  setAction('switch', text('switch', target), Boolean(running));
-  setAction('rollback', text('rollback', target), false);
-  setAction('pause', text(status.pause ? 'resume' : 'pause'), false);
-  setAction('maintenance', text(status.maintenance ? 'maintenanceOff' : 'maintenanceOn'), false);
+/** What the settings say of sites: a row for each route, in the order in which they are tried. */
+function showSites() {
+  byId('sites-section').hidden = status.sites.length === 0;
+  replace(byId('sites').tBodies[0], status.sites.flatMap(site => site.routes.map((route, index) => {
+    const row = element('tr');
+    const scheme = site.scheme === 'Both' ? '' : ` (${site.scheme.toLowerCase()})`;
+    row.append(
+      element('td', '', index ? '' : `${site.hosts.join(', ')}${scheme}`), element('td', '', route.name), element('td', 'reason', route.takes),
+      element('td', 'reason', route.does));
+    return row;
+  })));
 }
 
-function setAction(name, label, disabled) {
+function showActions() {
+  const target = other(status.active);
+  const waits = running?.phase === 'Preview' || running?.phase === 'Canary';
+  setAction('switch', text('switch', target), { disabled: Boolean(running) });
+  setAction('rollback', text('rollback', target));
+  setAction('preview', text('preview'), { hidden: running?.phase !== 'Preview' });
+  setAction('promote', text('promote', running?.to), { hidden: !waits });
+  setAction('abort', text('abort'), { hidden: !running || running.phases.some(phase => phase.phase === 'Flip') });
+  setAction('pause', text(status.pause ? 'resume' : 'pause'));
+  setAction('maintenance', text(status.maintenance ? 'maintenanceOff' : 'maintenanceOn'));
+}
+
+function setAction(name, label, { disabled = false, hidden = false } = {}) {
   const button = document.querySelector(`[data-action=${name}]`);
   setText(button, label);
   button.disabled = disabled;
+  button.hidden = hidden;
 }
 
 // What people do
 
 const actions = {
-  switch: () => ask(text('switch', other(status.active)), text('switchText', other(status.active), status.active), { label: text('switchLabel') },
-    ({ value }) => order('switch?wait=false', { to: other(status.active), label: value || null })),
-  rollback: () => ask(text('rollback', other(status.active)), text('rollbackText', other(status.active)), { force: text('rollbackForce') },
-    ({ force }) => order('rollback?wait=false', { force })),
-  pause: () => (status.pause ? act(() => order('resume', {})) : ask(text('pause'), text('pauseText'), {}, () => order('pause', { maxWait: '00:00:30' }))),
+  switch: () => ask(
+    text('switch', other(status.active)), text('switchText', other(status.active), status.active), { label: text('switchLabel'), check: text('previewFirst') },
+    ({ value, isChecked }) => order(of('switch?wait=false'), { to: other(status.active), label: value || null, preview: isChecked ? '00:15:00' : null })),
+  rollback: () => ask(text('rollback', other(status.active)), text('rollbackText', other(status.active)), { check: text('rollbackForce') },
+    ({ isChecked }) => order(of('rollback?wait=false'), { force: isChecked })),
+  preview: () => act(() => makeLink({})),
+  promote: () => ask(text('promote', running.to), text('promoteText', running.to), {}, () => order(of('promote?wait=false'), {})),
+  abort: () => ask(text('abort'), text('abortText', running.from), {}, () => order(of('abort?wait=false'), {})),
+  pause: () => (status.pause ? act(() => order(of('resume'), {})) : ask(text('pause'), text('pauseText'), {}, () => order(of('pause'), { maxWait: '00:00:30' }))),
   maintenance: () => (status.maintenance
-    ? act(() => order('maintenance', { on: false }))
-    : ask(text('maintenanceOn'), text('maintenanceText'), { label: text('maintenanceMessage') }, ({ value }) => order('maintenance', { on: true, message: value }))),
+    ? act(() => order(of('maintenance'), { on: false }))
+    : ask(text('maintenanceOn'), text('maintenanceText'), { label: text('maintenanceMessage') }, ({ value }) => order(of('maintenance'), { on: true, message: value }))),
 };
 
-/** Asks before a change; what is asked for beside yes or no depends on the action. */
-async function ask(title, explanation, { label, force }, done) {
+/** Asks before a change; what is asked for beside yes or no depends on the action: a text, a check box. */
+async function ask(title, explanation, { label, check }, done) {
   const dialog = byId('confirm-dialog');
   const form = dialog.querySelector('form');
   setText(byId('confirm-title'), title);
@@ -309,11 +373,11 @@ async function ask(title, explanation, { label, force }, done) {
   setText(byId('confirm-ok'), title);
   byId('confirm-label').hidden = !label;
   setText(byId('confirm-label').querySelector('span'), label ?? '');
-  byId('confirm-force').hidden = !force;
-  setText(byId('confirm-force').querySelector('span'), force ?? '');
+  byId('confirm-check').hidden = !check;
+  setText(byId('confirm-check').querySelector('span'), check ?? '');
   form.reset();
   if (await opened(dialog) === 'ok') {
-    await act(() => done({ value: form.elements.value.value.trim(), force: form.elements.force.checked }));
+    await act(() => done({ value: form.elements.value.value.trim(), isChecked: form.elements.check.checked }));
   }
 }
 
@@ -321,14 +385,28 @@ async function act(change) {
   if (!token && !(await askForToken())) {
     return;
   }
-  const problem = await change().catch(error => error.message);
+  refusal = null;
+  refusal = (await change().catch(error => ({ problem: error.message }))).problem;
   await look();
-  if (problem) {
-    const notice = byId('notice');
-    notice.hidden = false;
-    notice.classList.add('bad');
-    setText(notice, problem);
+}
+
+/** A proxy that does not know the site's address is told it. */
+async function makeLink(body) {
+  const answer = await order(of('preview'), body);
+  if (!answer.problem) {
+    showLink(answer.said);
+  } else if (answer.status === 422 && !body.url) {
+    ask(text('preview'), text('siteText'), { label: text('siteUrl') }, ({ value }) => makeLink({ url: value }));
+    return { problem: null };
   }
+  return answer;
+}
+
+function showLink({ link, expiresAt }) {
+  setText(byId('link-text'), text('previewText', clock(expiresAt)));
+  byId('link-value').value = link;
+  byId('link-dialog').showModal();
+  byId('link-value').select();
 }
 
 async function askForToken(problem = '') {
@@ -440,6 +518,10 @@ for (const button of document.querySelectorAll('[data-action]')) {
   button.addEventListener('click', () => actions[button.dataset.action]());
 }
 byId('token').addEventListener('click', () => askForToken());
+byId('range').addEventListener('change', showTraffic);
+byId('app').addEventListener('change', event => {
+  location.search = `?app=${encodeURIComponent(event.target.value)}`;
+});
 byId('language').addEventListener('click', () => {
   language = language === 'zh' ? 'en' : 'zh';
   sessionStorage.setItem('language', language);
@@ -460,6 +542,7 @@ setInterval(() => document.hidden || look(), StatusEvery);
       // Says so, and tries again.
     }
     setConnection('lost');
+    replace(byId('app'), []);
     await new Promise(resolve => setTimeout(resolve, pause));
   }
 })();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -21,7 +22,8 @@ internal static class EncodeReader
         {
             switch (option)
             {
-                case { Name.Text: "minimum_length", Arguments: [var length] } when int.TryParse(length.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes):
+                case { Name.Text: "minimum_length", Arguments: [var length] } when int.TryParse(
+                    length.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes):
                     draft.Set("EdgeProxy:Compression:MinimumSize", JsonValue.Create(bytes), option.At);
                     break;
                 case { Name.Text: "match", Block: { } block } when MimeTypes(block) is { Count: > 0 } types:
@@ -57,7 +59,7 @@ internal static class EncodeReader
     {
         if (coding.Arguments.Length > 0 || coding.Block is not null)
         {
-            remarks.Note(coding.At, $"the level in '{coding}' is left out: EdgeProxy chooses quick ones for the app's answers and the best for files");
+            remarks.Note(coding.At, $"the level in '{coding}' is left out: EdgeProxy chooses quick ones for the app's responses and the best for files");
         }
     }
 

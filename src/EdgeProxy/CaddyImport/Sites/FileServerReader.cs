@@ -1,4 +1,5 @@
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -25,7 +26,10 @@ internal static class FileServerReader
                 case "hide":
                     foreach (var name in option.Arguments.Where(name => !name.Text.StartsWith('.')))
                     {
-                        remarks.Problem(name.At, $"hide {name.Text} cannot be translated: EdgeProxy hides names that begin with a dot, and serves all others; move {name.Text} out of the directory");
+                        remarks.Problem(
+                            name.At,
+                            $"hide {name.Text} cannot be translated: EdgeProxy hides names that begin with a dot, and serves all others; move {name.Text} " +
+                                "out of the directory");
                     }
 
                     break;
@@ -46,7 +50,8 @@ internal static class FileServerReader
     private static string Why(Statement option) => option.Name.Text switch
     {
         "browse" => Browse,
-        "pass_thru" => "pass_thru cannot be translated: a static path owns all beneath it, and what is not there is 404; put the files below a path of their own",
+        "pass_thru" =>
+            "pass_thru cannot be translated: a static path owns all beneath it, and what is not there is 404; put the files below a path of their own",
         _ => $"file_server's {option.Name.Text} cannot be translated; remove it",
     };
 }

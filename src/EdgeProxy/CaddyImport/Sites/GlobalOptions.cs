@@ -1,5 +1,6 @@
 using System.Globalization;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -84,7 +85,8 @@ internal sealed class GlobalOptions(ImportRemarks remarks, SettingsDraft server)
             case "grace_period" when option.Arguments is [var text] && CaddyValue.TryDuration(text.Text, out var grace):
                 server.Set("EdgeProxy:Shutdown:DrainTimeout", grace, option.At);
                 break;
-            case "admin" or "persist_config" or "storage_clean_interval" or "renew_interval" or "ocsp_interval" or "ocsp_stapling" or "skip_install_trust" or "on_demand_tls" or "pki"
+            case "admin" or "persist_config" or "storage_clean_interval" or "renew_interval" or "ocsp_interval" or "ocsp_stapling" or "skip_install_trust"
+                or "on_demand_tls" or "pki"
                 or "preferred_chains" or "shutdown_delay" or "metrics" or "debug" or "log" or "storage":
                 remarks.Note(option.At, $"{option.Name.Text} is about Caddy itself and is left out");
                 break;
@@ -106,7 +108,8 @@ internal sealed class GlobalOptions(ImportRemarks remarks, SettingsDraft server)
                 case "trusted_proxies" when option.Arguments is [{ Text: "static" }, .. var ranges]:
                     forSites.AppendTrusted(ranges);
                     break;
-                case "protocols" or "protocol" or "timeouts" or "max_header_size" or "keepalive_interval" or "strict_sni_host" or "metrics" or "log_credentials" or "name" or "trace" or "enable_full_duplex":
+                case "protocols" or "protocol" or "timeouts" or "max_header_size" or "keepalive_interval" or "strict_sni_host" or "metrics"
+                    or "log_credentials" or "name" or "trace" or "enable_full_duplex":
                     remarks.Note(option.At, $"{option.Name.Text} is left out: EdgeProxy speaks HTTP/1.1 and HTTP/2 within limits of its own (Kestrel:Limits)");
                     break;
                 default:

@@ -1,15 +1,16 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
-/// <summary><c>header</c>: of the fields that a site adds to answers EdgeProxy knows one, Strict-Transport-Security.</summary>
+/// <summary><c>header</c>: of the fields that a site adds to responses EdgeProxy knows one, Strict-Transport-Security.</summary>
 internal sealed class HeaderReader(ImportRemarks remarks, SettingsDraft draft)
 {
     /// <summary>Who sets these in a Django project.</summary>
     private static readonly Dictionary<string, string> _django = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["X-Content-Type-Options"] = "static answers have it always; for the others set it in the app (Django: SECURE_CONTENT_TYPE_NOSNIFF, on by default)",
+        ["X-Content-Type-Options"] = "static responses always have it; for the others set it in the app (Django: SECURE_CONTENT_TYPE_NOSNIFF, on by default)",
         ["X-Frame-Options"] = "set it in the app (Django: XFrameOptionsMiddleware)",
         ["Referrer-Policy"] = "set it in the app (Django: SECURE_REFERRER_POLICY)",
         ["Content-Security-Policy"] = "set it in the app (Django: its CSP middleware, or django-csp)",
@@ -56,11 +57,17 @@ internal sealed class HeaderReader(ImportRemarks remarks, SettingsDraft draft)
         }
         else if (field.Equals("Strict-Transport-Security", StringComparison.OrdinalIgnoreCase))
         {
-            remarks.Problem(line.At, $"'{line}' can be translated only as one value for the whole site: write 'header Strict-Transport-Security max-age=31536000' at the site's level");
+            remarks.Problem(
+                line.At,
+                $"'{line}' can be translated only as one value for the whole site: write 'header Strict-Transport-Security max-age=31536000' at the site's " +
+                    "level");
         }
         else
         {
-            remarks.Problem(line.At, $"the header '{line}' cannot be translated: EdgeProxy leaves the app's answers as they are; {_django.GetValueOrDefault(field, "set it in the app")}");
+            remarks.Problem(
+                line.At,
+                $"the header '{line}' cannot be translated: EdgeProxy leaves the app's responses as they are; " +
+                    $"{_django.GetValueOrDefault(field, "set it in the app")}");
         }
     }
 }

@@ -1,109 +1,203 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
 /// <summary>What the addresses of all sites ask for together: names, certificates, endpoints, and whether http is redirected to https.</summary>
 internal sealed class Listening(ImportRemarks remarks, SettingsDraft server, GlobalOptions global)
 {
+    /// <summary>A site for any name.</summary>
+    private const string Any = "*";
+
     private readonly List<string> _hosts = [];
-    private readonly SortedSet<string> _http = new(StringComparer.Ordinal);
-    private readonly SortedSet<string> _https = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SourceLine> _redirected = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SourceLine> _plain = new(StringComparer.Ordinal);
+    private readonly EndpointTable _http = new("http");
+    private readonly EndpointTable _https = new("https");
+
+    /// <summary>Names of https whose http Caddy redirects by itself, where no site of their own says otherwise.</summary>
+    private readonly List<(string Host, string Endpoint, SiteAddress Address)> _automatic = [];
+    private readonly HashSet<(bool IsHttps, string Host, int Port)> _seen = [];
+    private readonly SiteCertificates _certificates = new(remarks, server, global);
+    private readonly RedirectPorts _redirects = new(remarks, server, global);
+
+    /// <summary>Each site says itself what it serves; set before any is added.</summary>
+    public bool HasSites { get; init; }
 
     /// <param name="isRedirect">The site does nothing but redirect to https.</param>
     public void Add(IReadOnlyList<SiteAddress> addresses, SiteOptions site, bool isRedirect)
     {
         foreach (var address in addresses)
         {
-            AddHost(address);
+            if (!_seen.Add((address.IsHttps, address.Host, address.Port)))
+            {
+                remarks.Problem(address.At, $"{address} is the address of a site a second time, which Caddy refuses");
+                continue;
+            }
+
+            var host = HostOf(address);
+            if (!isRedirect && !_hosts.Contains(host))
+            {
+                _hosts.Add(host);
+            }
+
             foreach (var where in Binds(site))
             {
-                (address.IsHttps ? _https : _http).Add($"{(address.IsHttps ? "https" : "http")}://{where}:{address.Port}");
-                if (address.IsHttps && !global.HasNoRedirects)
-                {
-                    _http.Add($"http://{where}:{global.HttpPort}");
-                }
+                AddEndpoint(address, host, where, isRedirect);
             }
 
             if (address.IsHttps)
             {
-                AddCertificate(address, site.Tls);
-                _redirected.TryAdd(address.Host, address.At);
-            }
-            else if (!isRedirect)
-            {
-                _plain.TryAdd(address.Host, address.At);
+                _certificates.Add(address, site.Tls, HasSites);
             }
         }
+    }
+
+    /// <summary>Writes what <c>EdgeProxy:Sites</c> does not say: names, and where the server listens.</summary>
+    public void FinishSites(SourceLine file)
+    {
+        AddAutomatic();
+        server.Set("AllowedHosts", JsonValue.Create(AllowedHosts()), file);
+        if (global.HasNoRedirects && _https.Urls.Any())
+        {
+            server.Set("EdgeProxy:Tls:RedirectHttp", JsonValue.Create(false), file);
+        }
+
+        _redirects.Set(_https.Ports, file);
+        AddEndpoints("Http", _http.Urls, file);
+        AddEndpoints("Https", _https.Urls, file);
+        NotePorts(file);
+        NoteOthers(file);
     }
 
     /// <summary>Writes what all sites have said together.</summary>
     public void Finish(SourceLine file)
     {
-        server.Set("AllowedHosts", JsonValue.Create(_hosts.Contains("*") ? "*" : string.Join(';', _hosts)), file);
+        AddAutomatic();
+        _http.RequireAlike(remarks);
+        _https.RequireAlike(remarks);
+        server.Set("AllowedHosts", JsonValue.Create(AllowedHosts()), file);
         SetRedirect(file);
-        AddEndpoints("Http", _http, file);
-        AddEndpoints("Https", _https, file);
-        if (_http.Concat(_https).Any(url => url is not ("http://*:80" or "https://*:443")))
-        {
-            remarks.Note(file, $"listens on {string.Join(", ", _http.Concat(_https))}; the shipped socket units listen on all addresses, ports 80 and 443: change their ListenStream= (systemctl edit edgeproxy-http.socket), which counts more than Kestrel:Endpoints");
-        }
+        _redirects.Set(_https.Ports, file);
+        AddEndpoints("Http", _http.Urls, file);
+        AddEndpoints("Https", _https.Urls, file);
+        NotePorts(file);
+        NoteOthers(file);
     }
 
-    private void AddHost(SiteAddress address)
+    private void AddAutomatic()
     {
-        var host = address.Host.Length == 0 ? "*" : address.Host;
-        if (!_hosts.Contains(host))
+        foreach (var (host, endpoint, address) in _automatic)
         {
-            _hosts.Add(host);
-        }
-    }
-
-    private void AddCertificate(SiteAddress address, TlsReader tls)
-    {
-        if (tls.HasFiles)
-        {
-            return; // its names are those in the certificate
-        }
-
-        if (address.Host.Length == 0 || address.IsWildcard || global.HasNoCertificates)
-        {
-            remarks.Problem(
-                address.At,
-                address.Host.Length == 0 ? "https without a name needs a certificate from files; name the host, or write 'tls CERTIFICATE KEY'"
-                : address.IsWildcard ? $"a certificate for {address.Host} needs a DNS challenge, which EdgeProxy does not offer; name each host, or write 'tls CERTIFICATE KEY'"
-                : $"{address.Host} has no certificate, as auto_https is off; write http:// in front of it, or 'tls CERTIFICATE KEY'");
-        }
-        else if (tls.IsInternal || global.IsInternal || address.IsLocal)
-        {
-            server.Set("EdgeProxy:Tls:Internal", JsonValue.Create(true), address.At);
-        }
-        else
-        {
-            server.Append("EdgeProxy:Tls:Acme:Domains", address.Host, address.At);
-            if (!server.Has("EdgeProxy:Tls:Acme:AcceptTermsOfService"))
+            if (_http.AddUnlessThere(endpoint, host, HttpUse.Redirect, address.At))
             {
-                server.Set("EdgeProxy:Tls:Acme:AcceptTermsOfService", JsonValue.Create(true), address.At);
-                remarks.Note(address.At, "Tls:Acme:AcceptTermsOfService is true: with EdgeProxy as with Caddy, who runs it accepts the terms of the certificate authority (https://letsencrypt.org/repository/)");
+                _redirects.Add(address);
             }
         }
     }
 
-    /// <summary>A name that is served over both is not redirected. EdgeProxy redirects all names that have a certificate, or none.</summary>
+    private static string HostOf(SiteAddress address) => address.Host.Length == 0 ? Any : address.Host;
+
+    private void AddEndpoint(SiteAddress address, string host, string where, bool isRedirect)
+    {
+        if (!address.IsHttps)
+        {
+            _http.Add(_http.Url(where, address.Port), host, isRedirect ? HttpUse.Redirect : HttpUse.Serve, address.At);
+            if (isRedirect)
+            {
+                _redirects.AddPlain(address.At); // https://{host}{uri}
+            }
+
+            return;
+        }
+
+        _https.Add(_https.Url(where, address.Port), host, HttpUse.Serve, address.At);
+        if (!global.HasNoRedirects)
+        {
+            _automatic.Add((host, _http.Url(where, global.HttpPort), address));
+        }
+    }
+
+    /// <summary>Where any name is taken, those that are named are written too: the local authority signs for them.</summary>
+    private string AllowedHosts() => string.Join(';', _hosts.Contains(Any) && !server.Has("EdgeProxy:Tls:Internal") ? [Any] : _hosts);
+
+    /// <summary>EdgeProxy redirects http of all names that have a certificate, or of none; http of other names reaches the app where they are
+    /// allowed.</summary>
     private void SetRedirect(SourceLine file)
     {
-        var both = _redirected.Keys.Where(_plain.ContainsKey).ToList();
-        var one = _redirected.Keys.Except(both).ToList();
-        if (both.Count > 0 && one.Count > 0 && !global.HasNoRedirects)
+        foreach (var (host, at) in _http.With(HttpUse.Redirect).Where(name => name.Host != Any && !IsHttps(name.Host)))
         {
-            remarks.Problem(_plain[both[0]], $"serves {both[0]} over http too, while {one[0]} is redirected to https; EdgeProxy redirects all names that have a certificate, or none: make the sites alike");
+            remarks.Problem(
+                at,
+                $"redirects {host} to https, but no site serves {host} there; EdgeProxy redirects names that it has certificates for: add the name to the " +
+                    "site");
         }
-        else if (_redirected.Count > 0 && (global.HasNoRedirects || both.Count > 0))
+
+        if (_http.With(HttpUse.Redirect).FirstOrDefault(name => name.Host == Any) is { Host: not null } any)
+        {
+            remarks.Note(any.At, "redirects any name to https; EdgeProxy redirects those that it has certificates for, and refuses all others (400)");
+        }
+
+        var isSigned = server.Has("EdgeProxy:Tls:Internal");
+        if (isSigned && _http.With(HttpUse.Serve).FirstOrDefault(name => name.Host != Any && !IsHttps(name.Host)) is { Host: not null } clear)
+        {
+            remarks.Problem(
+                clear.At, $"serves {clear.Host} over http alone, and the local authority signs for it: only as a site of its own is it not redirected");
+        }
+
+        var served = _http.With(HttpUse.Serve).Where(name => _https.Has(name.Host)).ToList();
+        var redirected = _http.With(HttpUse.Redirect).Where(name => name.Host != Any && _https.Has(name.Host)).ToList();
+        if (served.Count > 0 && redirected.Count > 0)
+        {
+            remarks.Problem(
+                served[0].At,
+                $"serves {served[0].Host} over http too, while {redirected[0].Host} is redirected to https; EdgeProxy redirects all names that have a " +
+                "certificate, or none: make the sites alike");
+        }
+        else if (served.Count > 0)
         {
             server.Set("EdgeProxy:Tls:RedirectHttp", JsonValue.Create(false), file);
+        }
+        else
+        {
+            NoteSilent(file);
+        }
+    }
+
+    /// <summary>Names that Caddy serves over https alone: never over http as clear text.</summary>
+    private void NoteSilent(SourceLine file)
+    {
+        if (_https.Hosts.FirstOrDefault(host => host != Any && !_http.Has(host)) is { } silent)
+        {
+            remarks.Note(
+                file,
+                $"does not redirect http to https for {silent}; EdgeProxy does wherever http reaches it (308). Where nothing is to listen on port 80, " +
+                    "disable " +
+                "the shipped socket: systemctl disable --now edgeproxy-http.socket");
+        }
+    }
+
+    private bool IsHttps(string host) =>
+        _https.Has(host) || _https.Has(Any) || (host.Split('.', 2) is [_, var parent] && _https.Has($"*.{parent}"));
+
+    private void NotePorts(SourceLine file)
+    {
+        var urls = _http.Urls.Concat(_https.Urls).ToList();
+        if (urls.Exists(url => url is not ("http://*:80" or "https://*:443")))
+        {
+            remarks.Note(
+                file,
+                $"listens on {string.Join(", ", urls)}; the shipped socket units listen on all addresses, ports 80 and 443: change their ListenStream= " +
+                "(systemctl edit edgeproxy-http.socket), which counts more than Kestrel:Endpoints");
+        }
+    }
+
+    /// <summary>An empty 200 for a host of nobody is a page to monitors and caches.</summary>
+    private void NoteOthers(SourceLine file)
+    {
+        if (!_hosts.Contains(Any))
+        {
+            remarks.Note(file, "a host of no site gets 400 or 421 here; Caddy answers it with an empty 200");
         }
     }
 
@@ -115,14 +209,15 @@ internal sealed class Listening(ImportRemarks remarks, SettingsDraft server, Glo
         }
     }
 
-    private List<string> Binds(SiteOptions site)
+    /// <summary>Addresses of this machine where a site is served; <c>*</c>: all.</summary>
+    public List<string> Binds(SiteOptions site)
     {
         var addresses = new List<string>();
         foreach (var bind in site.Binds)
         {
             if (IPAddress.TryParse(bind.Text, out var address))
             {
-                addresses.Add(address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString());
+                addresses.Add(address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString());
             }
             else
             {
@@ -130,6 +225,6 @@ internal sealed class Listening(ImportRemarks remarks, SettingsDraft server, Glo
             }
         }
 
-        return addresses.Count > 0 ? addresses : ["*"];
+        return addresses.Count > 0 ? addresses : [Any];
     }
 }

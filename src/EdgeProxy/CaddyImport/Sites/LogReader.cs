@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -40,7 +41,10 @@ internal sealed class LogReader(ImportRemarks remarks, SettingsDraft server)
                     remarks.Note(option.At, $"{option.Name.Text} is left out: the access log has a line for every request");
                     break;
                 default:
-                    remarks.Problem(option.At, $"'{option}' of log cannot be translated: EdgeProxy writes to its journal or to a file, without cookies, secrets and the values of queries; remove it");
+                    remarks.Problem(
+                        option.At,
+                        $"'{option}' of log cannot be translated: EdgeProxy writes to its journal or to a file, without cookies, secrets and the values of " +
+                            "queries; remove it");
                     break;
             }
         }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -62,7 +63,9 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
             conditions = null;
             if (line.Name.Text != "not")
             {
-                remarks.Problem(line.At, $"the matcher '{line}' cannot be translated: EdgeProxy tells requests apart by the beginning of their paths alone; let the app decide");
+                remarks.Problem(
+                    line.At,
+                    $"the matcher '{line}' cannot be translated: EdgeProxy tells requests apart by the beginning of their paths alone; let the app decide");
             }
         }
 
@@ -72,7 +75,7 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
             return null;
         }
 
-        return conditions is null ? null : new PathMatcher(conditions) { Weight = WeightOf(paths) };
+        return conditions is null ? null : new PathMatcher(conditions) { Weight = DirectiveOrder.WeightOf(paths) };
     }
 
     /// <summary><c>not path ...</c>, or a block of such lines: none of them may hold.</summary>
@@ -85,17 +88,18 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
             return null;
         }
 
-        return Of([.. lines.SelectMany(line => line.Arguments)]) is { } matcher ? [.. matcher.Conditions.Select(condition => condition with { IsNegated = true })] : null;
+        return Of([.. lines.SelectMany(line => line.Arguments)]) is { } matcher
+            ? [.. matcher.Conditions.Select(condition => condition with { IsNegated = true })]
+            : null;
     }
 
     private PathMatcher? Of(IReadOnlyList<Token> patterns)
     {
         var prefixes = patterns.Select(PrefixOf).ToList();
-        return prefixes.Contains(null) ? null : new PathMatcher([new PathCondition(IsNegated: false, prefixes!)]) { Weight = WeightOf(patterns) };
+        return prefixes.Contains(null)
+            ? null
+            : new PathMatcher([new PathCondition(IsNegated: false, prefixes!)]) { Weight = DirectiveOrder.WeightOf(patterns) };
     }
-
-    /// <summary>caddyconfig/httpcaddyfile sorts directives of one name by the length of their path, where they have a single one.</summary>
-    private static int WeightOf(IReadOnlyList<Token> patterns) => patterns is [var single] ? 1 + single.Text.Length : 1;
 
     private string? PrefixOf(Token pattern)
     {
@@ -108,7 +112,10 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
         var prefix = text.EndsWith("/*", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('*') ? text[..^1] : null;
         if (prefix is null || !prefix.StartsWith('/') || prefix.Contains("//", StringComparison.Ordinal) || prefix.AsSpan().ContainsAny(_special))
         {
-            remarks.Problem(pattern.At, $"the path {text} cannot be translated: EdgeProxy takes a path with all beneath it (/static/*), not single files or patterns; let the app serve it, or put the files below such a path");
+            remarks.Problem(
+                pattern.At,
+                $"the path {text} cannot be translated: EdgeProxy takes a path with all beneath it (/static/*), not single files or patterns; let the app " +
+                    "serve it, or put the files below such a path");
             return null;
         }
 

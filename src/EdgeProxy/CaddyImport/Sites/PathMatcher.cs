@@ -6,7 +6,7 @@ internal sealed record PathMatcher(IReadOnlyList<PathCondition> Conditions)
 {
     public static PathMatcher All { get; } = new([]);
 
-    /// <summary>By how much Caddy prefers it to others of its directive: the length of a single pattern; then those with any condition; then those without.</summary>
+    /// <summary>See <see cref="Syntax.DirectiveOrder.WeightOf"/>.</summary>
     public int Weight { get; init; }
 
     public bool Takes(string region) => Conditions.All(condition => condition.Prefixes.Any(prefix => PathTree.IsWithin(region, prefix)) != condition.IsNegated);

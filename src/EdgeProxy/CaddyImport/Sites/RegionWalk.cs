@@ -1,4 +1,5 @@
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -29,7 +30,10 @@ internal sealed class RegionWalk(string region, ImportRemarks remarks)
         {
             if (Stripped.Length > 0 && step.Matcher.Conditions.Count > 0)
             {
-                remarks.Problem(step.Source.At, $"'{step.Source}' matches what is left of a path whose beginning was taken off, which is not translated; match the whole path in a handle of its own");
+                remarks.Problem(
+                    step.Source.At,
+                    $"'{step.Source}' matches what is left of a path whose beginning was taken off, which is not translated; match the whole path in a " +
+                        "handle of its own");
             }
             else if (step.Matcher.Takes(region) && (!isSorted || step.Group is null || taken.Add(step.Group)))
             {
@@ -68,12 +72,15 @@ internal sealed class RegionWalk(string region, ImportRemarks remarks)
         }
     }
 
-    /// <summary>A prefix that the path does not begin with is not taken off; one that ends within what is left open would be taken off some paths only.</summary>
+    /// <summary>A prefix that the path does not begin with is not taken off; one that ends within what is left open would be taken off some paths
+    /// only.</summary>
     private void Strip(StripStep strip)
     {
         if (Stripped.Length > 0)
         {
-            remarks.Problem(strip.Source.At, $"'{strip.Source}' takes something off a path a second time, which is not translated; write one handle_path with the whole prefix");
+            remarks.Problem(
+                strip.Source.At,
+                $"'{strip.Source}' takes something off a path a second time, which is not translated; write one handle_path with the whole prefix");
         }
         else if (PathTree.IsWithin(region, strip.Prefix))
         {

@@ -1,13 +1,14 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
 /// <summary>What stands in the block of a <c>reverse_proxy</c>.</summary>
 internal sealed partial class ReverseProxyOptions(ImportRemarks remarks, SettingsDraft draft)
 {
-    private static readonly string[] _privateRanges = ["192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.1/8", "fd00::/8", "::1"];
+    public static IReadOnlyList<string> PrivateRanges { get; } = ["192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.1/8", "fd00::/8", "::1"];
 
     private readonly RequestHeaderReader _headers = new(remarks);
 
@@ -23,13 +24,19 @@ internal sealed partial class ReverseProxyOptions(ImportRemarks remarks, Setting
                 break;
             case "lb_policy" or "lb_try_interval" or "lb_retries" or "lb_retry_match":
                 break; // a choice among one; waiting for it is HoldTimeout
-            case "health_passes" or "health_fails" or "health_follow_redirects" or "fail_duration" or "max_fails" or "unhealthy_status" or "unhealthy_latency" or "unhealthy_request_count":
-                remarks.Note(option.At, $"{option.Name.Text} is left out: Caddy takes an upstream out of service, EdgeProxy holds requests while the only one refuses them");
+            case "health_passes" or "health_fails" or "health_follow_redirects" or "fail_duration" or "max_fails" or "unhealthy_status"
+                or "unhealthy_latency" or "unhealthy_request_count":
+                remarks.Note(
+                    option.At,
+                    $"{option.Name.Text} is left out: Caddy takes an upstream out of service, EdgeProxy holds requests while the only one refuses them");
                 break;
             case "flush_interval" or "stream_timeout" or "stream_close_delay" or "stream_buffer_size" or "verbose_logs":
                 break; // everything is flushed at once; streams have deadlines of their own
             case "buffer_requests" or "buffer_responses" or "max_buffer_size" or "request_buffers" or "response_buffers":
-                remarks.Note(option.At, $"{option.Name.Text} is left out: EdgeProxy streams requests and answers as they come; with sync workers slow uploads then occupy one each (gthread workers do not mind)");
+                remarks.Note(
+                    option.At,
+                    $"{option.Name.Text} is left out: EdgeProxy buffers request bodies within its own limits (Upstream:Buffering) and streams responses as " +
+                        "they come");
                 break;
             case "trusted_proxies":
                 AppendTrusted(option.Arguments);
@@ -41,7 +48,9 @@ internal sealed partial class ReverseProxyOptions(ImportRemarks remarks, Setting
                 ReadTransport(option);
                 break;
             default:
-                remarks.Problem(option.At, $"'{option}' of reverse_proxy cannot be translated: EdgeProxy sends requests and answers through as they are; let the app do it");
+                remarks.Problem(
+                    option.At,
+                    $"'{option}' of reverse_proxy cannot be translated: EdgeProxy sends requests and responses through as they are; let the app do it");
                 break;
         }
     }
@@ -51,7 +60,7 @@ internal sealed partial class ReverseProxyOptions(ImportRemarks remarks, Setting
     {
         foreach (var range in ranges)
         {
-            foreach (var network in range.Text == "private_ranges" ? _privateRanges : [range.Text])
+            foreach (var network in range.Text == "private_ranges" ? PrivateRanges : [range.Text])
             {
                 draft.Append("EdgeProxy:TrustedProxies", network, range.At);
             }
@@ -77,11 +86,15 @@ internal sealed partial class ReverseProxyOptions(ImportRemarks remarks, Setting
             case ("health_body", [var body]) when Regex.Escape(body) == body:
                 draft.Set("EdgeProxy:Health:ExpectedBody", JsonValue.Create(body), option.At);
                 break;
-            case ("health_headers", _) when option.Block is [{ Name.Text: var name, Arguments: [var host] }] && name.Equals("Host", StringComparison.OrdinalIgnoreCase):
+            case ("health_headers", _) when option.Block is [{ Name.Text: var name, Arguments: [var host] }]
+                && name.Equals("Host", StringComparison.OrdinalIgnoreCase):
                 draft.Set("EdgeProxy:Health:Host", JsonValue.Create(host.Text), option.At);
                 break;
             default:
-                remarks.Problem(option.At, $"'{option}' cannot be translated; EdgeProxy's probe has a path, a status such as 2xx, a text that the body must contain, and a Host: set EdgeProxy:Health by hand and remove the line");
+                remarks.Problem(
+                    option.At,
+                    $"'{option}' cannot be translated; EdgeProxy's probe has a path, a status such as 2xx, a text that the body must contain, and a Host: " +
+                        "set EdgeProxy:Health by hand and remove the line");
                 break;
         }
     }
@@ -101,13 +114,16 @@ internal sealed partial class ReverseProxyOptions(ImportRemarks remarks, Setting
                 case "dial_timeout":
                     SetDuration(option, "EdgeProxy:Upstream:ConnectTimeout");
                     break;
+                case "read_timeout" or "response_header_timeout" when option.Arguments is [{ Text: "0" or "0s" }]:
+                    break; // no limit, as without the line
                 case "read_timeout" or "response_header_timeout":
                     SetDuration(option, "EdgeProxy:Upstream:ActivityTimeout");
                     break;
                 case "keepalive" when option.Arguments is not [{ Text: "off" }]:
                     SetDuration(option, "EdgeProxy:Upstream:IdleConnectionTimeout");
                     break;
-                case "keepalive" or "keepalive_interval" or "keepalive_idle_conns" or "keepalive_idle_conns_per_host" or "max_conns_per_host" or "read_buffer" or "write_buffer"
+                case "keepalive" or "keepalive_interval" or "keepalive_idle_conns" or "keepalive_idle_conns_per_host" or "max_conns_per_host"
+                    or "read_buffer" or "write_buffer"
                     or "write_timeout" or "max_response_header" or "compression" or "dial_fallback_delay" or "expect_continue_timeout":
                     remarks.Note(option.At, $"{option.Name.Text} is left out: EdgeProxy manages its connections to the app by itself");
                     break;

@@ -1,4 +1,5 @@
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.CaddyImport.Sites;
@@ -42,7 +43,10 @@ internal sealed class ReverseProxyReader(ImportRemarks remarks, SettingsDraft dr
                 remarks.Problem(only.At, $"the upstream {only.Text} cannot be translated: a slot is {SlotAddress.Allowed}, plain HTTP and one port");
                 return null;
             default:
-                remarks.Problem(upstreams[1].At, $"names {upstreams.Count} upstreams; EdgeProxy sends all requests to one slot, the active one: leave only the upstream that serves now ({upstreams[0].Text}?)");
+                remarks.Problem(
+                    upstreams[1].At,
+                    $"names {upstreams.Count} upstreams; EdgeProxy sends all requests to one slot, the active one: leave only the upstream that serves now " +
+                        $"({upstreams[0].Text}?)");
                 return null;
         }
     }

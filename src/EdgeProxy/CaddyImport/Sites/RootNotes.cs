@@ -1,4 +1,4 @@
-using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -17,7 +17,7 @@ internal static class RootNotes
         {
             remarks.Note(
                 at,
-                $"Caddy looks for {walk.Region}/a.css at {root}/a.css, because handle keeps the path; that directory does not exist, so its visitors get 404, "
+                $"Caddy looks for {walk.Region}/a.css at {root}/a.css, because handle keeps the path; that directory does not exist, so its clients get 404, "
                 + $"and the settings say the same. {named} exists: if its files are meant, set \"Root\": \"{named}\" (in Caddy: handle_path {walk.Region}/*)");
         }
 
@@ -28,7 +28,10 @@ internal static class RootNotes
 
         if (_uploads.Contains(walk.Region, StringComparer.OrdinalIgnoreCase))
         {
-            remarks.Note(at, $"if {walk.Region} holds what visitors have uploaded, add \"UserContent\": true to its entry: files that would run in the site's name are then sent as attachments, which Caddy does not do");
+            remarks.Note(
+                at,
+                $"if {walk.Region} holds what users have uploaded, add \"UserContent\": true to its entry: files that would run in the site's name are then " +
+                    "sent as attachments, which Caddy does not do");
         }
     }
 }

@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Net;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
-/// <summary>An address in front of a site's block: <c>api.example.com</c>, <c>http://api.example.com</c>, <c>:80</c>, <c>https://*.example.com:8443</c>.</summary>
+/// <summary>An address in front of a site's block: <c>api.example.com</c>, <c>http://api.example.com</c>, <c>:80</c>,
+/// <c>https://*.example.com:8443</c>.</summary>
 /// <param name="IsHttps">Caddy speaks TLS there: unless the scheme or the port of HTTP is given, or only a port.</param>
 /// <param name="Host">Empty: any.</param>
 /// <param name="At">Where it stands.</param>
@@ -16,6 +18,8 @@ internal sealed record SiteAddress(bool IsHttps, string Host, int Port, SourceLi
         || Host is "localhost"
         || Array.Exists([".localhost", ".local", ".internal", ".home.arpa"], end => Host.EndsWith(end, StringComparison.OrdinalIgnoreCase));
 
+    public override string ToString() => $"{(IsHttps ? "https" : "http")}://{Host}:{Port}";
+
     public bool IsWildcard => Host.StartsWith("*.", StringComparison.Ordinal);
 
     /// <returns>Null: it cannot be translated, and a problem says why.</returns>
@@ -26,7 +30,8 @@ internal sealed record SiteAddress(bool IsHttps, string Host, int Port, SourceLi
         var authority = scheme.Length > 0 ? text[(scheme.Length + "://".Length)..] : text;
         if (authority.Contains('/', StringComparison.Ordinal))
         {
-            remarks.Problem(token.At, $"{text} has a path, but EdgeProxy has one site for a host's whole name; write the host alone, and the path in a handle block");
+            remarks.Problem(
+                token.At, $"{text} has a path, but EdgeProxy has one site for a host's whole name; write the host alone, and the path in a handle block");
             return null;
         }
 

@@ -1,4 +1,5 @@
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -34,7 +35,18 @@ internal sealed class SiteCompiler(ImportRemarks remarks, SettingsDraft draft, S
             }
         }
 
-        return isSorted ? [.. steps.OrderBy(Position).ThenByDescending(step => step.Matcher.Weight)] : steps;
+        return isSorted ? Sort(steps) : steps;
+    }
+
+    private List<Step> Sort(List<Step> steps)
+    {
+        var sorted = DirectiveOrder.Sort(steps, Position, step => step.Matcher.Weight, out var isSure);
+        if (!isSure)
+        {
+            remarks.Problem(steps[0].Source.At, "Caddy sorts so many directives in a way that cannot be followed; put them into route { }, in their order");
+        }
+
+        return sorted;
     }
 
     private static bool IsDefinition(Statement statement) => statement.Name.Text.StartsWith('@');
@@ -102,12 +114,15 @@ internal sealed class SiteCompiler(ImportRemarks remarks, SettingsDraft draft, S
         var body = Compile(block, isSorted: !isRoute, matchers);
         if (directive.Name.Text == "handle_path")
         {
-            if (matcher.Conditions is not [{ Prefixes: [{ Length: > 0 } prefix] }])
+            if (matcher.Conditions is not [{ IsNegated: false, Prefixes: [var prefix] }] || directive.Arguments is not [{ Text: ['/', ..] }])
             {
                 return Malformed<BlockStep>(directive, "handle_path /static/* { ... }");
             }
 
-            body.Insert(0, new StripStep(directive, PathMatcher.All, prefix));
+            if (prefix.Length > 0)
+            {
+                body.Insert(0, new StripStep(directive, PathMatcher.All, prefix));
+            }
         }
 
         return new BlockStep(directive, matcher, body, IsExclusive: !isRoute, IsSorted: !isRoute);

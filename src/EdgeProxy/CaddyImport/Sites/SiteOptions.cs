@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -30,7 +31,9 @@ internal sealed class SiteOptions(ImportRemarks remarks, SettingsDraft server, S
             case "bind":
                 Binds.AddRange(directive.Arguments);
                 return true;
-            case "request_body" when directive.Block is [{ Name.Text: "max_size", Arguments: [var size] }] && directive.Arguments is [] or [{ Text: "*" }] && CaddyValue.TrySize(size.Text, out var bytes):
+            case "request_body" when directive.Block is [{ Name.Text: "max_size", Arguments: [var size] }]
+                && directive.Arguments is [] or [{ Text: "*" }]
+                && CaddyValue.TrySize(size.Text, out var bytes):
                 site.Set("EdgeProxy:Upstream:MaxRequestBodySize", JsonValue.Create(bytes), directive.At);
                 return true;
             default:

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
-using Microsoft.AspNetCore.Http;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -29,7 +29,8 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
         if (rest.End is not ProxyStep { Upstream: { } upstream } app)
         {
             remarks.Problem(rest.End?.Source.At ?? site, rest.End is FilesStep
-                ? "file_server takes every request that no other directive takes, so the app gets none; EdgeProxy is the front door of an app: serve a site of files alone by another server"
+                ? "file_server takes every request that no other directive takes, so the app gets none; EdgeProxy is the front door of an app: serve a site " +
+                    "of files alone by another server"
                 : "no reverse_proxy takes the requests that no other directive takes; EdgeProxy needs an app to send them to");
             return;
         }
@@ -45,7 +46,8 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
     }
 
     /// <summary>The rest first, then by length, so that a path comes behind those above it.</summary>
-    private static IEnumerable<string> Regions(IReadOnlyList<Step> steps) => PrefixesOf(steps).Append("").Distinct(StringComparer.OrdinalIgnoreCase).OrderBy(region => region.Length);
+    private static IEnumerable<string> Regions(IReadOnlyList<Step> steps) =>
+        PrefixesOf(steps).Append("").Distinct(StringComparer.OrdinalIgnoreCase).OrderBy(region => region.Length);
 
     private static IEnumerable<string> PrefixesOf(IReadOnlyList<Step> steps) => steps.SelectMany(step =>
         step.Matcher.Conditions.SelectMany(condition => condition.Prefixes).Concat(step is BlockStep block ? PrefixesOf(block.Body) : []));
@@ -76,7 +78,9 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
                     RootNotes.Add(walk, files.Source.At, own, remarks);
                     break;
                 case null:
-                    remarks.Problem(walk.Reached.Last().Source.At, $"nothing answers the requests beneath {walk.Region}, so that Caddy sends empty pages; send them to the app, or serve them from files");
+                    remarks.Problem(
+                        walk.Reached.Last().Source.At,
+                        $"nothing answers the requests beneath {walk.Region}, so that Caddy sends empty pages; send them to the app, or serve them from files");
                     break;
             }
         }
@@ -89,15 +93,23 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
         var at = proxy.Source.At;
         if (proxy.Upstream is not null && proxy.Upstream != upstream)
         {
-            remarks.Problem(at, $"sends {walk.Region} to {proxy.Upstream}, and the rest goes to {upstream}; EdgeProxy's slots run one app: let the app serve it, or add a route for it to the section ReverseProxy of the settings by hand");
+            remarks.Problem(
+                at,
+                $"sends {walk.Region} to {proxy.Upstream}, and the rest goes to {upstream}; EdgeProxy's slots run one app: let the app serve it, or add a " +
+                    "route for it to the section ReverseProxy of the settings by hand");
         }
         else if (walk.Stripped.Length > 0)
         {
-            remarks.Problem(at, $"sends requests without their beginning {walk.Stripped} to the app; EdgeProxy sends paths as they come: let the app's URLs have the prefix");
+            remarks.Problem(
+                at,
+                $"sends requests without their beginning {walk.Stripped} to the app; EdgeProxy sends paths as they come: let the app's URLs have the prefix");
         }
         else if (files is not null)
         {
-            remarks.Problem(at, $"sends {walk.Region} to the app, but it lies beneath {files}, which is served from files; EdgeProxy's static paths own all beneath them: move one of the two");
+            remarks.Problem(
+                at,
+                $"sends {walk.Region} to the app, but it lies beneath {files}, which is served from files; EdgeProxy's static paths own all beneath them: " +
+                    "move one of the two");
         }
     }
 
@@ -118,12 +130,18 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
     private void SetCompression(List<RegionWalk> walks, SourceLine site)
     {
         var encode = walks[0].Encode;
-        draft.Set("EdgeProxy:Compression:Encodings", new JsonArray([.. (encode?.Encodings ?? []).Select(encoding => JsonValue.Create(encoding))]), encode?.Source.At ?? site);
+        draft.Set(
+            "EdgeProxy:Compression:Encodings",
+            new JsonArray([.. (encode?.Encodings ?? []).Select(encoding => JsonValue.Create(encoding))]),
+            encode?.Source.At ?? site);
         foreach (var walk in walks.Skip(1).Where(walk => !IsAlike(walk.Encode, encode)))
         {
             if (walk.Encode is not null)
             {
-                remarks.Problem(walk.Encode.Source.At, $"compresses {walk.Region} otherwise than the rest; EdgeProxy compresses all alike, but for paths that are left out: write one encode for the site");
+                remarks.Problem(
+                    walk.Encode.Source.At,
+                    $"compresses {walk.Region} otherwise than the rest; EdgeProxy compresses all alike, but for paths that are left out: write one encode " +
+                        "for the site");
             }
             else if (PathTree.Above(walk.Region, walks.Skip(1).Where(other => other.Encode is null).Select(other => other.Region)) is null)
             {
@@ -132,17 +150,21 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
         }
     }
 
-    private static bool IsAlike(EncodeStep? one, EncodeStep? other) => one is null || other is null ? one == other : one.Encodings.SequenceEqual(other.Encodings);
+    private static bool IsAlike(EncodeStep? one, EncodeStep? other) =>
+        one is null || other is null ? one == other : one.Encodings.SequenceEqual(other.Encodings);
 
     private void SayOfCacheHeader(Statement header, bool isOfFiles)
     {
         if (isOfFiles)
         {
-            remarks.Note(header.At, $"'{header}' is left out for files: EdgeProxy lets names with a hash be kept for a year, and has all others asked for again, which costs a 304");
+            remarks.Note(
+                header.At,
+                $"'{header}' is left out for files: EdgeProxy lets names with a hash be kept for a year, and has all others asked for again, which costs " +
+                    "a 304");
         }
         else
         {
-            remarks.Problem(header.At, $"'{header}' changes the app's answers, which EdgeProxy leaves as they are; set the header in the app");
+            remarks.Problem(header.At, $"'{header}' changes the app's responses, which EdgeProxy leaves as they are; set the header in the app");
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed record StripStep(Statement Source, PathMatcher Matcher, string P
 /// <summary><c>encode</c>.</summary>
 internal sealed record EncodeStep(Statement Source, PathMatcher Matcher, IReadOnlyList<string> Encodings) : Step(Source, Matcher);
 
-/// <summary>A <c>header</c> that says how long answers may be kept.</summary>
+/// <summary>A <c>header</c> that says how long responses may be cached.</summary>
 internal sealed record CacheHeaderStep(Statement Source, PathMatcher Matcher) : Step(Source, Matcher);
 
 /// <summary><c>handle</c>, <c>handle_path</c> and <c>route</c>.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -104,9 +105,11 @@ internal sealed class TlsReader(ImportRemarks remarks, SettingsDraft server)
 
     private static string Why(string name) => name switch
     {
-        "dns" => "EdgeProxy proves names over port 80 or 443, not by DNS; where neither can be reached, get certificates by another client and write 'tls CERTIFICATE KEY'",
+        "dns" =>
+            "EdgeProxy proves names over port 80 or 443, not by DNS; where neither can be reached, get certificates by another client and write 'tls " +
+                "CERTIFICATE KEY'",
         "on_demand" => "certificates are for the names in the settings; name them in the site's address",
-        "client_auth" => "EdgeProxy asks visitors for no certificates; keep this site behind another server",
+        "client_auth" => "EdgeProxy requests no client certificates; keep this site behind another server",
         "load" => "certificate and key are two files in EdgeProxy's settings; write 'tls CERTIFICATE KEY'",
         "protocols" or "ciphers" or "curves" or "alpn" => "EdgeProxy speaks TLS 1.2 and 1.3 with the system's ciphers, HTTP/1.1 and HTTP/2; remove it",
         _ => "remove it, or set EdgeProxy:Tls by hand",

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Enumeration;
 using System.Text.RegularExpressions;
+using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Syntax;
 
@@ -27,7 +28,11 @@ internal sealed partial class Imports(CaddyfileReader reader)
     {
         if (import.Arguments.Length == 0 || import.Arguments[0].Text.Length == 0 || import.Block is not null)
         {
-            throw new CaddyfileSyntaxException(import.At, import.Block is null ? "import names neither a snippet nor a file" : "import with a block is not read here; write the snippet's content in its place");
+            throw new CaddyfileSyntaxException(
+                import.At,
+                import.Block is null
+                    ? "import names neither a snippet nor a file"
+                    : "import with a block is not read here; write the snippet's content in its place");
         }
 
         var name = import.Arguments[0].Text;
@@ -72,7 +77,8 @@ internal sealed partial class Imports(CaddyfileReader reader)
         var (directory, pattern) = (Path.GetDirectoryName(path)!, Path.GetFileName(path));
         if (directory.Contains('*', StringComparison.Ordinal))
         {
-            throw new CaddyfileSyntaxException(from, $"{name} has a * in a directory's name, which is not read here; import each directory on a line of its own");
+            throw new CaddyfileSyntaxException(
+                from, $"{name} has a * in a directory's name, which is not read here; import each directory on a line of its own");
         }
 
         return !Directory.Exists(directory) ? [] : Directory.EnumerateFiles(directory)

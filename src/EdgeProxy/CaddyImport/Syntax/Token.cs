@@ -1,3 +1,5 @@
+using EdgeProxy.Importing;
+
 namespace EdgeProxy.CaddyImport.Syntax;
 
 /// <summary>A word of a Caddyfile.</summary>

@@ -1,6 +1,7 @@
 namespace EdgeProxy.Diagnostics.AccessLogging;
 
-/// <summary>One line a request, written by a task of its own: a slow disk delays no request. It costs lines, which are counted and reported once a minute.</summary>
+/// <summary>One line a request, written by a task of its own: a slow disk delays no request. It costs lines, which are counted and reported once a
+/// minute.</summary>
 /// <remarks>
 /// The host owns the writer; it ends after the last line, or with the host's patience where the output hangs. Memory is bounded by
 /// <see cref="LineBuffer"/>. A write that fails is reported once, until one succeeds again.
@@ -17,15 +18,28 @@ internal sealed partial class AccessLog(LineFormat format, LineOutput output, Ti
     private static LineScratch? t_scratch;
 
     private readonly LineBuffer _lines = new(Backlog);
+
+    /// <summary>For refused and aborted requests alone, of which a client can make tens of thousands a second.</summary>
+    private readonly RateLimit _refusals = new(burst: 1000, perSecond: 100, time);
     private long _dropped;
+    private long _suppressed;
     private volatile bool _reopen;
 
     /// <summary>Lines that were lost since the proxy started: they found no room, or could not be written.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
+    /// <summary>Lines of refused and aborted requests that were left out since the proxy started: there were too many a second.</summary>
+    public long Suppressed => Volatile.Read(ref _suppressed);
+
     /// <summary>Notes a request that has ended. Never waits.</summary>
     public void Add(in RequestRecord request)
     {
+        if (request.IsRefusedOrAborted && !_refusals.TryTake())
+        {
+            Interlocked.Increment(ref _suppressed);
+            return;
+        }
+
         var scratch = t_scratch ??= new LineScratch();
         format.Write(request, scratch);
         if (!_lines.TryAdd(scratch.Line))
@@ -51,7 +65,8 @@ internal sealed partial class AccessLog(LineFormat format, LineOutput output, Ti
         await base.StopAsync(cancellationToken);
     }
 
-    /// <remarks>Not ended by <paramref name="stoppingToken"/>, which fires before the last requests have ended: <see cref="StopAsync"/> completes the lines.</remarks>
+    /// <remarks>Not ended by <paramref name="stoppingToken"/>, which fires before the last requests have ended: <see cref="StopAsync"/> completes the
+    /// lines.</remarks>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var written = new CancellationTokenSource();
@@ -99,7 +114,7 @@ internal sealed partial class AccessLog(LineFormat format, LineOutput output, Ti
     /// <summary>Beside the writer, so that it speaks also while a write hangs.</summary>
     private async Task ReportAsync(CancellationToken written)
     {
-        var reported = 0L;
+        var (reported, reportedSuppressed) = (0L, 0L);
         using var timer = new PeriodicTimer(ReportInterval, time);
         try
         {
@@ -121,15 +136,30 @@ internal sealed partial class AccessLog(LineFormat format, LineOutput output, Ti
                 Log.Lost(logger, dropped - reported, output.Name, dropped);
                 reported = dropped;
             }
+
+            var suppressed = Suppressed;
+            if (suppressed > reportedSuppressed)
+            {
+                Log.Suppressed(logger, suppressed - reportedSuppressed, suppressed);
+                reportedSuppressed = suppressed;
+            }
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(700, LogLevel.Error, "The access log cannot be written to {Output}: {Problem}. Its lines are lost until it can; requests are not affected")]
+        [LoggerMessage(
+            700, LogLevel.Error, "The access log cannot be written to {Output}: {Problem}. Its lines are lost until it can; requests are not affected")]
         public static partial void WriteFailed(ILogger logger, string output, string problem);
 
-        [LoggerMessage(701, LogLevel.Warning, "{Count} lines of the access log were lost: {Output} does not take them as fast as they come; {Total} since the start")]
+        [LoggerMessage(
+            701, LogLevel.Warning, "{Count} lines of the access log were lost: {Output} does not take them as fast as they come; {Total} since the start")]
         public static partial void Lost(ILogger logger, long count, string output, long total);
+
+        [LoggerMessage(
+            702,
+            LogLevel.Warning,
+            "{Count} requests that were refused or aborted by the client have no line in the access log, at more than 100 a second; {Total} since the start")]
+        public static partial void Suppressed(ILogger logger, long count, long total);
     }
 }

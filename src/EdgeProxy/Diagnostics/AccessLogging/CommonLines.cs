@@ -5,10 +5,12 @@ using System.Text;
 namespace EdgeProxy.Diagnostics.AccessLogging;
 
 /// <summary>The NCSA common log format as Apache writes it: <c>%h %l %u %t "%r" %&gt;s %b</c> (mod_log_config), times in UTC.</summary>
-/// <remarks>Escaped as Apache does: quotes and backslashes with a backslash, what is no printable ASCII as <c>\xhh</c>. So a line is one line, of seven fields.</remarks>
+/// <remarks>Escaped as Apache does: quotes and backslashes with a backslash, what is no printable ASCII as <c>\xhh</c>. So a line is one line, of seven
+/// fields.</remarks>
 internal sealed class CommonLines(QueryRedaction query) : LineFormat(query)
 {
-    private static readonly SearchValues<char> _plain = SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(code => (char)code).Except("\"\\")]);
+    private static readonly SearchValues<char> _plain = SearchValues.Create(
+        [.. Enumerable.Range(' ', '~' - ' ' + 1).Select(code => (char)code).Except("\"\\")]);
 
     public override void Write(in RequestRecord request, LineScratch scratch)
     {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using EdgeProxy.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Diagnostics.AccessLogging;
@@ -13,16 +14,30 @@ internal abstract class LineFormat(QueryRedaction query)
     /// <summary>Longer values of what clients send are cut: they say nothing more.</summary>
     protected const int MaxText = 512;
 
-    public static LineFormat Of(AccessLogOptions options)
+    /// <param name="hasSites">Whether there are sites to name.</param>
+    public static LineFormat Of(AccessLogOptions options, bool hasSites = false)
     {
         var query = new QueryRedaction(options.QueryValues ?? []);
         return options.Format switch
         {
-            AccessLogFormat.Json => new JsonLines(query),
-            AccessLogFormat.Caddy => new CaddyLines(query),
+            AccessLogFormat.Json => new JsonLines(query, hasSites),
+            AccessLogFormat.Caddy => new CaddyLines(query, hasSites),
             AccessLogFormat.Common => new CommonLines(query),
             _ => throw new ArgumentOutOfRangeException(nameof(options), options.Format, "no lines are written in this format"),
         };
+    }
+
+    /// <summary>Writes where the request was routed to: names of the settings.</summary>
+    protected static void WriteSite(HttpContext context, Utf8JsonWriter json)
+    {
+        if (context.Features.Get<ISiteRequest>() is { } request)
+        {
+            json.WriteString("site"u8, request.SiteName);
+            if (request.RouteName is { } route)
+            {
+                json.WriteString("route"u8, route);
+            }
+        }
     }
 
     /// <summary>Writes the line with its end.</summary>
@@ -41,7 +56,7 @@ internal abstract class LineFormat(QueryRedaction query)
     {
         if (address is null || !address.TryFormat(buffer, out var length))
         {
-            return "-"u8; // a Unix socket
+            return "unix:"u8; // it came through a Unix socket: nginx's word
         }
 
         var mapped = "::ffff:"u8;

@@ -1,10 +1,12 @@
+using EdgeProxy.Platform;
+
 namespace EdgeProxy.Diagnostics.AccessLogging;
 
 /// <summary>Where lines go: a file, opened when it is first needed, or standard output. For one writer.</summary>
 /// <param name="path">Null: standard output.</param>
 internal sealed class LineOutput(string? path) : IDisposable
 {
-    /// <summary>Who is in the group of the proxy may read: a log names visitors.</summary>
+    /// <summary>Who is in the group of the proxy may read: a log names clients.</summary>
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
     private static readonly byte[] _newLine = "\n"u8.ToArray();
@@ -31,14 +33,21 @@ internal sealed class LineOutput(string? path) : IDisposable
             stream.Seek(0, SeekOrigin.End); // logrotate's copytruncate: else zeros would fill the gap
         }
 
-        if (_isTorn)
+        try
         {
-            await stream.WriteAsync(_newLine);
-        }
+            if (_isTorn)
+            {
+                await stream.WriteAsync(_newLine);
+            }
 
-        _isTorn = true;
-        await stream.WriteAsync(lines);
-        _isTorn = false;
+            _isTorn = true;
+            await stream.WriteAsync(lines);
+            _isTorn = false;
+        }
+        catch (ArgumentOutOfRangeException tooLarge)
+        {
+            throw FileSizeLimit.Reached(tooLarge);
+        }
     }
 
     /// <summary>Opens the file by its name again. Standard output stays as it is.</summary>

@@ -14,7 +14,8 @@ internal sealed class QueryRedaction(IReadOnlyCollection<string> shown)
 
     private static readonly SearchValues<char> _separators = SearchValues.Create("&;");
 
-    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _shown = new HashSet<string>(shown, StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _shown = new HashSet<string>(shown, StringComparer.Ordinal)
+        .GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <param name="url">A path or a URL, with or without a query.</param>
     /// <param name="room">Is emptied; holds the result where it differs.</param>

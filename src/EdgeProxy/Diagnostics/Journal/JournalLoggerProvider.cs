@@ -20,7 +20,7 @@ internal sealed class JournalLoggerProvider(JournalSocket journal) : ILoggerProv
 
     private void Send(string category, LogLevel level, EventId eventId, string message, object? state, Exception? exception)
     {
-        var entry = new JournalEntry();
+        var entry = new JournaldEntry();
         entry.Add("MESSAGE", exception is null ? message : $"{message}\n{exception}");
         entry.Add("PRIORITY", Priority(level));
         entry.Add("SYSLOG_IDENTIFIER", "edgeproxy");
@@ -30,7 +30,7 @@ internal sealed class JournalLoggerProvider(JournalSocket journal) : ILoggerProv
         _scopes?.ForEachScope(static (scope, entry) => entry.AddAll(scope), entry);
         if (journal.TrySend(entry.Bytes) && journal.TakeLost() is > 0 and var lost)
         {
-            var gap = new JournalEntry();
+            var gap = new JournaldEntry();
             gap.Add("MESSAGE", $"{lost} log events were lost before this: journald did not take them");
             gap.Add("PRIORITY", Priority(LogLevel.Warning));
             gap.Add("SYSLOG_IDENTIFIER", "edgeproxy");

@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace EdgeProxy.Diagnostics.Journal;
 
-/// <summary>journald's socket for entries with fields (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/). Never waits: what journald does not take at once is lost, and counted.</summary>
+/// <summary>journald's socket for entries with fields (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/). Never waits: what journald does not take at once is lost,
+/// and counted.</summary>
 internal sealed class JournalSocket : IDisposable
 {
     public const string DefaultPath = "/run/systemd/journal/socket";
@@ -14,9 +15,12 @@ internal sealed class JournalSocket : IDisposable
 
     public JournalSocket(string path = DefaultPath) => _journal = new UnixDomainSocketEndPoint(path).Serialize();
 
-    /// <summary>Whether standard error is journald's, as systemd says (<c>JOURNAL_STREAM</c> in systemd.exec(5)) and the kernel confirms: a shell in between may have redirected it.</summary>
+    /// <summary>Whether standard error is journald's, as systemd says (<c>JOURNAL_STREAM</c> in systemd.exec(5)) and the kernel confirms: a shell in between
+    /// may have redirected it.</summary>
     public static bool IsStandardError =>
-        Environment.GetEnvironmentVariable("JOURNAL_STREAM")?.Split(':') is [_, var inode] && new FileInfo("/proc/self/fd/2").LinkTarget == $"socket:[{inode}]" && File.Exists(DefaultPath);
+        Environment.GetEnvironmentVariable("JOURNAL_STREAM")?.Split(':') is [_, var inode]
+            && new FileInfo("/proc/self/fd/2").LinkTarget == $"socket:[{inode}]"
+            && File.Exists(DefaultPath);
 
     /// <summary>Sends an entry.</summary>
     /// <returns>False: it is lost.</returns>

@@ -22,26 +22,33 @@ internal static class MetricsFeature
     /// </remarks>
     private const int Series = 64;
 
-    /// <summary>Where a label has many values: status codes, names of certificates.</summary>
+    /// <summary>Where a label has many values: status codes, names of certificates and routes.</summary>
     private const int ManySeries = 1000;
 
     /// <summary>What an operator looks at of the runtime's own.</summary>
     private static readonly HashSet<string> _ofRuntime =
     [
-        "dotnet.process.memory.working_set", "dotnet.process.cpu.time", "dotnet.gc.collections", "dotnet.gc.pause.time", "dotnet.gc.heap.total_allocated", "dotnet.gc.last_collection.heap.size",
+        "dotnet.process.memory.working_set",
+        "dotnet.process.cpu.time",
+        "dotnet.gc.collections",
+        "dotnet.gc.pause.time",
+        "dotnet.gc.heap.total_allocated",
+        "dotnet.gc.last_collection.heap.size",
         "dotnet.exceptions",
     ];
 
-    public static IServiceCollection AddMetricsExport(this IServiceCollection services)
+    /// <param name="apps">How many there are: each has series of its own.</param>
+    public static IServiceCollection AddMetricsExport(this IServiceCollection services, int apps = 1)
     {
         services.AddSingleton(_ => new Meter(Name, ProductVersion.Text));
-        services.AddSingleton(provider => Build(provider.GetRequiredService<Meter>()));
+        services.AddSingleton(provider => Build(provider.GetRequiredService<Meter>(), apps));
         services.AddHostedService<Startup>();
         return services;
     }
 
     /// <summary>The feature's own numbers, on the meter of all.</summary>
-    public static IServiceCollection AddInstruments<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services)
+    public static IServiceCollection AddInstruments<[
+        DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services)
         where T : InstrumentSet
     {
         services.AddSingleton<T>();
@@ -49,18 +56,19 @@ internal static class MetricsFeature
         return services;
     }
 
-    private static MeterProvider Build(Meter meter) => Sdk.CreateMeterProviderBuilder()
+    private static MeterProvider Build(Meter meter, int apps) => Sdk.CreateMeterProviderBuilder()
         .AddMeter(Name)
         .AddMeter(Runtime)
         // Meters are found by name, also another proxy's in this process.
         .AddView(instrument => (instrument.Meter.Name == Runtime ? _ofRuntime.Contains(instrument.Name) : instrument.Meter == meter)
-            ? new MetricStreamConfiguration { CardinalityLimit = HasManySeries(instrument.Name) ? ManySeries : Series }
+            ? new MetricStreamConfiguration { CardinalityLimit = (HasManySeries(instrument.Name) ? ManySeries : Series) * apps }
             : MetricStreamConfiguration.Drop)
         .ConfigureResource(resource => resource.Clear().AddService("edgeproxy", serviceVersion: ProductVersion.Text, autoGenerateServiceInstanceId: false))
         .AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false)
         .Build();
 
-    private static bool HasManySeries(string instrument) => instrument == "edgeproxy.requests" || instrument.StartsWith("edgeproxy.certificate.", StringComparison.Ordinal);
+    private static bool HasManySeries(string instrument) =>
+        instrument is "edgeproxy.requests" or "edgeproxy.site.requests" || instrument.StartsWith("edgeproxy.certificate.", StringComparison.Ordinal);
 
     /// <summary>Makes everything that is to be counted with, before anything happens that counts.</summary>
     private sealed class Startup(MeterProvider provider, IEnumerable<InstrumentSet> instruments) : IHostedService

@@ -3,20 +3,21 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Diagnostics.Metrics;
 
-/// <summary>How many requests have ended, by slot, method and status code. Counted here and read when metrics are asked for: a tenth of what a <see cref="Counter{T}"/> with three labels costs.</summary>
+/// <summary>How many requests have ended, by slot, method and status code. Counted here and read when metrics are asked for: a tenth of what a
+/// <see cref="Counter{T}"/> with three labels costs.</summary>
 /// <remarks>Any thread counts, any thread reads: each number is one that was true during the reading.</remarks>
-internal sealed class RequestCounts
+/// <param name="apps">All of them.</param>
+internal sealed class RequestCounts(IReadOnlyList<AppIdentity> apps)
 {
-    /// <summary>Blue, green, and no slot.</summary>
-    private const int Slots = 3;
+    private static readonly int _slotsOfApp = SlotNameExtensions.All.Count;
 
-    private readonly long[]?[] _byStatus = new long[]?[Slots * MetricTags.Methods]; // made when the first request of a kind ends
-    private readonly long[] _bytes = new long[Slots];
+    private readonly long[]?[] _byStatus = new long[]?[PlacesOf(apps) * MetricTags.Methods]; // made when the first request of a kind ends
+    private readonly long[] _bytes = new long[PlacesOf(apps)];
 
     /// <summary>Counts one.</summary>
     /// <param name="slot">Null: the app was not asked.</param>
-    /// <param name="bytes">Of its answer.</param>
-    public void Add(SlotName? slot, string method, int status, long bytes)
+    /// <param name="bytes">Of its response.</param>
+    public void Add(Slot? slot, string method, int status, long bytes)
     {
         var place = PlaceOf(slot);
         Interlocked.Add(ref _bytes[place], bytes);
@@ -35,7 +36,12 @@ internal sealed class RequestCounts
             {
                 if (Interlocked.Read(ref counts[status]) is > 0 and var count)
                 {
-                    yield return new(count, SlotAt(kind / MetricTags.Methods), MetricTags.MethodAt(kind % MetricTags.Methods), MetricTags.Code(status));
+                    yield return new(
+                        count,
+                        AppAt(kind / MetricTags.Methods),
+                        SlotAt(kind / MetricTags.Methods),
+                        MetricTags.MethodAt(kind % MetricTags.Methods),
+                        MetricTags.Code(status));
                 }
             }
         }
@@ -43,9 +49,9 @@ internal sealed class RequestCounts
 
     public IEnumerable<Measurement<long>> Bytes()
     {
-        for (var place = 0; place < Slots; place++)
+        for (var place = 0; place < _bytes.Length; place++)
         {
-            yield return new(Interlocked.Read(ref _bytes[place]), SlotAt(place));
+            yield return new(Interlocked.Read(ref _bytes[place]), AppAt(place), SlotAt(place));
         }
     }
 
@@ -55,7 +61,12 @@ internal sealed class RequestCounts
         return Interlocked.CompareExchange(ref place, made, null) ?? made;
     }
 
-    private static int PlaceOf(SlotName? slot) => slot is { } name ? (int)name : Slots - 1;
+    /// <summary>The slots of all apps, and no slot.</summary>
+    private static int PlacesOf(IReadOnlyList<AppIdentity> apps) => (apps.Count * _slotsOfApp) + 1;
 
-    private static KeyValuePair<string, object?> SlotAt(int place) => place == Slots - 1 ? MetricTags.NoSlot : MetricTags.Of((SlotName)place);
+    private int PlaceOf(Slot? slot) => slot?.Index ?? _bytes.Length - 1;
+
+    private KeyValuePair<string, object?> AppAt(int place) => place == _bytes.Length - 1 ? MetricTags.NoApp : MetricTags.Of(apps[place / _slotsOfApp]);
+
+    private KeyValuePair<string, object?> SlotAt(int place) => place == _bytes.Length - 1 ? MetricTags.NoSlot : MetricTags.Of((SlotName)(place % _slotsOfApp));
 }

@@ -20,7 +20,7 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, Action<S
             .OrderBy(end => end.At),
     ];
 
-    public Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping) => DrainAsync(run.From, stopping);
+    public Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping) => DrainAsync(slots.Plan.Previous.Name, stopping);
 
     /// <exception cref="OperationCanceledException">Given up: what is in flight goes on, and ends with the slot's next drain.</exception>
     internal async Task<PhaseResult> DrainAsync(SlotName slot, CancellationToken stopping)
@@ -53,12 +53,15 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, Action<S
         var detail = $"{before} requests were in flight";
         if (dismissed > 0)
         {
-            detail += $"; {dismissed} streams and WebSockets were closed in order after {options.StreamDrainTimeout.TotalSeconds:0.#} s (Switch:StreamDrainTimeout)";
+            detail += $"; {dismissed} streams and WebSockets were closed in order after {options.StreamDrainTimeout.TotalSeconds:0.#} s " +
+                "(Switch:StreamDrainTimeout)";
         }
 
         return cut == 0
             ? new(detail)
-            : PhaseResult.Failed($"{detail}; {cut} of them were ended after {options.DrainTimeout.TotalSeconds:0.#} s (Switch:DrainTimeout; streams {options.StreamDrainTimeout.TotalSeconds:0.#} s, Switch:StreamDrainTimeout)");
+            : PhaseResult.Failed(
+                $"{detail}; {cut} of them were ended after {options.DrainTimeout.TotalSeconds:0.#} s (Switch:DrainTimeout; streams " +
+                    $"{options.StreamDrainTimeout.TotalSeconds:0.#} s, Switch:StreamDrainTimeout)");
     }
 
     private static IEnumerable<ForcedEnd> Deadline(LeaseClass @class, TimeSpan deadline)

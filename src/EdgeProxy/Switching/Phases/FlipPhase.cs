@@ -1,12 +1,12 @@
-using EdgeProxy.Diagnostics;
-using EdgeProxy.Json;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Records;
 
 namespace EdgeProxy.Switching.Phases;
 
 /// <summary>Moves all new requests: durable first, then one reference write. A rollback is the same in the other direction.</summary>
-internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, SlotTraffic traffic, HealthProbe probe, HealthMonitor health, EventHub events, TimeProvider time)
+internal sealed class FlipPhase(
+    SlotPair slots, ActiveSlotRecord active, SlotActivation activation, HealthProbe probe, HealthMonitor health, TimeProvider time)
 {
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
@@ -17,43 +17,45 @@ internal sealed class FlipPhase(SlotPair slots, ActiveSlotFile file, SlotTraffic
             return PhaseResult.Failed(lastWord);
         }
 
-        Move(run, run.Current.Label);
+        await MoveAsync(run, run.From, run.To, run.Current.Label);
         return new($"new requests go to {run.To.ToKey()}");
     }
 
     /// <summary>Moves them back to the old slot, which has been running all the time, if it answers.</summary>
     public async Task<PhaseResult> BackAsync(SwitchRun run, CancellationToken stopping)
     {
-        var answer = await probe.ProbeAsync(slots[run.To].Address, stopping);
-        health.Record(run.To, answer, run.Id);
+        var plan = slots.Plan;
+        var old = plan.Previous.Name;
+        var answer = await probe.ProbeAsync(plan.Previous.Address, stopping);
+        health.Record(old, answer, run.Id);
         if (!answer.IsGood)
         {
-            return PhaseResult.Failed($"{run.To.ToKey()} cannot take the traffic back: {answer.Error}");
+            return PhaseResult.Failed($"{old.ToKey()} cannot take the traffic back: {answer.Error}");
         }
 
-        Move(run, file.Current?.LabelOf(run.To));
-        return new($"new requests go back to {run.To.ToKey()}");
+        await MoveAsync(run, plan.Active.Name, old, active.Current?.LabelOf(old));
+        return new($"new requests go back to {old.ToKey()}");
     }
 
-    /// <exception cref="StateException">File and traffic are as they were.</exception>
-    private void Move(SwitchRun run, string? label)
+    /// <exception cref="StateException">The store and traffic are as they were.</exception>
+    private async Task MoveAsync(SwitchRun run, SlotName from, SlotName to, string? label)
     {
-        file.Write(new ActiveSlot
+        var now = active.Current;
+        if (now is not null && now.Slot != from)
+        {
+            throw ActiveSlotRecord.ChangedElsewhere(new(now, Revision: null, Problem: null));
+        }
+
+        var revision = await active.WriteAsync(now, new ActiveSlot
         {
             Version = ActiveSlot.CurrentVersion,
-            Slot = run.To,
+            Slot = to,
             Since = time.GetUtcNow(),
             Switch = run.Id,
             ByRescue = run.RescueOf is not null,
             Label = label,
-            IdleLabel = file.Current?.LabelOf(run.From),
+            IdleLabel = now?.LabelOf(from),
         });
-        traffic.Begin(run.To);
-        slots.Activate(run.To);
-        CrashPoint.Pass("traffic", "moved");
-        foreach (var slot in SlotNameExtensions.All)
-        {
-            events.Publish("slot", new SlotEvent(slot, slot == run.To, health[slot].State), ApiJson.Default.SlotEvent, run.Id);
-        }
+        activation.MoveTo(to, revision, run.Id);
     }
 }

@@ -3,7 +3,7 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Waits until the candidate has given <see cref="HealthOptions.Successes"/> good answers in a row, all from one main process.</summary>
+/// <summary>Waits until the candidate has given <see cref="HealthOptions.Successes"/> good responses in a row, all from one main process.</summary>
 internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitManager units, HealthProbe probe, HealthMonitor health, TimeProvider time)
 {
     /// <summary>A fast boot is noticed fast: the recipe's 2 s are its bound, not its pace.</summary>
@@ -14,7 +14,7 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
         var watch = run.Watch!;
-        // One that is warm has nothing to boot: whoever goes back to it is not to wait for what will not come.
+        // One that is warm has nothing to boot: a rollback to it must not wait for a boot.
         var left = run.IsReuse ? options.Timeout : options.StartBudget - run.Elapsed;
         using var budget = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, watch.Ended, stopping);
@@ -51,7 +51,7 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
             firstGood = goodInARow == 1 ? run.Elapsed : firstGood;
             if (goodInARow >= options.Successes)
             {
-                return $"first good answer {firstGood.TotalSeconds:0.000} s after the switch began, {goodInARow} in a row from process {pid}";
+                return $"first good response {firstGood.TotalSeconds:0.000} s after the switch began, {goodInARow} in a row from process {pid}";
             }
 
             await Task.Delay(AfterGood, time, cancellationToken);

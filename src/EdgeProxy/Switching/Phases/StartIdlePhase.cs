@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
@@ -8,10 +9,10 @@ namespace EdgeProxy.Switching.Phases;
 /// <summary>Looks whether the candidate can be started at all, claims it in the journal, and starts its unit; one that is warm may be taken as it is.</summary>
 /// <remarks><c>availableMemory</c>: bytes that the machine can still give out; null: not known, and not checked.</remarks>
 internal sealed partial class StartIdlePhase(
-    HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotFile active, Func<long?> availableMemory, TimeProvider time,
+    HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotRecord active, Func<long?> availableMemory, TimeProvider time,
     ILogger<StartIdlePhase> logger)
 {
-    private static readonly TimeSpan StrangerTimeout = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan PortCheckTimeout = TimeSpan.FromMilliseconds(500);
 
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
     {
@@ -31,7 +32,7 @@ internal sealed partial class StartIdlePhase(
         }
 
         run.ClaimCandidate();
-        warm.Forget();
+        await warm.ForgetAsync();
         using var budget = new CancellationTokenSource(options.StartBudget, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, stopping);
         try
@@ -63,14 +64,16 @@ internal sealed partial class StartIdlePhase(
     }
 
     private static string WhyNotWarm(SlotName slot, UnitStatus status) =>
-        $"{slot.ToKey()} is not warm any more: {UnitWords.WhyNotRunning(status) ?? "its time is over"}. Started again it would run what is in its directory now; roll back with force to do that";
+        $"{slot.ToKey()} is not warm any more: {UnitWords.WhyNotRunning(status) ?? "its time is over"}. Started again it would run what is in its directory " +
+            "now; roll back with force to do that";
 
-    internal static string BudgetWords(HealthOptions options) => $"Health:Attempts {options.Attempts} x Health:Interval {options.Interval.TotalSeconds:0.###} s";
+    internal static string BudgetWords(HealthOptions options) =>
+        $"Health:Attempts {options.Attempts} x Health:Interval {options.Interval.TotalSeconds:0.###} s";
 
     private async Task<string?> FindObstacleAsync(SwitchRun run, UnitStatus status, CancellationToken stopping) =>
         WhyNotLoaded(status)
         ?? EndRequestsIn(run)
-        ?? (status.IsRunning || status.State == UnitState.Deactivating ? null : await FindStrangerAsync(slots[run.To].Address, status, stopping))
+        ?? (status.IsRunning || status.State == UnitState.Deactivating ? null : await FindPortInUseAsync(slots[run.To].Address, status, stopping))
         ?? (run.Force ? null : await FindLackOfMemoryAsync(run, status, stopping));
 
     /// <summary>systemd starts what it has read, not what is in the file now: no reason to refuse, as nothing says which of them is meant.</summary>
@@ -106,17 +109,17 @@ internal sealed partial class StartIdlePhase(
         return null;
     }
 
-    private async Task<string?> FindStrangerAsync(SlotAddress address, UnitStatus status, CancellationToken stopping)
+    private async Task<string?> FindPortInUseAsync(SlotAddress address, UnitStatus status, CancellationToken stopping)
     {
         try
         {
-            using var socket = await address.ConnectAsync(StrangerTimeout, time, stopping);
+            using var socket = await address.ConnectAsync(PortCheckTimeout, time, stopping);
             var find = address.Port is { } port ? $"`ss -ltnp 'sport = :{port}'`" : "`ss -lxp`";
-            return $"a stranger answers at {address}: {status.Unit} does not run, yet something listens there. {find} shows what; end it";
+            return $"{address} is already in use: {status.Unit} does not run, yet another process listens there. {find} shows which; stop it";
         }
         catch (SocketException)
         {
-            return null; // nobody there, as it should be
+            return null; // not in use
         }
     }
 
@@ -131,12 +134,15 @@ internal sealed partial class StartIdlePhase(
         var freed = candidate.IsRunning ? candidate.Memory ?? 0 : 0; // it is restarted
         return available + freed >= needed
             ? null
-            : $"too little memory for a second {active.Unit}: it takes {needed >> 20} MB, {(available + freed) >> 20} MB are available. Free some, or switch with force";
+            : $"too little memory for a second {active.Unit}: it takes {needed >> 20} MB, {(available + freed) >> 20} MB are available. Free some, or switch " +
+                "with force";
     }
 
     private static partial class Log
     {
-        [LoggerMessage(341, LogLevel.Warning, "The file of {Unit} has changed since systemd read it: run `systemctl daemon-reload`; until then what it said before is what runs")]
+        [LoggerMessage(
+            341, LogLevel.Warning,
+            "The file of {Unit} has changed since systemd read it: run `systemctl daemon-reload`; until then what it said before is what runs")]
         public static partial void OldUnitFile(ILogger logger, string unit);
     }
 }

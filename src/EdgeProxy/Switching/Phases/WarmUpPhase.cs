@@ -2,7 +2,7 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Asks the candidate for its configured pages, so that visitors do not meet cold workers.</summary>
+/// <summary>Asks the candidate for its configured pages, so that clients do not meet cold workers.</summary>
 internal sealed class WarmUpPhase(SwitchOptions options, SlotPair slots, HealthProbe probe)
 {
     /// <summary>Times that a path is asked for at once: several workers are to see it.</summary>

@@ -1,11 +1,16 @@
 using System.Security.Cryptography;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls.Acme;
 
 /// <summary>Signs in with one authority: with the account that is on disk, or a new one (RFC 8555 section 7.3).</summary>
 internal sealed partial class AcmeAccounts(
-    Uri authority, ExternalAccountOptions? externalAccount, AcmeOptions options, AcmeHttp http, CertificateStore store, TimeProvider time, ILogger<AcmeAccounts> logger)
+    Uri authority,
+    ExternalAccountOptions? externalAccount,
+    AcmeOptions options,
+    AcmeHttp http,
+    CertificateStore store,
+    TimeProvider time,
+    ILogger<AcmeAccounts> logger)
 {
     /// <summary>One registration at a time: who comes second uses what the first has got.</summary>
     private readonly SemaphoreSlim _one = new(1);
@@ -110,7 +115,9 @@ internal sealed partial class AcmeAccounts(
         var directory = await session.GetDirectoryAsync(cancellationToken);
         if (account.Url is null && externalAccount is null && directory.Meta?.ExternalAccountRequired == true)
         {
-            throw new AcmeException($"{Directory.Host} issues only to its customers: set ExternalAccount, beside its DirectoryUrl in EdgeProxy:Tls:Acme, to the key that it gave you");
+            throw new AcmeException(
+                $"{Directory.Host} issues only to its customers: set ExternalAccount, beside its DirectoryUrl in EdgeProxy:Tls:Acme, to the key that it " +
+                    "gave you");
         }
 
         var binding = account.Url is null && externalAccount is { } external ? session.Key.BindTo(external, directory.NewAccount) : null;

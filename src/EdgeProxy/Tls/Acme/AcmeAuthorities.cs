@@ -20,7 +20,8 @@ internal sealed class AcmeAuthorities(IReadOnlyList<AcmeAccounts> inOrder, AcmeA
         var first = Directory(options.DirectoryUrl) ?? (options.Staging ? _letsEncryptStaging : _letsEncrypt);
         var rehearsal = Directory(options.RehearsalDirectoryUrl) ?? (first == _letsEncrypt ? _letsEncryptStaging : null);
         return new AcmeAuthorities(
-            [accountsWith(first, options.ExternalAccount), .. (options.Fallbacks ?? []).Select(fallback => accountsWith(new Uri(fallback.DirectoryUrl!), fallback.ExternalAccount))],
+            [accountsWith(first, options.ExternalAccount), .. (options.Fallbacks ?? [])
+                .Select(fallback => accountsWith(new Uri(fallback.DirectoryUrl!), fallback.ExternalAccount))],
             rehearsal is null ? null : accountsWith(rehearsal, null));
     }
 

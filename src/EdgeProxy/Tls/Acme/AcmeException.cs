@@ -2,10 +2,11 @@ namespace EdgeProxy.Tls.Acme;
 
 /// <summary>An authority refused, failed, or could not be reached. The message is for people and quotes what the authority has said.</summary>
 /// <param name="message">What happened.</param>
-/// <param name="problem">The authority's answer; null: it gave none that can be understood.</param>
+/// <param name="problem">The authority's response; null: it gave none that can be understood.</param>
 /// <param name="retryAfter">How long it asks to be left alone; null: it does not say.</param>
 /// <param name="inner">What the system said.</param>
-internal sealed class AcmeException(string message, AcmeProblem? problem = null, TimeSpan? retryAfter = null, Exception? inner = null) : Exception(message, inner)
+internal sealed class AcmeException(
+    string message, AcmeProblem? problem = null, TimeSpan? retryAfter = null, Exception? inner = null) : Exception(message, inner)
 {
     public AcmeProblem? Problem { get; } = problem;
 

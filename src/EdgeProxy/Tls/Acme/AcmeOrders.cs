@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json.Serialization.Metadata;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls.Acme;
 
@@ -48,7 +47,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
         var isFinalized = false;
         for (var tries = 1; ; tries++)
         {
-            var state = await PollAsync(order, AcmeJson.Default.AcmeOrder, state => state.IsUnderWay || (isFinalized && state.Status == "ready"), cancellationToken);
+            var state = await PollAsync(
+                order, AcmeJson.Default.AcmeOrder, state => state.IsUnderWay || (isFinalized && state.Status == "ready"), cancellationToken);
             switch (state)
             {
                 case { Status: "valid", Certificate: { } certificate }:
@@ -57,7 +57,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
                     isFinalized = await FinalizeAsync(state.Finalize, csr, cancellationToken);
                     break;
                 default:
-                    throw new AcmeException($"the order ended {state.Status}: {state.Error?.ToString() ?? "no reason given"}", state.Error ?? new AcmeProblem());
+                    throw new AcmeException(
+                        $"the order ended {state.Status}: {state.Error?.ToString() ?? "no reason given"}", state.Error ?? new AcmeProblem());
             }
         }
     }
@@ -91,7 +92,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
         }
     }
 
-    /// <summary>One challenge an authorization: where it fails the authorization is invalid, and another type needs another order (RFC 8555 section 7.1.6).</summary>
+    /// <summary>One challenge an authorization: where it fails the authorization is invalid, and another type needs another order (RFC 8555 section
+    /// 7.1.6).</summary>
     private async Task AuthorizeAsync(Uri url, IReadOnlyList<AcmeChallenge> types, CancellationToken cancellationToken)
     {
         var authorization = (await session.ReadAsync(url, cancellationToken)).Read(AcmeJson.Default.AcmeAuthorization);
@@ -115,11 +117,13 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
         if (authorization.Status != "valid")
         {
             var error = authorization.Challenges.FirstOrDefault(failed => failed.Error is not null)?.Error;
-            throw new AcmeException($"{domain} by {challenge.Type}: {error?.ToString() ?? $"the authorization is {authorization.Status}"}", error ?? new AcmeProblem());
+            throw new AcmeException(
+                $"{domain} by {challenge.Type}: {error?.ToString() ?? $"the authorization is {authorization.Status}"}", error ?? new AcmeProblem());
         }
     }
 
-    /// <summary>Once and never again: an authority may refuse a second trigger with 409, and a lost answer says nothing. What becomes of it shows in the authorization.</summary>
+    /// <summary>Once and never again: an authority may refuse a second trigger with 409, and a lost response says nothing. What becomes of it shows in the
+    /// authorization.</summary>
     private async Task TriggerAsync(Uri challenge, CancellationToken cancellationToken)
     {
         try
@@ -143,7 +147,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
         }
 
         throw new AcmeException(
-            $"for {authorization.Identifier.Value} the authority offers {string.Join(", ", authorization.Challenges.Select(offered => offered.Type))}, and Tls:Acme:Challenges allows {string.Join(", ", types.Select(NameOf))}");
+            $"for {authorization.Identifier.Value} the authority offers {string.Join(", ", authorization.Challenges.Select(offered => offered.Type))}, and " +
+                $"Tls:Acme:Challenges allows {string.Join(", ", types.Select(NameOf))}");
     }
 
     private static string NameOf(AcmeChallenge type) => type == AcmeChallenge.Http01 ? "http-01" : "tls-alpn-01";
@@ -174,7 +179,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
 
             if (time.GetElapsedTime(started) > _pollLimit)
             {
-                throw new AcmeException($"{url} is still under way after {_pollLimit.TotalMinutes} minutes{(failure is null ? "" : $" ({failure.Message})")}", inner: failure);
+                throw new AcmeException(
+                    $"{url} is still under way after {_pollLimit.TotalMinutes} minutes{(failure is null ? "" : $" ({failure.Message})")}", inner: failure);
             }
 
             await Task.Delay(wait > delay ? Min(wait.Value, _longestPollWait) : delay, time, cancellationToken);

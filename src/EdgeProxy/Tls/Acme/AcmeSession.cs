@@ -2,11 +2,10 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls.Acme;
 
-/// <summary>An answer of the authority.</summary>
+/// <summary>A response of the authority.</summary>
 /// <param name="Body">All of it.</param>
 /// <param name="Location">Where the made thing is.</param>
 /// <param name="RetryAfter">When to look again; null: it does not say.</param>
@@ -21,12 +20,12 @@ internal sealed record AcmeAnswer(byte[] Body, Uri? Location, TimeSpan? RetryAft
         }
         catch (JsonException e)
         {
-            throw new AcmeException($"the authority's answer cannot be understood: {e.Message}", inner: e);
+            throw new AcmeException($"the authority's response cannot be understood: {e.Message}", inner: e);
         }
     }
 }
 
-/// <summary>One conversation with an authority: signed requests, each with a nonce of an earlier answer (RFC 8555 section 6).</summary>
+/// <summary>One conversation with an authority: signed requests, each with a nonce of an earlier response (RFC 8555 section 6).</summary>
 /// <remarks>For one attempt, one request at a time. Whatever goes wrong with a request is an <see cref="AcmeException"/>.</remarks>
 /// <param name="http">See <see cref="AcmeHttp"/>.</param>
 /// <param name="directoryUrl">Where the conversation begins.</param>
@@ -34,7 +33,8 @@ internal sealed record AcmeAnswer(byte[] Body, Uri? Location, TimeSpan? RetryAft
 /// <param name="time">Tells how far away a <c>Retry-After</c> is.</param>
 internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? key, TimeProvider time) : IDisposable
 {
-    /// <summary>RFC 8555 section 6.5: a refused nonce is no failure, the refusal brings the next. A bound, lest a confused authority is asked for ever.</summary>
+    /// <summary>RFC 8555 section 6.5: a refused nonce is no failure, the refusal brings the next. A bound, lest a confused authority is asked for
+    /// ever.</summary>
     private const int MaxBadNonces = 10;
 
     private AcmeDirectory? _directory;
@@ -131,7 +131,8 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new AcmeException($"{request.RequestUri!.Authority} did not answer within {AcmeHttp.Timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s", inner: e);
+            throw new AcmeException(
+                $"{request.RequestUri!.Authority} did not answer within {AcmeHttp.Timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s", inner: e);
         }
     }
 

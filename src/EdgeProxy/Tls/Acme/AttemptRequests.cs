@@ -1,6 +1,6 @@
 namespace EdgeProxy.Tls.Acme;
 
-/// <summary>Whoever wants an attempt now, and waits for its end.</summary>
+/// <summary>The callers who want an attempt now, and wait for its end.</summary>
 internal sealed class AttemptRequests
 {
     private readonly Lock _changing = new();

@@ -1,5 +1,6 @@
 using EdgeProxy.State;
 
+
 namespace EdgeProxy.Tls.Acme;
 
 /// <summary>A new certificate.</summary>
@@ -23,7 +24,7 @@ internal sealed partial class CertificateIssuer(
     /// <summary>Orders a certificate, or finishes the order that an earlier process has left.</summary>
     /// <param name="domain">In ASCII.</param>
     /// <param name="old">What the new one replaces; null: nothing.</param>
-    /// <param name="issuer">The directory of whoever has issued that.</param>
+    /// <param name="issuer">The directory of the authority that has issued that.</param>
     /// <param name="failures">How often it has failed in a row: each time another type of challenge comes first.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="AcmeException">It failed, with every authority.</exception>
@@ -61,7 +62,7 @@ internal sealed partial class CertificateIssuer(
 
             throw new AcmeException(
                 string.Join("; ", refusals.Select(refusal => $"{refusal.Directory.Authority}: {refusal.Why.Message}")),
-                retryAfter: refusals.Max(refusal => (refusal.Why as AcmeException)?.RetryAfter), // whoever asks for time gets it
+                retryAfter: refusals.Max(refusal => (refusal.Why as AcmeException)?.RetryAfter), // an authority that asks for time gets it
                 inner: refusals[^1].Why);
         }
         finally
@@ -70,7 +71,8 @@ internal sealed partial class CertificateIssuer(
         }
     }
 
-    /// <summary>Proves the domain where a failure costs nothing: Let's Encrypt refuses orders after five failed proofs an hour (https://letsencrypt.org/docs/rate-limits).</summary>
+    /// <summary>Proves the domain where a failure costs nothing: Let's Encrypt refuses orders after five failed proofs an hour
+    /// (https://letsencrypt.org/docs/rate-limits).</summary>
     /// <exception cref="AcmeException">The proof failed, and would have failed with the authority.</exception>
     private async Task RehearseAsync(AcmeAccounts accounts, string domain, int failures, CancellationToken cancellationToken)
     {
@@ -106,7 +108,8 @@ internal sealed partial class CertificateIssuer(
     }
 
     /// <returns>Null: nothing was left, or it came to nothing.</returns>
-    private async Task<IssuedCertificate?> ResumeAsync(Uri directory, AcmeOrders orders, string domain, ServingCertificate? old, CancellationToken cancellationToken)
+    private async Task<IssuedCertificate?> ResumeAsync(
+        Uri directory, AcmeOrders orders, string domain, ServingCertificate? old, CancellationToken cancellationToken)
     {
         if (store.ReadOrder(domain).Value is not { } left || left.Directory != directory)
         {

@@ -178,7 +178,13 @@ internal sealed partial class CertificateLoop(
         }
         else if (_serving is null || RenewalPlan.IsEmergency(Life!.Value, now))
         {
-            Log.FailedLate(logger, domain, _failures, _retryAt.Value, _serving is null ? "there is none yet, HTTPS is refused" : $"the one in service ends at {_serving.NotAfter:u}", error);
+            Log.FailedLate(
+                logger,
+                domain,
+                _failures,
+                _retryAt.Value,
+                _serving is null ? "there is none yet, HTTPS is refused" : $"the one in service ends at {_serving.NotAfter:u}",
+                error);
         }
         else
         {
@@ -204,13 +210,19 @@ internal sealed partial class CertificateLoop(
         [LoggerMessage(1133, LogLevel.Error, "The new certificate for {Domain} is served, but it could not be kept for the next start: {Problem}")]
         public static partial void NotKept(ILogger logger, string domain, string problem);
 
-        [LoggerMessage(1134, LogLevel.Warning, "No new certificate for {Domain} ({Failures} failures in a row); the next attempt is at {RetryAt:u}, the one in service lasts until {NotAfter:u}: {Reason}")]
+        [LoggerMessage(
+            1134,
+            LogLevel.Warning,
+            "No new certificate for {Domain} ({Failures} failures in a row); the next attempt is at {RetryAt:u}, the one in service lasts until " +
+                "{NotAfter:u}: {Reason}")]
         public static partial void Failed(ILogger logger, string domain, int failures, DateTimeOffset retryAt, DateTimeOffset notAfter, string reason);
 
-        [LoggerMessage(1135, LogLevel.Error, "No certificate for {Domain} ({Failures} failures in a row); the next attempt is at {RetryAt:u}; {Situation}: {Reason}")]
+        [LoggerMessage(
+            1135, LogLevel.Error, "No certificate for {Domain} ({Failures} failures in a row); the next attempt is at {RetryAt:u}; {Situation}: {Reason}")]
         public static partial void FailedLate(ILogger logger, string domain, int failures, DateTimeOffset retryAt, string situation, string reason);
 
-        [LoggerMessage(1136, LogLevel.Error, "The attempt to have a certificate for {Domain} broke; the next one is at {RetryAt:u}. This is a mistake of EdgeProxy")]
+        [LoggerMessage(
+            1136, LogLevel.Error, "The attempt to have a certificate for {Domain} broke; the next one is at {RetryAt:u}. This is a mistake of EdgeProxy")]
         public static partial void Broken(ILogger logger, string domain, DateTimeOffset retryAt, Exception failure);
     }
 }

@@ -1,7 +1,8 @@
 namespace EdgeProxy.Tls.Acme;
 
 /// <summary>Keeps a certificate for each domain of the settings.</summary>
-/// <remarks>Owned by the host: certificates on disk are served before anything listens; ordering begins when everything does, as the authority will come and look.</remarks>
+/// <remarks>Owned by the host: certificates on disk are served before anything listens; ordering begins when everything does, as the authority will come and
+/// look.</remarks>
 internal sealed class CertificateManager(IReadOnlyList<CertificateLoop> loops, IHostApplicationLifetime host) : BackgroundService
 {
     public override Task StartAsync(CancellationToken cancellationToken)
@@ -31,7 +32,8 @@ internal sealed class CertificateManager(IReadOnlyList<CertificateLoop> loops, I
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, host.ApplicationStarted).WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, host.ApplicationStarted).WaitAsync(stoppingToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         stoppingToken.ThrowIfCancellationRequested();
         await Task.WhenAll(loops.Select(loop => loop.RunAsync(stoppingToken)));
     }

@@ -1,5 +1,4 @@
 using System.Text;
-using EdgeProxy.Json;
 using EdgeProxy.State;
 
 namespace EdgeProxy.Tls.Acme;
@@ -22,9 +21,9 @@ internal sealed class CertificateStore(StateDirectory state)
 
     /// <exception cref="StateException">The account could not be kept, and must not be used.</exception>
     public void WriteAccount(AcmeAccount account) =>
-        Write(AccountFile(account.Directory), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(account, EdgeProxyJson.Default.AcmeAccount));
+        Write(AccountFile(account.Directory), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(account, TlsJson.Default.AcmeAccount));
 
-    public StateRead<AcmeAccount> ReadAccount(Uri directory) => state.ReadJson(AccountFile(directory), EdgeProxyJson.Default.AcmeAccount);
+    public StateRead<AcmeAccount> ReadAccount(Uri directory) => state.ReadJson(AccountFile(directory), TlsJson.Default.AcmeAccount);
 
     public StateRead<StoredCertificate> ReadCertificate(string domain) => Read(CertificateFile(domain), StoredCertificate.FromText);
 
@@ -68,14 +67,17 @@ internal sealed class CertificateStore(StateDirectory state)
 
     private static string OrderFile(string domain) => $"acme/orders/{FileName(domain)}.pem";
 
-    /// <summary>The settings have been checked; this is for whoever changes that.</summary>
+    /// <summary>The settings have been checked; this guards against a change of that.</summary>
     private static string FileName(string domain) =>
-        DomainName.TryNormalize(domain, out var ascii) && ascii == domain ? domain : throw new ArgumentException($"\"{domain}\" is no domain name in ASCII", nameof(domain));
+        DomainName.TryNormalize(domain, out var ascii) && ascii == domain
+            ? domain
+            : throw new ArgumentException($"\"{domain}\" is no domain name in ASCII", nameof(domain));
 
     /// <summary>One a directory: <c>acme-v02.api.letsencrypt.org-directory.json</c>.</summary>
     private static string AccountFile(Uri directory)
     {
         var name = directory.Authority + directory.AbsolutePath;
-        return $"acme/{string.Concat(name.Select(character => char.IsAsciiLetterOrDigit(character) || character == '.' ? character : '-')).Trim('.', '-')}.json";
+        return $"acme/{string.Concat(name.Select(character => char.IsAsciiLetterOrDigit(character) || character == '.' ? character : '-'))
+            .Trim('.', '-')}.json";
     }
 }

@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls.Acme;
 
@@ -67,7 +66,10 @@ internal sealed class AcmeKey : IDisposable
     public FlattenedJws Sign(JwsHeader header, ReadOnlySpan<byte> payload)
     {
         var (signed, parts) = Prepare(header, payload);
-        return parts with { Signature = Base64Url.EncodeToString(_key.SignData(signed, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)) };
+        return parts with
+        {
+            Signature = Base64Url.EncodeToString(_key.SignData(signed, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)),
+        };
     }
 
     /// <summary>Binds this key to an account that its holder has with the authority elsewhere (RFC 8555 section 7.3.4).</summary>

@@ -1,5 +1,4 @@
 using System.Security.Cryptography.X509Certificates;
-using EdgeProxy.Json;
 
 namespace EdgeProxy.Tls.Acme;
 
@@ -17,7 +16,7 @@ internal sealed partial class RenewalAdvice(TimeProvider time, ILogger logger)
     /// <summary>When the next question is due.</summary>
     public DateTimeOffset AskAt { get; private set; }
 
-    /// <summary>The answer so far; null: none, or the authority has no opinion.</summary>
+    /// <summary>The advice so far; null: none, or the authority has no opinion.</summary>
     public RenewalWindow? Window { get; private set; }
 
     /// <summary>Asks, if it is time. What goes wrong is no failure: the plan without advice holds.</summary>
@@ -70,7 +69,9 @@ internal sealed partial class RenewalAdvice(TimeProvider time, ILogger logger)
 
     private static partial class Log
     {
-        [LoggerMessage(1124, LogLevel.Information, "The authority suggests to renew certificate {SerialNumber} between {Start:u} and {End:u} (explanation: {Explanation})")]
+        [LoggerMessage(
+            1124, LogLevel.Information,
+            "The authority suggests to renew certificate {SerialNumber} between {Start:u} and {End:u} (explanation: {Explanation})")]
         public static partial void Suggested(ILogger logger, string serialNumber, DateTimeOffset start, DateTimeOffset end, Uri? explanation);
 
         [LoggerMessage(1125, LogLevel.Debug, "The authority does not say when to renew certificate {SerialNumber}: {Reason}")]

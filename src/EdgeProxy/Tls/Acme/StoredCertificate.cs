@@ -12,7 +12,8 @@ internal sealed record StoredCertificate(Uri Directory, DateTimeOffset ObtainedA
     private const string DirectoryHeader = "Directory";
     private const string ObtainedHeader = "Obtained";
 
-    public string ToText() => PemText.Write(Pem, (DirectoryHeader, Directory.AbsoluteUri), (ObtainedHeader, ObtainedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)));
+    public string ToText() =>
+        PemText.Write(Pem, (DirectoryHeader, Directory.AbsoluteUri), (ObtainedHeader, ObtainedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)));
 
     /// <returns>Null: it is something else.</returns>
     public static StoredCertificate? FromText(string text) =>
@@ -22,7 +23,8 @@ internal sealed record StoredCertificate(Uri Directory, DateTimeOffset ObtainedA
             : null;
 }
 
-/// <summary>An order that was about to be finished, with the key of its certificate: whoever comes after a sudden end of the process finishes it instead of ordering again.</summary>
+/// <summary>An order that was about to be finished, with the key of its certificate: the next process finishes it after a sudden end, instead of
+/// ordering again.</summary>
 internal sealed record StoredOrder(Uri Directory, Uri Url, string KeyPem)
 {
     private const string DirectoryHeader = "Directory";

@@ -11,7 +11,12 @@ namespace EdgeProxy.Tls.Local;
 /// </remarks>
 /// <param name="names">None: it does nothing.</param>
 internal sealed partial class LocalCertificates(
-    IReadOnlyList<string> names, StateDirectory state, CertificateTable table, CertificateBoard board, TimeProvider time, ILogger<LocalCertificates> logger) : BackgroundService
+    IReadOnlyList<string> names,
+    StateDirectory state,
+    CertificateTable table,
+    CertificateBoard board,
+    TimeProvider time,
+    ILogger<LocalCertificates> logger) : BackgroundService
 {
     /// <summary>Where certificate and key of the root are, for the owner alone.</summary>
     public const string RootFile = Folder + "/root.pem";
@@ -135,10 +140,12 @@ internal sealed partial class LocalCertificates(
         [LoggerMessage(1141, LogLevel.Error, "The local authority could not issue a certificate: {Problem}. It tries again in {Seconds} s")]
         public static partial void Failed(ILogger logger, string problem, double seconds);
 
-        [LoggerMessage(1142, LogLevel.Warning, "The local authority has a new root for {Names}, until {NotAfter:u}: trust it with what 'edgeproxy certificates root' prints")]
+        [LoggerMessage(
+            1142, LogLevel.Warning,
+            "The local authority has a new root for {Names}, until {NotAfter:u}: trust it with what 'edgeproxy certificates root' prints")]
         public static partial void NewRoot(ILogger logger, string names, DateTimeOffset notAfter);
 
-        [LoggerMessage(1143, LogLevel.Warning, "The root {File} {Problem}: it is replaced, and whoever trusted it has to trust the new one")]
+        [LoggerMessage(1143, LogLevel.Warning, "The root {File} {Problem}: it is replaced, and clients that trusted it have to trust the new one")]
         public static partial void RootReplaced(ILogger logger, string file, string problem);
     }
 }

@@ -6,10 +6,11 @@ namespace EdgeProxy.Tls.Local;
 internal static class LocalFeature
 {
     /// <summary>Needs <see cref="StateDirectory"/> and what <c>AddTls</c> adds. Without the setting it does nothing.</summary>
-    public static IServiceCollection AddLocalAuthority(this IServiceCollection services, TlsOptions options)
+    /// <param name="hosts">See <see cref="LocalNames"/>.</param>
+    public static IServiceCollection AddLocalAuthority(this IServiceCollection services, TlsOptions options, params IReadOnlyList<string> hosts)
     {
         services.AddSingleton(provider => new LocalCertificates(
-            LocalNames.Of(options, provider.GetRequiredService<IConfiguration>()["AllowedHosts"]),
+            LocalNames.Of(options, provider.GetRequiredService<IConfiguration>()["AllowedHosts"], hosts),
             provider.GetRequiredService<StateDirectory>(),
             provider.GetRequiredService<CertificateTable>(),
             provider.GetRequiredService<CertificateBoard>(),

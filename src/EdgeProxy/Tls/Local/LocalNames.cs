@@ -5,11 +5,13 @@ internal static class LocalNames
 {
     private const string Localhost = "localhost";
 
-    /// <summary><c>localhost</c> and the hosts of <c>AllowedHosts</c>, wildcards too; not those whose certificates come from an ACME authority, and no addresses.</summary>
+    /// <summary><c>localhost</c> and the hosts of <c>AllowedHosts</c>, wildcards too; not those whose certificates come from an ACME authority, and no
+    /// addresses.</summary>
     /// <param name="tls">With <see cref="TlsOptions.Internal"/>.</param>
     /// <param name="allowedHosts">ASP.NET Core's setting: host names with <c>;</c> between them; null: not set.</param>
+    /// <param name="hosts">Of sites.</param>
     /// <returns>In ASCII and in order; none where the feature is off.</returns>
-    public static IReadOnlyList<string> Of(TlsOptions tls, string? allowedHosts)
+    public static IReadOnlyList<string> Of(TlsOptions tls, string? allowedHosts, params IReadOnlyList<string> hosts)
     {
         if (!tls.Internal)
         {
@@ -20,9 +22,11 @@ internal static class LocalNames
         return
         [
             .. (allowedHosts ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Concat(hosts)
                 .Select(Normalize)
                 .OfType<string>()
                 .Append(Localhost)
+                .Distinct(StringComparer.Ordinal)
                 .Except(fromAuthority)
                 .Order(StringComparer.Ordinal),
         ];

@@ -4,7 +4,8 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace EdgeProxy.Tls.Local;
 
-/// <summary>The root of the local authority. Whoever trusts it trusts it for its names and no others: that stands in the certificate itself, and clients keep to it.</summary>
+/// <summary>The root of the local authority. It is trusted for its names and no others: that stands in the certificate itself, and clients keep
+/// to it.</summary>
 /// <param name="certificate">With its key.</param>
 internal sealed class LocalRoot(X509Certificate2 certificate)
 {
@@ -67,7 +68,8 @@ internal sealed class LocalRoot(X509Certificate2 certificate)
 
     /// <summary>It was made for exactly these names.</summary>
     public bool IsFor(IReadOnlyList<string> names) =>
-        certificate.Extensions.FirstOrDefault(extension => extension.Oid?.Value == NameConstraints) is { } made && made.RawData.AsSpan().SequenceEqual(Constrain(names));
+        certificate.Extensions.FirstOrDefault(extension => extension.Oid?.Value == NameConstraints) is { } made
+            && made.RawData.AsSpan().SequenceEqual(Constrain(names));
 
     /// <summary>A certificate with a new key, which nobody else ever sees.</summary>
     public ServingCertificate Issue(IReadOnlyList<string> names, DateTimeOffset now, TimeSpan life)

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using EdgeProxy.Processes;
 
 namespace EdgeProxy.Units.Process;
 
@@ -16,7 +17,7 @@ internal sealed partial class ProcessUnit
                 var (exit, killed) = await RunOnceAsync(stop);
                 if (stop.IsCancellationRequested || exit.IsClean)
                 {
-                    Rest(exit, killed);
+                    SetEnded(exit, killed);
                     return;
                 }
 
@@ -33,7 +34,7 @@ internal sealed partial class ProcessUnit
         {
             Log.LoopFailed(_logger, e, Status.Unit);
             Running?.Group.Signal(ProcessGroup.Kill);
-            Become(null);
+            SetChild(null);
             Set(UnitState.Failed, "failed", s => s with { Result = "resources" });
         }
     }
@@ -43,7 +44,8 @@ internal sealed partial class ProcessUnit
         Child child;
         try
         {
-            child = await Child.StartAsync(_launcher, _command, _options, OnLine);
+            child = await Child.StartAsync(
+                _launcher, new ChildStart(_command) { WorkingDirectory = _options.WorkingDirectory, Variables = _options.Environment ?? [] }, OnLine);
         }
         catch (Win32Exception e)
         {
@@ -53,7 +55,7 @@ internal sealed partial class ProcessUnit
 
         using (child)
         {
-            Become(child);
+            SetChild(child);
             // Before it is ready it does not lead its group, so there would be nobody to send a signal to.
             if (await child.WaitReadyAsync())
             {
@@ -64,7 +66,7 @@ internal sealed partial class ProcessUnit
             var ended = await child.WaitExitAsync(stop);
             Set(UnitState.Deactivating, ended ? "final-sigterm" : "stop-sigterm");
             var end = await child.EndAsync(_options.StopTimeout, _time);
-            Become(null);
+            SetChild(null);
             return end;
         }
     }
@@ -91,7 +93,7 @@ internal sealed partial class ProcessUnit
     }
 
     /// <summary>The state in which an ended unit stays: failed when it ended badly or would not end.</summary>
-    private void Rest(ExitStatus exit, bool killed)
+    private void SetEnded(ExitStatus exit, bool killed)
     {
         var result = killed ? "timeout" : exit.Result;
         Log.Ended(_logger, Status.Unit, exit);
@@ -104,7 +106,7 @@ internal sealed partial class ProcessUnit
         Set(state, subState, s => s with { Result = result, ExitStatus = exit.Status });
     }
 
-    private void Become(Child? child)
+    private void SetChild(Child? child)
     {
         Volatile.Write(ref _child, child);
         _changed();

@@ -1,4 +1,4 @@
-using System.ComponentModel;
+using EdgeProxy.Processes;
 
 namespace EdgeProxy.Units.Process;
 
@@ -40,7 +40,14 @@ internal sealed partial class ProcessUnit
         string name, IReadOnlyList<string> command, ProcessUnitsOptions options, ChildLauncher launcher, Action changed, TimeProvider time, ILogger logger)
     {
         (_command, _options, _launcher, _changed, _time, _logger) = (command, options, launcher, changed, time, logger);
-        _status = new UnitStatus { Unit = name, State = UnitState.Inactive, SubState = "dead", KillSignal = ProcessGroup.Terminate, WorkingDirectory = options.WorkingDirectory };
+        _status = new UnitStatus
+        {
+            Unit = name,
+            State = UnitState.Inactive,
+            SubState = "dead",
+            KillSignal = ProcessGroup.Terminate,
+            WorkingDirectory = options.WorkingDirectory,
+        };
     }
 
     /// <summary>What runs now; null: nothing.</summary>

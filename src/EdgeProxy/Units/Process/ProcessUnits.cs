@@ -1,3 +1,4 @@
+using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Units.Process;
@@ -12,9 +13,9 @@ public sealed class ProcessUnits : IUnitManager
     private readonly SlotsOptions _slots;
     private readonly ChildLauncher _launcher = new();
     private readonly ProcessUnit[] _units = [];
-    private readonly Task _leftoversEnded;
+    private readonly Task _orphansStopped;
 
-    /// <summary>Begins to end what a killed proxy left behind; every later call waits for that.</summary>
+    /// <summary>Begins to stop the processes that a killed proxy has orphaned; every later call waits for that.</summary>
     /// <param name="slots">Where each slot listens.</param>
     /// <param name="options">The command, and how it is run.</param>
     /// <param name="stateDirectory">Keeps <c>processes.json</c>; belongs to one proxy at a time.</param>
@@ -26,12 +27,12 @@ public sealed class ProcessUnits : IUnitManager
         _slots = slots;
         var template = CommandTemplate.Parse(options.Process.Command, out var problem)
             ?? throw new UnitException($"EdgeProxy:Units:Process:Command {problem}");
-        var leftovers = new Leftovers(stateDirectory, time, logger);
+        var orphans = new OrphanedProcesses(stateDirectory, time, logger);
         _units = [.. SlotNameExtensions.All.Select(Create)];
-        _leftoversEnded = Task.Run(leftovers.EndAsync);
+        _orphansStopped = Task.Run(orphans.EndAsync);
 
         ProcessUnit Create(SlotName slot) => new(
-            slot.ToKey(), template.For(slot, AddressOf(slot)), options.Process, _launcher, () => leftovers.Save(Running), time, logger);
+            slot.ToKey(), template.For(slot, AddressOf(slot)), options.Process, _launcher, () => orphans.Save(Running), time, logger);
 
         IEnumerable<Child> Running() => _units.Select(unit => unit.Running).OfType<Child>();
 
@@ -44,7 +45,7 @@ public sealed class ProcessUnits : IUnitManager
 
     public async Task<UnitStatus> GetStatusAsync(SlotName slot, CancellationToken cancellationToken)
     {
-        await _leftoversEnded.WaitAsync(cancellationToken);
+        await _orphansStopped.WaitAsync(cancellationToken);
         var unit = _units[(int)slot];
         return unit.Running is { } child ? unit.Status with { Memory = child.Group.Memory() } : unit.Status;
     }
@@ -53,14 +54,15 @@ public sealed class ProcessUnits : IUnitManager
 
     public Task<UnitJobResult> StopAsync(SlotName slot, CancellationToken cancellationToken) => JobAsync(slot, unit => unit.StopAsync(), cancellationToken);
 
-    public Task<UnitJobResult> RestartAsync(SlotName slot, CancellationToken cancellationToken) => JobAsync(slot, unit => unit.RestartAsync(), cancellationToken);
+    public Task<UnitJobResult> RestartAsync(SlotName slot, CancellationToken cancellationToken) =>
+        JobAsync(slot, unit => unit.RestartAsync(), cancellationToken);
 
     public async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, int maxLines, CancellationToken cancellationToken) =>
         [.. _units[(int)slot].Tail(maxLines), .. await LogTail.ReadAsync(_slots[slot].Log, maxLines, cancellationToken)];
 
     public async ValueTask DisposeAsync()
     {
-        await _leftoversEnded;
+        await _orphansStopped;
         await Task.WhenAll(_units.Select(unit => unit.StopAsync()));
         _launcher.Dispose();
     }
@@ -68,7 +70,7 @@ public sealed class ProcessUnits : IUnitManager
     /// <summary>The job goes on when the caller stops waiting.</summary>
     private async Task<UnitJobResult> JobAsync(SlotName slot, Func<ProcessUnit, Task<UnitJobResult>> job, CancellationToken cancellationToken)
     {
-        await _leftoversEnded.WaitAsync(cancellationToken);
+        await _orphansStopped.WaitAsync(cancellationToken);
         return await job(_units[(int)slot]).WaitAsync(cancellationToken);
     }
 }

@@ -8,7 +8,7 @@ internal static class RestartPolicy
 
     public static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(10);
 
-    /// <summary>A child that ran this long has proved itself: its next end is a new story.</summary>
+    /// <summary>After a run of this length the delay begins anew.</summary>
     public static readonly TimeSpan StableAfter = TimeSpan.FromSeconds(30);
 
     /// <summary>The delay before the next start.</summary>

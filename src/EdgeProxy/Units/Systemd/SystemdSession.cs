@@ -1,74 +1,68 @@
+using System.Collections.Concurrent;
+using Tmds.DBus.Protocol;
+
 namespace EdgeProxy.Units.Systemd;
 
 /// <summary>A job that systemd runs, e.g. the start of a unit.</summary>
 /// <param name="Path">The job's D-Bus path; it is not used again while systemd runs.</param>
-/// <param name="End">The result word of JobRemoved; fails with <see cref="SdBusUnavailableException"/> when the session ends first.</param>
-internal sealed record SystemdJob(string Path, Task<string> End);
+/// <param name="Removed">The result of JobRemoved. Awaited by <see cref="SystemdSession.WaitAsync"/>: it never comes once the session has ended.</param>
+internal sealed record SystemdJob(string Path, Task<string> Removed);
 
 /// <summary>systemd's manager over one connection: unit properties, and jobs that are waited for (org.freedesktop.systemd1(5)).</summary>
-/// <remarks>
-/// Ends for good when the bus goes away or the manager leaves it (a restart of the bus, <c>daemon-reexec</c>); then another session is
-/// opened, which asks for the jobs that still run.
-/// </remarks>
-internal sealed class SystemdSession : IAsyncDisposable
+/// <remarks>Ends with its connection; then another session is opened, which asks for the jobs that still run.</remarks>
+internal sealed class SystemdSession : IDisposable
 {
-    private const string Bus = "org.freedesktop.DBus";
-    private const string BusPath = "/org/freedesktop/DBus";
-    private const string Manager = "org.freedesktop.systemd1";
     private const string ManagerPath = "/org/freedesktop/systemd1";
     private const string ManagerInterface = "org.freedesktop.systemd1.Manager";
     private const string JobInterface = "org.freedesktop.systemd1.Job";
     private const string PropertiesInterface = "org.freedesktop.DBus.Properties";
 
-    private readonly SdBusConnection _bus;
+    private readonly SystemdConnection _connection;
 
-    /// <remarks>Used on the connection's thread only.</remarks>
-    private readonly Dictionary<string, TaskCompletionSource<string>> _jobs = [];
+    /// <summary>The jobs that are waited for, by path. A job leaves it with its JobRemoved.</summary>
+    private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _jobs = new();
 
-    /// <summary>The unique name of the manager. Signals of the same name from others are lies: any local user can send us one.</summary>
-    /// <remarks>Used on the connection's thread only.</remarks>
-    private string _manager = "";
+    private SystemdSession(SystemdConnection connection) => _connection = connection;
 
-    private SystemdSession(string? address, TimeProvider time) => _bus = SdBusConnection.Open(address, time, OnSignal, OnClosed);
-
-    public bool IsClosed => _bus.IsClosed;
+    public bool IsClosed => _connection.Closed.IsCompleted;
 
     /// <summary>Connects and subscribes, so that no job's end is missed later.</summary>
     /// <param name="address">A D-Bus address; null: the system bus.</param>
-    /// <param name="time">The clock of the call timeout.</param>
+    /// <param name="time">The clock of the timeouts.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <exception cref="SdBusUnavailableException">No bus, or no systemd on it.</exception>
+    /// <exception cref="SystemdUnavailableException">No bus, or no systemd on it.</exception>
     public static async Task<SystemdSession> OpenAsync(string? address, TimeProvider time, CancellationToken cancellationToken)
     {
-        var session = new SystemdSession(address, time);
+        var session = new SystemdSession(await SystemdConnection.OpenAsync(address, time, cancellationToken));
         try
         {
-            await session.SubscribeAsync(cancellationToken);
+            await session._connection.WatchAsync(ManagerPath, ManagerInterface, "JobRemoved", "uoss", ReadJobRemoved, session.OnJobRemoved);
+            await session.CallManagerAsync("Subscribe", "", static (_, _) => true, cancellationToken); // else systemd sends no signals
             return session;
         }
         catch
         {
-            await session.DisposeAsync();
+            session.Dispose();
             throw;
         }
     }
 
     /// <summary>Loads the unit if need be and reads its properties, all at one instant.</summary>
-    public async Task<Dictionary<string, object>> GetUnitAsync(string unit, IReadOnlySet<string> properties, CancellationToken cancellationToken)
+    public async Task<Dictionary<string, VariantValue>> GetUnitAsync(string unit, IReadOnlySet<string> properties, CancellationToken cancellationToken)
     {
         // LoadUnit, not GetUnit: that one knows no unit that has not been used yet.
-        var path = await CallManagerAsync("LoadUnit", static reply => reply.ReadObjectPath(), cancellationToken, unit);
+        var path = await CallManagerAsync("LoadUnit", "o", ReadPath, cancellationToken, unit);
         // The empty interface means all of them: state (Unit) and process (Service) then cannot contradict each other.
-        return await CallAsync(
-            new SdBusCall(Manager, path, PropertiesInterface, "GetAll", ""), reply => reply.ReadProperties(properties), cancellationToken);
+        return await _connection.CallAsync(
+            path, PropertiesInterface, "GetAll", "a{sv}", (reply, _) => ReadProperties(reply, properties), cancellationToken, "");
     }
 
     /// <summary>Queues a job; where the same one is queued already, that one.</summary>
     /// <param name="method"><c>StartUnit</c>, <c>StopUnit</c> or <c>RestartUnit</c>.</param>
     /// <param name="unit">The unit.</param>
-    /// <param name="cancellationToken">Ends the waiting for the answer.</param>
+    /// <param name="cancellationToken">Ends the waiting for the reply.</param>
     public Task<SystemdJob> QueueAsync(string method, string unit, CancellationToken cancellationToken) =>
-        CallManagerAsync(method, reply => Follow(reply.ReadObjectPath()), cancellationToken, unit, "replace");
+        CallManagerAsync(method, "o", (reply, _) => Follow(ReadPath(reply)), cancellationToken, unit, "replace");
 
     /// <summary>Takes up the waiting for a job that an earlier session has queued.</summary>
     /// <returns>Null: it has ended meanwhile.</returns>
@@ -76,78 +70,66 @@ internal sealed class SystemdSession : IAsyncDisposable
     {
         try
         {
-            var call = new SdBusCall(Manager, jobPath, PropertiesInterface, "Get", JobInterface, "State");
-            return await CallAsync(call, _ => Follow(jobPath), cancellationToken);
+            return await _connection.CallAsync(jobPath, PropertiesInterface, "Get", "v", (_, _) => Follow(jobPath), cancellationToken, JobInterface, "State");
         }
-        catch (SdBusErrorException e) when (e.Name is "org.freedesktop.DBus.Error.UnknownObject" or "org.freedesktop.systemd1.NoSuchJob")
+        catch (DBusErrorReplyException e) when (e.ErrorName is "org.freedesktop.DBus.Error.UnknownObject" or "org.freedesktop.systemd1.NoSuchJob")
         {
             return null;
         }
     }
 
-    public ValueTask DisposeAsync() => _bus.DisposeAsync();
-
-    private async Task SubscribeAsync(CancellationToken cancellationToken)
+    /// <returns>The word of JobRemoved.</returns>
+    /// <exception cref="SystemdUnavailableException">The session has ended before the job.</exception>
+    public async Task<string> WaitAsync(SystemdJob job, CancellationToken cancellationToken)
     {
-        // First the matches, then the question: a change in between is seen.
-        await MatchAsync($"type='signal',sender='{Bus}',path='{BusPath}',interface='{Bus}',member='NameOwnerChanged',arg0='{Manager}'");
-        await MatchAsync($"type='signal',sender='{Manager}',path='{ManagerPath}',interface='{ManagerInterface}',member='JobRemoved'");
-        await CallAsync(new SdBusCall(Bus, BusPath, Bus, "GetNameOwner", Manager), reply => _manager = reply.ReadString(), cancellationToken);
-        await CallManagerAsync("Subscribe", static _ => true, cancellationToken);
-
-        Task MatchAsync(string rule) => CallAsync(new SdBusCall(Bus, BusPath, Bus, "AddMatch", rule), static _ => true, cancellationToken);
+        await Task.WhenAny(job.Removed, _connection.Closed).WaitAsync(cancellationToken);
+        return job.Removed.IsCompleted ? await job.Removed : throw await _connection.Closed;
     }
 
-    private Task<T> CallManagerAsync<T>(string member, Func<SdBusMessage, T> decode, CancellationToken cancellationToken, params string[] arguments) =>
-        CallAsync(new SdBusCall(Manager, ManagerPath, ManagerInterface, member, arguments), decode, cancellationToken);
+    public void Dispose() => _connection.Dispose();
 
-    private async Task<T> CallAsync<T>(SdBusCall call, Func<SdBusMessage, T> decode, CancellationToken cancellationToken)
+    private Task<T> CallManagerAsync<T>(
+        string method, string signature, MessageValueReader<T> read, CancellationToken cancellationToken, params string[] arguments) =>
+        _connection.CallAsync(ManagerPath, ManagerInterface, method, signature, read, cancellationToken, arguments);
+
+    /// <summary>Notes that somebody waits for the job. Called while the reply that names it is read: its JobRemoved comes after.</summary>
+    private SystemdJob Follow(string path) =>
+        new(path, _jobs.GetOrAdd(path, static _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task);
+
+    private void OnJobRemoved((string Job, string Result) removed)
     {
-        try
+        if (_jobs.TryRemove(removed.Job, out var end))
         {
-            return await _bus.CallAsync(call, decode, cancellationToken);
-        }
-        catch (SdBusErrorException e) when (e.IsManagerAway)
-        {
-            throw new SdBusUnavailableException($"systemd does not answer on the bus: {e.Message}", e);
+            end.TrySetResult(removed.Result);
         }
     }
 
-    /// <summary>Notes that somebody waits for the job. On the connection's thread, while the reply that names the job is read: its JobRemoved comes after.</summary>
-    private SystemdJob Follow(string path)
+    private static (string Job, string Result) ReadJobRemoved(Message signal, object? state)
     {
-        if (!_jobs.TryGetValue(path, out var end))
-        {
-            _jobs.Add(path, end = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
-        }
-
-        return new SystemdJob(path, end.Task);
+        var body = signal.GetBodyReader();
+        body.ReadUInt32(); // its number
+        var job = body.ReadObjectPathAsString();
+        body.ReadString(); // the unit
+        return (job, body.ReadString());
     }
 
-    private void OnSignal(SdBusMessage signal)
+    private static string ReadPath(Message reply, object? state = null) => reply.GetBodyReader().ReadObjectPathAsString();
+
+    /// <summary>Keeps a few of some 400 properties.</summary>
+    private static Dictionary<string, VariantValue> ReadProperties(Message reply, IReadOnlySet<string> wanted)
     {
-        if (signal is { Member: "JobRemoved", Interface: ManagerInterface } && signal.Sender == _manager)
+        var properties = new Dictionary<string, VariantValue>(wanted.Count);
+        var body = reply.GetBodyReader();
+        var end = body.ReadDictionaryStart();
+        while (body.HasNext(end))
         {
-            signal.ReadUInt32();
-            var path = signal.ReadObjectPath();
-            signal.ReadString();
-            if (_jobs.Remove(path, out var end))
+            var (name, value) = (body.ReadString(), body.ReadVariantValue());
+            if (wanted.Contains(name))
             {
-                end.TrySetResult(signal.ReadString());
+                properties.Add(name, value);
             }
         }
-        else if (signal is { Member: "NameOwnerChanged", Interface: Bus, Sender: Bus } && signal.ReadString() == Manager)
-        {
-            // A job may end while the manager is off the bus, and nobody would tell: start over and ask.
-            _bus.Close(new SdBusUnavailableException("systemd has left the bus"));
-        }
-    }
 
-    private void OnClosed(SdBusUnavailableException reason)
-    {
-        foreach (var job in _jobs.Values)
-        {
-            job.TrySetException(reason);
-        }
+        return properties;
     }
 }

@@ -1,6 +1,7 @@
 using EdgeProxy.Slots;
 using Polly;
 using Polly.Retry;
+using Tmds.DBus.Protocol;
 
 namespace EdgeProxy.Units.Systemd;
 
@@ -22,13 +23,13 @@ public sealed partial class SystemdUnits : IUnitManager
     private readonly ResiliencePipeline _retry;
     private readonly SemaphoreSlim _connecting = new(1);
 
+    /// <summary>Cancelled when this is disposed. Ends an attempt to connect: a bus that hangs must not hold up the end of the process.</summary>
+    private readonly CancellationTokenSource _disposing = new();
+
     private volatile SystemdSession? _session;
 
     /// <summary>The bus was not there the last time: then a call fails at once instead of retrying.</summary>
     private volatile bool _isDown = true;
-
-    /// <remarks>Hold <see cref="_connecting"/> to write it.</remarks>
-    private volatile bool _disposed;
 
     public SystemdUnits(SlotsOptions slots, UnitsOptions options, TimeProvider time, ILogger<SystemdUnits> logger)
     {
@@ -36,7 +37,7 @@ public sealed partial class SystemdUnits : IUnitManager
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions
             {
-                ShouldHandle = new PredicateBuilder().Handle<SdBusUnavailableException>(_ => !_isDown),
+                ShouldHandle = new PredicateBuilder().Handle<SystemdUnavailableException>(_ => !_isDown),
                 MaxRetryAttempts = MaxRetries,
                 BackoffType = DelayBackoffType.Exponential,
                 Delay = TimeSpan.FromMilliseconds(50),
@@ -74,22 +75,20 @@ public sealed partial class SystemdUnits : IUnitManager
             lines.Add(e.Message);
         }
 
-        var journal = new Journal(JournalRoot, UnitOf(slot), _time);
-        lines.AddRange(await journal.ReadAsync(status?.InvocationId, status?.Restarts ?? 0, maxLines, cancellationToken));
+        var unit = UnitOf(slot);
+        var log = new UnitLog(() => new JournaldReader(JournalRoot).ReadBackwards(unit), unit, _time);
+        lines.AddRange(await log.ReadAsync(status?.InvocationId, status?.Restarts ?? 0, maxLines, cancellationToken));
         lines.AddRange(await LogTail.ReadAsync(_slots[slot].Log, maxLines, cancellationToken));
         return lines;
     }
 
     public async ValueTask DisposeAsync()
     {
+        await _disposing.CancelAsync();
         await _connecting.WaitAsync();
         try
         {
-            _disposed = true;
-            if (_session is { } session)
-            {
-                await session.DisposeAsync();
-            }
+            _session?.Dispose();
         }
         finally
         {
@@ -119,11 +118,11 @@ public sealed partial class SystemdUnits : IUnitManager
             }
 
             queued = running.Path;
-            return UnitJobs.ToResult(await running.End.WaitAsync(token));
+            return UnitJobs.ToResult(await session.WaitAsync(running, token));
         }
     }
 
-    /// <summary>Asks systemd something on the current session, again on another one if that is lost, and turns what went wrong into what the caller is promised.</summary>
+    /// <summary>Asks systemd on the current session, again on another one if that is lost, and turns errors into those that the caller is promised.</summary>
     private async Task<T> AskAsync<T>(string unit, Func<SystemdSession, string, CancellationToken, Task<T>> question, CancellationToken cancellationToken)
     {
         try
@@ -131,11 +130,15 @@ public sealed partial class SystemdUnits : IUnitManager
             return await _retry.ExecuteAsync(
                 async token => await question(await GetSessionAsync(token), unit, token), cancellationToken);
         }
-        catch (SdBusErrorException e)
+        catch (DBusErrorReplyException e)
         {
             throw UnitErrors.From(e, unit);
         }
-        catch (SdBusUnavailableException e)
+        catch (DBusMessageException e)
+        {
+            throw UnitErrors.Unexpected(e, unit);
+        }
+        catch (SystemdUnavailableException e)
         {
             _isDown = true;
             throw UnitErrors.Unavailable(e, unit);
@@ -152,8 +155,12 @@ public sealed partial class SystemdUnits : IUnitManager
         await _connecting.WaitAsync(cancellationToken);
         try
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
             return _session is { IsClosed: false } connected ? connected : await ConnectAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (_disposing.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(SystemdUnits));
         }
         finally
         {
@@ -166,11 +173,12 @@ public sealed partial class SystemdUnits : IUnitManager
         if (_session is { } lost)
         {
             _session = null;
-            await lost.DisposeAsync();
+            lost.Dispose();
             Log.ConnectionLost(_logger);
         }
 
-        _session = await SystemdSession.OpenAsync(_options.Bus, _time, cancellationToken);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
+        _session = await SystemdSession.OpenAsync(_options.Bus, _time, either.Token);
         _isDown = false;
         Log.Connected(_logger, _options.Bus ?? "the system bus");
         return _session;

@@ -1,35 +1,49 @@
+using Tmds.DBus.Protocol;
+
 namespace EdgeProxy.Units.Systemd;
 
 /// <summary>Says for people what went wrong between the proxy and systemd, and what to do about it.</summary>
 internal static class UnitErrors
 {
-    /// <summary>Where the installation puts the rule that lets the proxy's user run the two units.</summary>
+    /// <summary>Where the installation puts the rule that lets the proxy's user run the units of the settings.</summary>
     public const string PolkitRule = "/etc/polkit-1/rules.d/49-edgeproxy.rules";
 
-    public static UnitException From(SdBusErrorException error, string unit)
+    public static UnitException From(DBusErrorReplyException error, string unit)
     {
-        var isAboutIt = error.Text.Contains(unit, StringComparison.Ordinal);
-        return error.Name switch
+        var isAboutIt = error.ErrorMessage.Contains(unit, StringComparison.Ordinal);
+        return error.ErrorName switch
         {
             // Both are also said of a unit that ours needs, or of a masked polkit.service: then systemd's own words are the better ones.
             "org.freedesktop.systemd1.NoSuchUnit" when isAboutIt => new UnitNotFoundException(
-                $"systemd knows no unit {unit}. Install its file in /etc/systemd/system and run \"systemctl daemon-reload\", or correct EdgeProxy:Slots.", error),
+                $"systemd knows no unit {unit}. Install its file in /etc/systemd/system and run \"systemctl daemon-reload\", "
+                + "or correct EdgeProxy:Slots.",
+                error),
             "org.freedesktop.systemd1.UnitMasked" when isAboutIt => new UnitNotFoundException(
                 $"{unit} is masked: nobody can start it. Run \"systemctl unmask {unit}\".", error),
             "org.freedesktop.DBus.Error.InvalidArgs" => new UnitNotFoundException(
-                $"\"{unit}\" is not the name of a unit (systemd: {error.Text}). Write it with its suffix in EdgeProxy:Slots, e.g. app-server-blue.service.", error),
+                $"\"{unit}\" is not the name of a unit (systemd: {error.ErrorMessage}). "
+                + "Write it with its suffix in EdgeProxy:Slots, e.g. app-server-blue.service.",
+                error),
             "org.freedesktop.systemd1.BadUnitSetting" => new UnitException(
-                $"The file of {unit} is wrong (systemd: {error.Text}). \"systemd-analyze verify {unit}\" says where.", error),
-            "org.freedesktop.DBus.Error.AccessDenied" or "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired" or "org.freedesktop.DBus.Error.AuthFailed" =>
-                new UnitAccessDeniedException(
-                    $"The user {Environment.UserName} may not start or stop {unit} (systemd: {error.Text}). Install {PolkitRule} and name the user and the unit in it.", error),
-            _ => new UnitException($"systemd refuses what {unit} was told: {error.Message}. \"systemctl status {unit}\" may say more.", error),
+                $"The file of {unit} is wrong (systemd: {error.ErrorMessage}). \"systemd-analyze verify {unit}\" says where.", error),
+            "org.freedesktop.DBus.Error.AccessDenied" or "org.freedesktop.DBus.Error.AuthFailed"
+                or "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired" => new UnitAccessDeniedException(
+                    $"The user {Environment.UserName} may not start or stop {unit} (systemd: {error.ErrorMessage}). "
+                    + $"As root, \"edgeproxy polkit-rule --user {Environment.UserName} > {PolkitRule}\" writes the rule for the units of the settings.",
+                    error),
+            _ => new UnitException(
+                $"systemd refuses what {unit} was told: {error.ErrorMessage} ({error.ErrorName}). \"systemctl status {unit}\" may say more.", error),
         };
     }
 
-    public static UnitManagerUnavailableException Unavailable(SdBusUnavailableException error, string unit) => new(
+    public static UnitManagerUnavailableException Unavailable(SystemdUnavailableException error, string unit) => new(
         $"systemd cannot be reached about {unit}: {error.Message}. Is dbus.service running? "
         + "Where there is no systemd, set EdgeProxy:Units:Manager to Process.", error);
+
+    public static UnitException Unexpected(DBusMessageException error, string unit) => new(
+        $"systemd's reply about {unit} has another form than expected: {error.Message}. "
+        + $"\"systemctl status {unit}\" says how the unit is; please report the version of systemd.",
+        error);
 
     public static UnitManagerUnavailableException Unsettled(UnitJob job, UnitStatus now) => new(
         $"The connection to systemd broke during the {job.ToString().ToLowerInvariant()} of {now.Unit}, and how it ended cannot be told: "

@@ -1,3 +1,5 @@
+using Tmds.DBus.Protocol;
+
 namespace EdgeProxy.Units.Systemd;
 
 /// <summary>Makes a <see cref="UnitStatus"/> of systemd's properties (org.freedesktop.systemd1(5)).</summary>
@@ -10,7 +12,7 @@ internal static class UnitProperties
         "MainPID", "NRestarts", "Result", "ExecMainCode", "ExecMainStatus", "MemoryCurrent", "KillSignal", "WorkingDirectory",
     };
 
-    public static UnitStatus ToStatus(string unit, IReadOnlyDictionary<string, object> properties)
+    public static UnitStatus ToStatus(string unit, IReadOnlyDictionary<string, VariantValue> properties)
     {
         var subState = Text("SubState");
         return new UnitStatus
@@ -19,21 +21,30 @@ internal static class UnitProperties
             State = ToState(Text("ActiveState"), subState),
             LoadState = ToLoadState(Text("LoadState")),
             SubState = subState,
-            MainPid = (int)(Number("MainPID") ?? 0),
-            InvocationId = properties.GetValueOrDefault("InvocationID") is byte[] { Length: > 0 } id ? Convert.ToHexStringLower(id) : null,
+            MainPid = Number("MainPID") ?? 0,
+            InvocationId = Value("InvocationID") is { ItemType: VariantValueType.Byte, Count: > 0 } id ? Convert.ToHexStringLower(id.GetArray<byte>()) : null,
             Result = Text("Result") is { Length: > 0 } result ? result : "success",
             // ExecMainCode is the SIGCHLD code (wait(2)); 0: the main process has not ended yet, and the status means nothing.
-            ExitStatus = Number("ExecMainCode") is > 0 ? (int?)Number("ExecMainStatus") : null,
-            Restarts = (int)(Number("NRestarts") ?? 0),
+            ExitStatus = Number("ExecMainCode") is > 0 ? Number("ExecMainStatus") : null,
+            Restarts = Number("NRestarts") ?? 0,
             // The largest number stands for "not known": not running, or no memory accounting.
-            Memory = properties.GetValueOrDefault("MemoryCurrent") is ulong bytes and not ulong.MaxValue ? (long)bytes : null,
-            NeedsDaemonReload = properties.GetValueOrDefault("NeedDaemonReload") is true,
-            KillSignal = (int?)Number("KillSignal"),
+            Memory = Value("MemoryCurrent") is { Type: VariantValueType.UInt64 } memory && memory.GetUInt64() is var bytes and not ulong.MaxValue
+                ? (long)bytes
+                : null,
+            NeedsDaemonReload = Value("NeedDaemonReload") is { Type: VariantValueType.Bool } reload && reload.GetBool(),
+            KillSignal = Number("KillSignal"),
             WorkingDirectory = Text("WorkingDirectory") is { Length: > 0 } directory ? directory : null,
         };
 
-        string Text(string name) => properties.GetValueOrDefault(name) as string ?? "";
-        long? Number(string name) => properties.GetValueOrDefault(name) as long?;
+        // A unit that is no service has no process and not these properties: the value is then of no type.
+        VariantValue Value(string name) => properties.GetValueOrDefault(name);
+        string Text(string name) => Value(name) is { Type: VariantValueType.String } text ? text.GetString() : "";
+        int? Number(string name) => Value(name) switch
+        {
+            { Type: VariantValueType.Int32 } number => number.GetInt32(),
+            { Type: VariantValueType.UInt32 } number => (int)number.GetUInt32(),
+            _ => null,
+        };
     }
 
     private static UnitState ToState(string active, string sub) => active switch

@@ -1,18 +1,18 @@
-using EdgeProxy.Cli;
 using EdgeProxy.Demo;
+using EdgeProxy.Processes;
 using EdgeProxy.Tests.Support;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.Admin.Dashboard;
 
-/// <summary>A whole EdgeProxy as a process of its own, with two copies of the sample app, on ports that outlive it: it can be restarted under an open page.</summary>
+/// <summary>A whole EdgeProxy as a process of its own, with two copies of the sample app, on ports that outlive it: it can be restarted under an open
+/// page.</summary>
 internal sealed class DashboardSite : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
     private readonly string _settings;
     private CommandProcess _proxy;
 
-    private DashboardSite()
+    private DashboardSite(string sites)
     {
         var ports = LoopbackPort.Free(4);
         PublicUrl = $"http://127.0.0.1:{ports[0]}/";
@@ -22,11 +22,12 @@ internal sealed class DashboardSite : IDisposable
             {
               "EdgeProxy": {
                 "Slots": { "Blue": { "Address": "http://127.0.0.1:{{ports[2]}}" }, "Green": { "Address": "http://127.0.0.1:{{ports[3]}}" } },
-                "Units": { "Manager": "Process", "Process": { "Command": "'{{ChildLauncher.OwnExecutable}}' {{SampleBackendCommand.Verb}} --port {port} --slot {slot}" } },
+                "Units": { "Manager": "Process", "Process": { "Command": "'{{ChildLauncher.OwnExecutable}}' {{SampleBackend.Verb}} --port {port} --slot {slot}" } },
                 "Health": { "Path": "/", "MonitorInterval": "00:00:01" },
                 "Switch": { "Observe": "00:00:01" },
                 "Admin": { "Socket": null, "Url": "{{Url}}", "TokenFile": "{{_directory["token"]}}" },
                 "State": { "Directory": "{{_directory["state"]}}" },
+                "Sites": {{sites}},
                 "AccessLog": { "Format": "None" }
               },
               "Kestrel": { "Endpoints": { "Http": { "Url": "{{PublicUrl}}" } } }
@@ -42,9 +43,10 @@ internal sealed class DashboardSite : IDisposable
 
     public string Token => File.ReadAllText(_directory["token"]).Trim();
 
-    public static async Task<DashboardSite> StartAsync()
+    /// <param name="sites"><c>EdgeProxy:Sites</c>.</param>
+    public static async Task<DashboardSite> StartAsync(string sites = "[]")
     {
-        var site = new DashboardSite();
+        var site = new DashboardSite(sites);
         await site.WaitAsync();
         return site;
     }

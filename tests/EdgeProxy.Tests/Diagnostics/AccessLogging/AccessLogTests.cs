@@ -1,6 +1,5 @@
 using System.Text.Json;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -61,7 +60,7 @@ public sealed class AccessLogTests : IDisposable
         {
             using var leave = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
             var request = proxy.Client.GetAsync("/", leave.Token);
-            await arrived.Task.WaitAsync(Cancellation);
+            await arrived.Task.Within();
             await leave.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
             await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "the request has ended");
@@ -84,7 +83,7 @@ public sealed class AccessLogTests : IDisposable
         {
             using (var response = await proxy.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead, Cancellation))
             {
-                await (await response.Content.ReadAsStreamAsync(Cancellation)).ReadExactlyAsync(new byte[10], Cancellation);
+                await (await response.Content.ReadAsStreamAsync(Cancellation)).ReadExactlyAsync(new byte[10], Cancellation).Within();
             }
 
             await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "the request has ended");
@@ -134,11 +133,12 @@ public sealed class AccessLogTests : IDisposable
         var pipe = _directory["pipe"];
         using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [pipe]))
         {
-            await mkfifo.WaitForExitAsync(Cancellation);
+            await mkfifo.EndWithin();
         }
 
         await using var blue = await Backend.NamedAsync("blue");
-        await using var proxy = await DataPlane.StartAsync(blue.Address, "http://127.0.0.1:1", options => options.AccessLog = new AccessLogOptions { Path = pipe });
+        await using var proxy = await DataPlane.StartAsync(
+            blue.Address, "http://127.0.0.1:1", options => options.AccessLog = new AccessLogOptions { Path = pipe });
         for (var i = 0; i < 20; i++)
         {
             Assert.Equal("blue", await proxy.Client.GetStringAsync("/", Cancellation));
@@ -147,7 +147,7 @@ public sealed class AccessLogTests : IDisposable
         using var reader = new StreamReader(File.OpenRead(pipe)); // and the lines were kept meanwhile
         for (var i = 0; i < 20; i++)
         {
-            Assert.StartsWith("{\"time\"", await reader.ReadLineAsync(Cancellation), StringComparison.Ordinal);
+            Assert.StartsWith("{\"time\"", await reader.ReadLineAsync(Cancellation).Within(), StringComparison.Ordinal);
         }
     }
 

@@ -1,7 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -44,7 +42,8 @@ public sealed class AccessLogToolsTests : IDisposable
         {
             using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{caddyPort}") };
             await Eventually.TrueAsync(() => AnswersAsync(client), "Caddy answers");
-            await Eventually.TrueAsync(() => File.Exists(caddyLog) && File.ReadAllText(caddyLog).Contains("handled request", StringComparison.Ordinal), "Caddy has written");
+            await Eventually.TrueAsync(
+                () => File.Exists(caddyLog) && File.ReadAllText(caddyLog).Contains("handled request", StringComparison.Ordinal), "Caddy has written");
         }
 
         await using (var proxy = await StartAsync(app.Address, AccessLogFormat.Caddy))
@@ -52,7 +51,8 @@ public sealed class AccessLogToolsTests : IDisposable
             Assert.True(await AnswersAsync(proxy.Client));
         }
 
-        var theirs = JsonNode.Parse((await File.ReadAllLinesAsync(caddyLog, Cancellation)).First(line => line.Contains("handled request", StringComparison.Ordinal)))!;
+        var theirs = JsonNode.Parse(
+            (await File.ReadAllLinesAsync(caddyLog, Cancellation)).First(line => line.Contains("handled request", StringComparison.Ordinal)))!;
         var ours = JsonNode.Parse(Assert.Single(await File.ReadAllLinesAsync(LogFile, Cancellation)))!;
         Assert.Empty(Missing(theirs.AsObject(), ours.AsObject(), ""));
         foreach (var same in (string[])["level", "msg", "status", "size"])
@@ -92,7 +92,8 @@ public sealed class AccessLogToolsTests : IDisposable
 
         // With a preference file of our own: the machine's may set anything.
         await File.WriteAllTextAsync(_directory["goaccess.conf"], "", Cancellation);
-        var read = await Tool.RunAsync("goaccess", [LogFile, "--config-file", _directory["goaccess.conf"], $"--log-format={name}", "--no-global-config", "-o", _directory["report.json"]]);
+        var read = await Tool.RunAsync(
+            "goaccess", [LogFile, "--config-file", _directory["goaccess.conf"], $"--log-format={name}", "--no-global-config", "-o", _directory["report.json"]]);
 
         Assert.True(read.ExitCode == 0, read.Output + read.Error + await File.ReadAllTextAsync(LogFile, Cancellation));
         var report = JsonNode.Parse(await File.ReadAllTextAsync(_directory["report.json"], Cancellation))!;

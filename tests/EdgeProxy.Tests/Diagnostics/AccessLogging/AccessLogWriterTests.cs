@@ -1,5 +1,6 @@
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.AccessLogging;
+using EdgeProxy.Http;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -46,6 +47,42 @@ public sealed class AccessLogWriterTests : IDisposable
         Assert.Equal((701, LogLevel.Warning), (id, level));
         Assert.StartsWith("100 lines of the access log were lost", text, StringComparison.Ordinal);
         Assert.Equal(added - 100, (await File.ReadAllLinesAsync(_directory["access.log"], Cancellation)).Length);
+    }
+
+    [Fact]
+    public async Task A_flood_of_refused_and_aborted_requests_is_cut_to_a_hundred_lines_a_second_and_ordinary_requests_never()
+    {
+        using var log = New(_directory["access.log"]);
+        for (var i = 0; i < 3000; i++)
+        {
+            var refused = Record("/refused");
+            refused.Context.Features.Set(RefusedRequest.Instance);
+            log.Add(refused);
+            log.Add(Record("/ordinary"));
+            var aborted = Record("/aborted");
+            aborted.Context.Response.StatusCode = ProxyStatusCodes.ClientClosedRequest;
+            log.Add(aborted);
+        }
+
+        Assert.Equal(5000, log.Suppressed);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        for (var i = 0; i < 300; i++)
+        {
+            var refused = Record("/later");
+            refused.Context.Features.Set(RefusedRequest.Instance);
+            log.Add(refused);
+        }
+
+        Assert.Equal(5100, log.Suppressed);
+        await log.StartAsync(Cancellation);
+        await log.StopAsync(Cancellation);
+        var lines = await File.ReadAllLinesAsync(_directory["access.log"], Cancellation);
+        Assert.Equal(3000, lines.Count(line => line.Contains("/ordinary", StringComparison.Ordinal)));
+        Assert.Equal(1000, lines.Count(line => line.Contains("/refused", StringComparison.Ordinal) || line.Contains("/aborted", StringComparison.Ordinal)));
+        Assert.Equal(200, lines.Count(line => line.Contains("/later", StringComparison.Ordinal)));
+        var (id, level, text) = Assert.Single(_said.All);
+        Assert.Equal((702, LogLevel.Warning), (id, level));
+        Assert.StartsWith("5100 requests", text, StringComparison.Ordinal);
     }
 
     [Fact]

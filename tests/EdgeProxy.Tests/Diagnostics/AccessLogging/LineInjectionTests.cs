@@ -32,7 +32,10 @@ public sealed partial class LineInjectionTests : IDisposable
             var file = _directory[$"{format}-{Guid.NewGuid():N}"];
             await using (var proxy = await StartAsync(format, file))
             {
-                await SendAsync(proxy, $"GET {target} HTTP/1.1\r\nHost: shop\"\r\nHost2: x\r\nUser-Agent: {UserAgent}\r\nReferer: http://a/?token=secret\r\nConnection: close\r\n\r\n");
+                await SendAsync(
+                    proxy,
+                    $"GET {target} HTTP/1.1\r\nHost: shop\"\r\nHost2: x\r\nUser-Agent: {UserAgent}\r\nReferer: http://a/?token=secret\r\nConnection: " +
+                        "close\r\n\r\n");
                 await SendAsync(proxy, "GET /second HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
             }
 
@@ -92,7 +95,7 @@ public sealed partial class LineInjectionTests : IDisposable
         await client.ConnectAsync(proxy.Address.Host, proxy.Address.Port, Cancellation);
         await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(request), Cancellation);
         using var reader = new StreamReader(client.GetStream());
-        await reader.ReadToEndAsync(Cancellation);
+        await reader.ReadToEndAsync(Cancellation).Within();
     }
 
     [GeneratedRegex("""^[0-9.]+ - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "(?:[^"\\]|\\.)*" \d{3} (?:\d+|-)$""")]

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
+using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Journal;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -43,6 +44,26 @@ public sealed partial class JournalLoggerTests : IDisposable
 
         Happened(logger, SlotName.Blue, 13);
         Assert.False(Receive().ContainsKey("SWITCH_ID"));
+    }
+
+    [Theory]
+    [InlineData(true, "Something about Blue, 12 times")]
+    [InlineData(false, "shop: Something about Blue, 12 times")]
+    public void What_is_about_an_app_says_so_in_a_field_and_where_there_are_others_in_its_text(bool isOnly, string message)
+    {
+        using var loggers = NewLoggers();
+        using var ofApp = new AppLoggerFactory(loggers, "shop", isOnly);
+        var logger = ofApp.CreateLogger("A.Category");
+
+        using (logger.With(("SwitchId", "the-switch")))
+        {
+            Happened(logger, SlotName.Blue, 12);
+        }
+
+        var entry = Receive();
+        Assert.Equal(("shop", message, "the-switch", "blue"), (entry["APP"], entry["MESSAGE"], entry["SWITCH_ID"], entry["SLOT"]));
+        Happened(loggers.CreateLogger("A.Category"), SlotName.Blue, 13);
+        Assert.False(Receive().ContainsKey("APP"));
     }
 
     /// <summary>What a client or an app says stays a value, whatever it looks like.</summary>
@@ -93,7 +114,8 @@ public sealed partial class JournalLoggerTests : IDisposable
     [Fact]
     public void Standard_error_is_the_journal_only_where_systemd_and_the_kernel_say_so() => Assert.False(JournalSocket.IsStandardError);
 
-    private ILoggerFactory NewLoggers() => LoggerFactory.Create(logging => logging.AddProvider(new JournalLoggerProvider(new JournalSocket(_directory["socket"]))));
+    private ILoggerFactory NewLoggers() =>
+        LoggerFactory.Create(logging => logging.AddProvider(new JournalLoggerProvider(new JournalSocket(_directory["socket"]))));
 
     private Dictionary<string, string> Receive()
     {

@@ -15,10 +15,14 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
         var load = MixedLoad.Start(site.Vps.Public, withBodies: false, withSlow: false);
         (string Says, (string, string?)[] Files)[] faults =
         [
-            ("No matching distribution found for webshop-runner==9.0", [("requirements.txt", "webshop-runner==9.0 --hash=sha256:" + new string('0', 64) + "\n")]),
+            (
+                "No matching distribution found for webshop-runner==9.0",
+                [("requirements.txt", "webshop-runner==9.0 --hash=sha256:" + new string('0', 64) + "\n")]),
             ("ties the virtual environment", [("requirements.txt", "-r lists/base.txt\n"), ("lists/base.txt", "-e .\n")]),
             ("manage.py check found errors", [await site.ChangedAsync("webshop/urls.py", "urlpatterns = [", "urlpatterns = [nothing, ")]),
-            ("do not have their uploads and static files in one place", [await site.ChangedAsync("webshop/settings.py", "MEDIA_ROOT = BASE_DIR / \"media\"", "MEDIA_ROOT = \"/srv/elsewhere\"")]),
+            (
+                "do not have their uploads and static files in one place",
+                [await site.ChangedAsync("webshop/settings.py", "MEDIA_ROOT = BASE_DIR / \"media\"", "MEDIA_ROOT = \"/srv/elsewhere\"")]),
             ("manage.py collectstatic failed", [("shop/static/shop/site.css", "body { background: url('missing.png') }\n")]),
         ];
         foreach (var (says, files) in faults)
@@ -136,10 +140,15 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
         var run = await site.DeployAsync(branch);
 
         Assert.Equal(4, run.ExitCode);
-        string[] told = [.. run.Error.Split('\n').Where(line => line.Contains("shop.0002_all_sorts", StringComparison.Ordinal)).Select(line => line.Split("shop.0002_all_sorts: ")[1].Split(':')[0])];
+        string[] told = [.. run.Error.Split('\n').Where(line => line.Contains("shop.0002_all_sorts", StringComparison.Ordinal))
+            .Select(line => line.Split("shop.0002_all_sorts: ")[1].Split(':')[0])];
         Assert.Equal(
             [
-                "Raw Python operation", "Add field stock to item", "Alter field name on item", "Alter field harmless on item", "Rename field name on item to title",
+                "Raw Python operation",
+                "Add field stock to item",
+                "Alter field name on item",
+                "Alter field harmless on item",
+                "Rename field name on item to title",
                 "Raw SQL operation", "Delete model Item",
             ],
             told.Select(line => line.Replace("Item", line.StartsWith("Delete", StringComparison.Ordinal) ? "Item" : "item", StringComparison.Ordinal)));
@@ -191,7 +200,9 @@ public sealed class DeployFailureTests(SiteWithTwoTrees site)
         async Task RefusesAsync(int code, string why, params string[] arguments)
         {
             var run = await site.DeployAsync(arguments);
-            Assert.True(run.ExitCode == code && run.Error.Contains(why, StringComparison.Ordinal), $"exit code {run.ExitCode}, not {code} with '{why}': {run.Output}{run.Error}");
+            Assert.True(
+                run.ExitCode == code && run.Error.Contains(why, StringComparison.Ordinal),
+                $"exit code {run.ExitCode}, not {code} with '{why}': {run.Output}{run.Error}");
         }
     }
 }

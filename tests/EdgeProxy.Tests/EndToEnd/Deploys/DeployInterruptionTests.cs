@@ -7,7 +7,8 @@ namespace EdgeProxy.Tests.EndToEnd.Deploys;
 [Collection(DeployCollection.Name)]
 public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
 {
-    /// <summary>Killed where each of the steps begins; each time the next run takes over from the one before, and lets go whoever it had left waiting.</summary>
+    /// <summary>Killed where each of the steps begins; each time the next run takes over from the one before, and lets go whoever it had left
+    /// waiting.</summary>
     [Fact]
     public async Task Killed_at_any_step_the_next_run_comes_through()
     {
@@ -18,7 +19,8 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
             ("requirements.txt", await site.ReadAsync("cat", "/srv/developer/requirements-2.txt") + "\n# an environment of its own\n"));
         var active = await site.Vps.ActiveSlotAsync();
         var load = MixedLoad.Start(site.Vps.Public, withBodies: false, withSlow: false);
-        string[] steps = ["fetching from", "checking ", "building the virtual", "manage.py check", "manage.py collectstatic", "paused:", "manage.py migrate", "StartIdle"];
+        string[] steps = [
+            "fetching from", "checking ", "building the virtual", "manage.py check", "manage.py collectstatic", "paused:", "manage.py migrate", "StartIdle"];
         foreach (var step in steps)
         {
             using var deploy = await StartWhenFreeAsync(branch, "--pause");
@@ -28,7 +30,8 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
             Assert.Contains(step, deploy.Output, StringComparison.Ordinal);
         }
 
-        await Eventually.TrueAsync(async () => (await site.Vps.GetAsync("/status")).GetProperty("switch").ValueKind == JsonValueKind.Null, "the switch of the last one has ended");
+        await Eventually.TrueAsync(
+            async () => (await site.Vps.GetAsync("/status")).GetProperty("switch").ValueKind == JsonValueKind.Null, "the switch of the last one has ended");
         Assert.NotEqual(active, await site.Vps.ActiveSlotAsync()); // a switch belongs to the proxy
         using var last = await StartWhenFreeAsync(branch);
         Assert.True(await last.EndAsync() == 0, last.Output);

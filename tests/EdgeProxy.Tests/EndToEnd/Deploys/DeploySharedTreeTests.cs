@@ -3,7 +3,7 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Tests.EndToEnd.Deploys;
 
 /// <summary><c>restart_app.sh</c> where both slots run from one tree, as in the recipe.</summary>
-[Collection(EndToEndCollection.Name)]
+[Collection(DeployCollection.Name)]
 public sealed class DeploySharedTreeTests(SiteWithOneTree site) : IClassFixture<SiteWithOneTree>
 {
     [Fact]
@@ -21,7 +21,8 @@ public sealed class DeploySharedTreeTests(SiteWithOneTree site) : IClassFixture<
         Assert.Contains($"to go back: restart_app.sh --rollback, to green with {firstCommit} ", said, StringComparison.Ordinal);
         var page = await site.VisitAsync("/page");
 
-        var (broken, _) = await site.PushAsync(await site.ChangedAsync("webshop/wsgi.py", "application = ", "raise RuntimeError('this version does not start')\napplication = "));
+        var (broken, _) = await site.PushAsync(
+            await site.ChangedAsync("webshop/wsgi.py", "application = ", "raise RuntimeError('this version does not start')\napplication = "));
         var failed = await site.DeployAsync(broken);
         Assert.True(failed.ExitCode == 1 && failed.Error.Contains("does not start", StringComparison.Ordinal), failed.Output + failed.Error);
         Assert.Equal(secondCommit, await site.HeadAsync(SlotName.Blue));

@@ -84,14 +84,17 @@ public abstract class DeploySite : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts a deploy in a session of its own, as a terminal would; also where whoever runs the tests ignores Ctrl-C (nohup, a shell's &amp;), which a script could not take back.</summary>
+    /// <summary>Starts a deploy in a session of its own, as a terminal would; also where whoever runs the tests ignores Ctrl-C (nohup, a shell's &amp;), which
+    /// a script could not take back.</summary>
     public async Task<RunningDeploy> StartDeployAsync(params string[] arguments)
     {
         var log = $"/tmp/deploy-{Guid.NewGuid():N}";
         await Lab.WriteFileAsync(log, "");
         var process = Process.Start(new ProcessStartInfo(
             "nsenter",
-            ["--target", $"{Lab.Pid}", "--all", "--", "env", "--default-signal", "setsid", "--wait", "bash", "-c", "echo $$ >> \"$0.pid\"; exec \"$@\" >> \"$0\" 2>&1", log, Script, .. arguments]))!;
+            [
+                "--target", $"{Lab.Pid}", "--all", "--", "env", "--default-signal", "setsid", "--wait", "bash", "-c",
+                "echo $$ >> \"$0.pid\"; exec \"$@\" >> \"$0\" 2>&1", log, Script, .. arguments]))!;
         await Eventually.TrueAsync(() => File.Exists($"{Lab.Root}{log}.pid") && new FileInfo($"{Lab.Root}{log}.pid").Length > 0, "the deploy has begun");
         return new RunningDeploy(Lab, process, log, (await File.ReadAllTextAsync($"{Lab.Root}{log}.pid", TestContext.Current.CancellationToken)).Trim());
     }
@@ -132,18 +135,23 @@ public abstract class DeploySite : IAsyncLifetime
 
     public Task<string> HeadAsync(SlotName slot) => Developer.RunAsync("git", "-C", TreeOf(slot), "rev-parse", "--short", "HEAD");
 
-    /// <summary>What a deploy may change before it succeeds, and must have put back when it does not: who serves, the idle tree, its environment, the list of hashed names.</summary>
+    /// <summary>What a deploy may change before it succeeds, and must have put back when it does not: who serves, the idle tree, its environment, the list of
+    /// hashed names.</summary>
     public async Task<string> FingerprintAsync()
     {
         var active = await Vps.ActiveSlotAsync();
         var idle = TreeOf(active.Other());
         return $"{active.ToKey()} {await HeadAsync(active.Other())} " + await ReadAsync(
-            "bash", "-c", $"readlink '{idle}/.venv'; git -c safe.directory='*' -C '{idle}' status --porcelain; cat '{StaticRoot}/staticfiles.json'; ls -A '{StaticRoot}' /var/lib/edgeproxy-deploy | grep -v css");
+            "bash",
+            "-c",
+            $"readlink '{idle}/.venv'; git -c safe.directory='*' -C '{idle}' status --porcelain; cat '{StaticRoot}/staticfiles.json'; ls -A '{StaticRoot}' " +
+                "/var/lib/edgeproxy-deploy | grep -v css");
     }
 
     public Task<string> ReadAsync(params string[] command) => TextAsync(Lab.RunAsync(command));
 
-    public Task<string> SqlAsync(string query) => ReadAsync("runuser", "-u", "postgres", "--", "psql", "--tuples-only", "--no-align", "webshop", "--command", query);
+    public Task<string> SqlAsync(string query) =>
+        ReadAsync("runuser", "-u", "postgres", "--", "psql", "--tuples-only", "--no-align", "webshop", "--command", query);
 
     /// <summary>Is the migration in the database?</summary>
     public async Task<bool> IsAppliedAsync(string app, string name) =>

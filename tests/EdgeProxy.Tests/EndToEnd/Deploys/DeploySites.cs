@@ -2,11 +2,11 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Tests.EndToEnd.Deploys;
 
-/// <summary>The tests that share one <see cref="SiteWithTwoTrees"/>; one after the other, as all end-to-end tests.</summary>
+/// <summary>Deploys by script; most of the tests share one <see cref="SiteWithTwoTrees"/>.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class DeployCollection : ICollectionFixture<SiteWithTwoTrees>
 {
-    public const string Name = "deploys";
+    public const string Name = "end to end: deploys";
 }
 
 /// <summary>A tree for each slot, under a path with a space in it.</summary>

@@ -10,7 +10,8 @@ namespace EdgeProxy.Tests.EndToEnd.Deploys;
 [Collection(DeployCollection.Name)]
 public sealed class DeployTests(SiteWithTwoTrees site)
 {
-    /// <summary>A migration, new static files then another environment, then the same once more: under load, with visitors whose requests write to the database.</summary>
+    /// <summary>A migration, new static files then another environment, then the same once more: under load, with visitors whose requests write to the
+    /// database.</summary>
     [Fact]
     public async Task Deploys_lose_no_request()
     {
@@ -29,7 +30,8 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.True(await site.IsAppliedAsync("shop", "0002_colour"));
         var now = StylesheetOf(await site.VisitAsync("/page"));
         Assert.NotEqual(before, now);
-        Assert.Equal("0", await site.ReadAsync("bash", "-c", $"ls -d '{site.StaticRoot}/{before}' '{site.StaticRoot}/{now}' > /dev/null; echo $?")); // pages that are open still find theirs
+        // pages that are open still find theirs
+        Assert.Equal("0", await site.ReadAsync("bash", "-c", $"ls -d '{site.StaticRoot}/{before}' '{site.StaticRoot}/{now}' > /dev/null; echo $?"));
         Assert.Contains($"live: {old.Other().ToKey()} with {firstCommit} ", said, StringComparison.Ordinal);
         Assert.Contains($"to go back: restart_app.sh --rollback, to {old.ToKey()} with {oldCommit} ", said, StringComparison.Ordinal);
         Assert.Equal(firstCommit, await LabelAsync());
@@ -50,7 +52,8 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"three deploys by restart_app.sh, with a migration on PostgreSQL: {shots.Count} requests, 0 failed, the longest wait {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s"));
+            $"three deploys by restart_app.sh, with a migration on PostgreSQL: {shots.Count} requests, 0 failed, the longest wait " +
+                $"{shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s"));
     }
 
     [Fact]
@@ -117,7 +120,8 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         var (branch, commit) = await site.PushAsync(DeploySite.Migration("news", "0002_no_title", """migrations.RemoveField("Entry", "title")"""));
         var refused = await site.DeployAsync(branch);
         Assert.Equal(4, refused.ExitCode);
-        Assert.Contains("news.0002_no_title: Remove field title from Entry: the version that runs still asks for the old name", refused.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "news.0002_no_title: Remove field title from Entry: the version that runs still asks for the old name", refused.Error, StringComparison.Ordinal);
         Assert.Contains("--pause", refused.Error, StringComparison.Ordinal);
         Assert.False(await site.IsAppliedAsync("news", "0002_no_title"));
         var load = MixedLoad.Start(site.Vps.Public);
@@ -130,7 +134,8 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.Equal(commit, await LabelAsync());
         Assert.Contains("\"pause\":null", await site.ReadAsync("edgeproxy", "status", "--json"), StringComparison.Ordinal);
         Figures.Report(string.Create(
-            CultureInfo.InvariantCulture, $"a deploy with --pause: {shots.Count} requests, 0 failed, the longest wait {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s"));
+            CultureInfo.InvariantCulture,
+            $"a deploy with --pause: {shots.Count} requests, 0 failed, the longest wait {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s"));
     }
 
     /// <summary>From another terminal, while the old slot drains: the switch is called back, and the deploy that waits for it puts its tree back.</summary>
@@ -162,7 +167,9 @@ public sealed class DeployTests(SiteWithTwoTrees site)
     }
 
     private async Task<string?> PhaseAsync() =>
-        (await site.Vps.GetAsync("/status")).GetProperty("switch") is { ValueKind: JsonValueKind.Object } running ? running.GetProperty("phase").GetString() : null;
+        (await site.Vps.GetAsync("/status")).GetProperty("switch") is { ValueKind: JsonValueKind.Object } running
+            ? running.GetProperty("phase").GetString()
+            : null;
 
     private async Task<string> LabelAsync() =>
         (await site.Vps.GetAsync("/status")).GetProperty("slots").GetProperty((await site.Vps.ActiveSlotAsync()).ToKey()).GetProperty("label").GetString()!;

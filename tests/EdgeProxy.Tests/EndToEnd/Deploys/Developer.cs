@@ -2,7 +2,8 @@ using EdgeProxy.Tests.Lab;
 
 namespace EdgeProxy.Tests.EndToEnd.Deploys;
 
-/// <summary>Who writes the app's versions: the user <c>deploy</c> with a checkout in /srv/developer and a remote to push to, made by <c>make-site</c>.</summary>
+/// <summary>Who writes the app's versions: the user <c>deploy</c> with a checkout in /srv/developer and a remote to push to, made by
+/// <c>make-site</c>.</summary>
 public sealed class Developer(SystemdLab lab)
 {
     private const string Checkout = "/srv/developer";
@@ -41,5 +42,6 @@ public sealed class Developer(SystemdLab lab)
     public Task<string> GitAsync(params string[] arguments) => RunAsync(["git", "-C", Checkout, .. arguments]);
 
     /// <summary>What a command of the developer's says.</summary>
-    public async Task<string> RunAsync(params string[] command) => (await lab.RunAsync(["runuser", "-u", "deploy", "--", "env", "HOME=/home/deploy", .. command])).Text;
+    public async Task<string> RunAsync(params string[] command) =>
+        (await lab.RunAsync(["runuser", "-u", "deploy", "--", "env", "HOME=/home/deploy", .. command])).Text;
 }

@@ -13,7 +13,8 @@ public sealed class RunningDeploy(SystemdLab lab, Process process, string log, s
     public string Output => File.ReadAllText(lab.Root + log);
 
     /// <summary>Returns when it has said the text.</summary>
-    public Task SaysAsync(string text) => Eventually.TrueAsync(() => process.HasExited || Output.Contains(text, StringComparison.Ordinal), $"the deploy says '{text}'", _patience);
+    public Task SaysAsync(string text) =>
+        Eventually.TrueAsync(() => process.HasExited || Output.Contains(text, StringComparison.Ordinal), $"the deploy says '{text}'", _patience);
 
     /// <summary>Ctrl-C: every process of the terminal gets it.</summary>
     public async Task InterruptAsync() => _ = (await lab.RunAsync("kill", "-INT", "--", $"-{pid}")).Text;

@@ -2,14 +2,14 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using EdgeProxy.Cli;
-using EdgeProxy.Json;
+using EdgeProxy.Processes;
 using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
-using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.EndToEnd.Story;
 
-/// <summary>One <c>edgeproxy watch</c> of a URL, on the same network as a lab that has one of its own, but not on its machine: it goes on when that reboots.</summary>
+/// <summary>One <c>edgeproxy watch</c> of a URL, on the same network as a lab that has one of its own, but not on its machine: it goes on when that
+/// reboots.</summary>
 internal sealed class OutsideWatch : IDisposable
 {
     private static readonly TimeSpan _interval = TimeSpan.FromMilliseconds(50);
@@ -27,8 +27,25 @@ internal sealed class OutsideWatch : IDisposable
         // Each replaces the one before: the process that is started is the watch in the end.
         _process = Process.Start(new ProcessStartInfo("nsenter",
         [
-            $"--net={lab.Network}", "unshare", "--mount", "--propagation", "private", "bash", "-c", "mount --bind \"$1\" /etc/hosts && exec \"${@:3}\" > \"$2\"", "watch", Hosts, Log,
-            "env", $"SSL_CERT_FILE={Root}", ChildLauncher.OwnExecutable, "watch", url.AbsoluteUri, "--interval", string.Create(CultureInfo.InvariantCulture, $"{_interval.TotalMilliseconds}ms"), "--json",
+            $"--net={lab.Network}",
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "bash",
+            "-c",
+            "mount --bind \"$1\" /etc/hosts && exec \"${@:3}\" > \"$2\"",
+            "watch",
+            Hosts,
+            Log,
+            "env",
+            $"SSL_CERT_FILE={Root}",
+            ChildLauncher.OwnExecutable,
+            "watch",
+            url.AbsoluteUri,
+            "--interval",
+            string.Create(CultureInfo.InvariantCulture, $"{_interval.TotalMilliseconds}ms"),
+            "--json",
         ]))!;
     }
 
@@ -40,7 +57,8 @@ internal sealed class OutsideWatch : IDisposable
         get
         {
             var text = File.ReadAllText(Log);
-            return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize(line, ApiJson.Default.WatchedRequest)!)];
+            return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonSerializer.Deserialize(line, CliJson.Relaxed.WatchedRequest)!)];
         }
     }
 
@@ -62,8 +80,7 @@ internal sealed class OutsideWatch : IDisposable
     {
         if (!_process.HasExited)
         {
-            _process.Kill();
-            _process.WaitForExit();
+            _process.KillAndWait();
         }
 
         _process.Dispose();

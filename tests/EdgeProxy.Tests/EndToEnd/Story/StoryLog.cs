@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using EdgeProxy.Cli;
-using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -16,7 +15,8 @@ internal enum StageKind
     /// <summary>The ports change hands: whoever comes while they are nobody's is turned away, for as long as the script says.</summary>
     PortsMove,
 
-    /// <summary>The machine is down for a while: nobody listens, and before that EdgeProxy says so (503) to whom it has let in when the app has ended already.</summary>
+    /// <summary>The machine is down for a while: nobody listens, and before that EdgeProxy says so (503) to whom it has let in when the app has ended
+    /// already.</summary>
     Down,
 }
 
@@ -25,7 +25,8 @@ internal enum StageKind
 /// <param name="Ended">Every watch has had a good answer after it by then.</param>
 internal sealed record Stage(string Name, StageKind Kind, string Said, DateTimeOffset Began, DateTimeOffset Ended);
 
-/// <summary>The story as visitors see it: <c>edgeproxy watch</c> from outside, over HTTP and HTTPS, of a page, of one that takes its time, and of a file that an old page asks for.</summary>
+/// <summary>The story as visitors see it: <c>edgeproxy watch</c> from outside, over HTTP and HTTPS, of a page, of one that takes its time, and of a file that
+/// an old page asks for.</summary>
 internal sealed partial class StoryLog : IDisposable
 {
     /// <summary>Of the page that takes its time: a request in flight in whatever happens.</summary>
@@ -45,7 +46,8 @@ internal sealed partial class StoryLog : IDisposable
         var done = TimeProvider.System.GetUtcNow();
         foreach (var watch in _watches)
         {
-            await Eventually.TrueAsync(() => watch.Requests.Any(request => request.At > done && watch.IsGood(request)), $"{watch.Url} is answered after '{name}'");
+            await Eventually.TrueAsync(
+                () => watch.Requests.Any(request => request.At > done && watch.IsGood(request)), $"{watch.Url} is answered after '{name}'");
         }
 
         _stages.Add(new Stage(name, kind, said, began, TimeProvider.System.GetUtcNow()));
@@ -57,13 +59,18 @@ internal sealed partial class StoryLog : IDisposable
     {
         foreach (var stage in _stages)
         {
-            var requests = _watches.SelectMany(watch => RequestsOf(watch, stage).Select(request => (watch, request))).ToLookup(pair => pair.watch.Url.PathAndQuery == SlowPath);
+            var requests = _watches.SelectMany(watch => RequestsOf(watch, stage).Select(request => (watch, request)))
+                .ToLookup(pair => pair.watch.Url.PathAndQuery == SlowPath);
             var all = requests.SelectMany(each => each).ToList();
             var failed = all.Where(pair => !pair.watch.IsGood(pair.request)).Select(pair => pair.request).ToList();
-            var down = failed.Count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" within {(failed.Max(request => request.At) - failed.Min(request => request.At)).TotalSeconds:F2} s");
+            var down = failed.Count == 0
+                ? ""
+                : string.Create(
+                    CultureInfo.InvariantCulture, $" within {(failed.Max(request => request.At) - failed.Min(request => request.At)).TotalSeconds:F2} s");
             Figures.Report(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the whole story, {stage.Name}: {all.Count} requests over HTTP and HTTPS, {failed.Count} failed{down}, the longest wait {Longest(requests[false]):F2} s ({Longest(requests[true]):F2} s for a page that takes one)"));
+                $"the whole story, {stage.Name}: {all.Count} requests over HTTP and HTTPS, {failed.Count} failed{down}, the longest wait " +
+                    $"{Longest(requests[false]):F2} s ({Longest(requests[true]):F2} s for a page that takes one)"));
         }
 
         static double Longest(IEnumerable<(OutsideWatch, WatchedRequest Request)> requests) => requests.Max(pair => pair.Request.Latency.TotalSeconds);
@@ -85,11 +92,14 @@ internal sealed partial class StoryLog : IDisposable
             }
 
             Assert.All(failed, request => Assert.True(
-                IsTurnedAway(request) || (stage.Kind == StageKind.Down && request.Status == StatusCodes.Status503ServiceUnavailable), $"{stage.Name}, {watch.Url}: {request}"));
+                IsTurnedAway(request) || (stage.Kind == StageKind.Down && request.Status == StatusCodes.Status503ServiceUnavailable),
+                $"{stage.Name}, {watch.Url}: {request}"));
             if (stage.Kind == StageKind.PortsMove && failed.Count > 0)
             {
                 var closed = failed[^1].At - (failed[0].At + failed[0].Latency);
-                Assert.True(closed <= GapOf(stage, watch.Url.Scheme), $"{stage.Name}, {watch.Url}: visitors were turned away for {closed.TotalMilliseconds} ms, but it says:\n{stage.Said}");
+                Assert.True(
+                    closed <= GapOf(stage, watch.Url.Scheme),
+                    $"{stage.Name}, {watch.Url}: visitors were turned away for {closed.TotalMilliseconds} ms, but it says:\n{stage.Said}");
             }
         }
     }
@@ -103,7 +113,10 @@ internal sealed partial class StoryLog : IDisposable
 
     /// <summary>It never came as far as a server: nobody listened, or the connection was closed before the server had read from it.</summary>
     private static bool IsTurnedAway(WatchedRequest request) =>
-        request.Status is null && request.Error is { } error && (error.Contains("refused", StringComparison.Ordinal) || error.Contains("reset by peer", StringComparison.Ordinal) || error.Contains("unexpected EOF", StringComparison.Ordinal));
+        request.Status is null
+            && request.Error is { } error
+            && (error.Contains("refused", StringComparison.Ordinal) || error.Contains("reset by peer", StringComparison.Ordinal) || error.Contains(
+                "unexpected EOF", StringComparison.Ordinal));
 
     /// <summary>By the script: between two good answers, and what the first of them may have taken, which may have come in before the ports closed.</summary>
     private static TimeSpan GapOf(Stage stage, string scheme)

@@ -57,7 +57,8 @@ internal sealed class StorySite : IAsyncDisposable
     public Task<string> RunAsync(params string[] command) => _vps.RunAsync(command);
 
     /// <summary>Starts a watch from outside.</summary>
-    public async Task<OutsideWatch> WatchAsync(string url, int expected = 200) => OutsideWatch.Start(Lab, url, await RunAsync("cat", RecipeVps.TrustedRoot), expected);
+    public async Task<OutsideWatch> WatchAsync(string url, int expected = 200) =>
+        OutsideWatch.Start(Lab, url, await RunAsync("cat", RecipeVps.TrustedRoot), expected);
 
     public async Task<string> InstallPackageAsync()
     {
@@ -90,12 +91,14 @@ internal sealed class StorySite : IAsyncDisposable
     /// <summary>The path of the stylesheet that the shop's page asks for now.</summary>
     public async Task<string> StylesheetAsync() => (await ReadAsync("/page")).Split("href=\"")[1].Split('"')[0];
 
-    public Task<string> SqlAsync(string query) => RunAsync("runuser", "-u", "postgres", "--", "psql", "--tuples-only", "--no-align", "webshop", "--command", query);
+    public Task<string> SqlAsync(string query) =>
+        RunAsync("runuser", "-u", "postgres", "--", "psql", "--tuples-only", "--no-align", "webshop", "--command", query);
 
     /// <summary>The slot's main process.</summary>
     public Task<string> ProcessAsync(string unit) => RunAsync("systemctl", "show", "--value", "-p", "MainPID", unit);
 
     public async Task<string> JournalAsync() => (await Lab.RunAsync("journalctl", "--no-pager", "-o", "short-precise", "-n", "80")).Output;
 
-    private static Task InstallShopAsync(RecipeVps vps) => vps.RunAsync($"{SystemdLab.TestsInside}/make-site", SystemdLab.TestsInside, RecipeVps.Checkout, "recipe");
+    private static Task InstallShopAsync(RecipeVps vps) =>
+        vps.RunAsync($"{SystemdLab.TestsInside}/make-site", SystemdLab.TestsInside, RecipeVps.Checkout, "recipe");
 }

@@ -3,9 +3,11 @@ using EdgeProxy.Tests.EndToEnd.Deploys;
 
 namespace EdgeProxy.Tests.EndToEnd.Story;
 
-/// <summary>The life of a site with EdgeProxy, on one machine and under one load: from the recipe with Caddy to the package, deploys, a bad one, the way back, a restart, a reboot, and Caddy again.</summary>
-/// <remarks>Everything is as a user has it: Debian's Caddy, gunicorn, Django and PostgreSQL, and EdgeProxy's package; only <c>Switch:Observe</c> is shortened. The log of the watches is the proof.</remarks>
-[Collection(EndToEndCollection.Name)]
+/// <summary>The life of a site with EdgeProxy, on one machine and under one load: from the recipe with Caddy to the package, deploys, a bad one, the way back,
+/// a restart, a reboot, and Caddy again.</summary>
+/// <remarks>Everything is as a user has it: Debian's Caddy, gunicorn, Django and PostgreSQL, and EdgeProxy's package; only <c>Switch:Observe</c> is shortened.
+/// The log of the watches is the proof.</remarks>
+[Collection(ServiceLifeCollection.Name)]
 public sealed class WholeStoryTests
 {
     private const string Project = "app-server";
@@ -141,7 +143,10 @@ public sealed class WholeStoryTests
         ("green", "green", "a migration that adds a column", [Migration("0002_colour", "0001_initial", DeploySite.AddColumn("colour"))]),
         ("blue", "red", "code that uses the column",
         [
-            ($"{Project}/shop/models.py", "from django.db import models\n\n\nclass Item(models.Model):\n    name = models.CharField(max_length=100)\n    colour = models.TextField(null=True)\n"),
+            (
+                $"{Project}/shop/models.py",
+                "from django.db import models\n\n\nclass Item(models.Model):\n    name = models.CharField(max_length=100)\n    colour = " +
+                    "models.TextField(null=True)\n"),
             ($"{Project}/shop/views.py", """
                 from django.http import JsonResponse
                 from django.shortcuts import render

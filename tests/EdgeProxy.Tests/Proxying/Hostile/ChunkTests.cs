@@ -1,6 +1,7 @@
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
-/// <summary>The chunked coding (RFC 9112 section 7.1): what is left of it reaches the app in the proxy's own, clean framing, and what is broken never ends as if it were whole.</summary>
+/// <summary>The chunked coding (RFC 9112 section 7.1): what is left of it reaches the app in the proxy's own, clean framing, and what is broken never ends as
+/// if it were whole.</summary>
 public sealed class ChunkTests(HostileSite site) : IClassFixture<HostileSite>
 {
     private const string Chunked = "POST /a HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -22,7 +23,10 @@ public sealed class ChunkTests(HostileSite site) : IClassFixture<HostileSite>
             Check = request => Assert.Equal((0, "api.example.com"), (request["X-Evil"].Count(), request["Host"].Single())),
         },
         new("a request as trailer", Chunked + "0\r\nGET /smuggled HTTP/1.1\r\n\r\n", "400 closed") { BreaksOff = true },
-        new("a flood of trailers", Chunked + "0\r\n" + string.Concat(Enumerable.Range(0, 200).Select(i => $"X-{i}: {i}\r\n")) + "\r\n", "431 closed") { BreaksOff = true },
+        new(
+            "a flood of trailers",
+            Chunked + "0\r\n" + string.Concat(Enumerable.Range(0, 200).Select(i => $"X-{i}: {i}\r\n")) + "\r\n",
+            "431 closed") { BreaksOff = true },
 
         new("size empty", Chunked + "\r\nhello\r\n0\r\n\r\n", "400 closed") { BreaksOff = true },
         new("size no number", Chunked + "z\r\nhello\r\n0\r\n\r\n", "400 closed") { BreaksOff = true },

@@ -27,15 +27,23 @@ public sealed class HeaderTests(HostileSite site) : IClassFixture<HostileSite>
         new("a name with a delimiter", Get + "X(A): b\r\n\r\n", "400 closed"),
         new("a name beyond ASCII", Get + "X-\u00e9: b\r\n\r\n", "400 closed"),
         new("no Host", "GET /a HTTP/1.1\r\nX-A: b\r\n\r\n", "400 closed"),
-        new("no Host, HTTP/1.0", "GET /a HTTP/1.0\r\n\r\n", "400 closed"),
         new("an empty Host", "GET /a HTTP/1.1\r\nHost: \r\n\r\n", "400 closed"),
         new("two Hosts", Get + "Host: evil.example\r\n\r\n", "400 closed"),
         new("two equal Hosts", Get + "Host: api.example.com\r\n\r\n", "400 closed"),
+        new("Host that is no name of IDNA", "GET /a HTTP/1.1\r\nHost: xn--.example\r\n\r\n", "400 closed"),
         new("Host with a blank", "GET /a HTTP/1.1\r\nHost: a b\r\n\r\n", "400 closed"),
         new("Host with a user", "GET /a HTTP/1.1\r\nHost: a@evil.example\r\n\r\n", "400 closed"),
         new("Host with a path", "GET /a HTTP/1.1\r\nHost: a/b\r\n\r\n", "400 closed"),
         new("Host with a comma", "GET /a HTTP/1.1\r\nHost: a,evil.example\r\n\r\n", "400 closed"),
         new("Host with a port that is none", "GET /a HTTP/1.1\r\nHost: a:80x\r\n\r\n", "400 closed"),
+        new("Host with a port above 65535", "GET /a HTTP/1.1\r\nHost: a:65536\r\n\r\n", "400 closed"),
+        new("Host without a name", "GET /a HTTP/1.1\r\nHost: :80\r\n\r\n", "400 closed"),
+        new("Host of a dot", "GET /a HTTP/1.1\r\nHost: .\r\n\r\n", "400 closed"),
+        new("Host with two dots", "GET /a HTTP/1.1\r\nHost: a..\r\n\r\n", "400 closed"),
+        new("Host with a bracket that is open", "GET /a HTTP/1.1\r\nHost: [::1\r\n\r\n", "400 closed"),
+        new("Host with a dot behind the brackets", "GET /a HTTP/1.1\r\nHost: [::1].\r\n\r\n", "400 closed"),
+        new("Host with a user, HTTP/1.0", "GET /a HTTP/1.0\r\nHost: a@evil.example\r\n\r\n", "400 closed"),
+        new("a target with a bad host, HTTP/1.0", "GET http://a_b:1:2/a HTTP/1.0\r\n\r\n", "400 closed"),
         new("Host with NUL", "GET /a HTTP/1.1\r\nHost: a\0.evil.example\r\n\r\n", "400 closed"),
     ];
 
@@ -57,9 +65,16 @@ public sealed class HeaderTests(HostileSite site) : IClassFixture<HostileSite>
         new("a field of 1 MB", Get + $"X-A: {new string('a', 1 << 20)}\r\n\r\n", "431 closed"),
         new("a name of 1 MB", Get + $"{new string('a', 1 << 20)}: b\r\n\r\n", "431 closed"),
         new("40 fields of 1 KB", Get + string.Concat(Enumerable.Range(0, 40).Select(i => $"X-{i}: {new string('a', 1024)}\r\n")) + "\r\n", "431 closed"),
-        new("8191 bytes over several fields of one name", Get + string.Concat(Enumerable.Repeat($"X-A: {new string('a', 4096)}\r\n", 2)) + "\r\n", "431 closed"),
+        new(
+            "8191 bytes over several fields of one name",
+            Get + string.Concat(Enumerable.Repeat($"X-A: {new string('a', 4096)}\r\n", 2)) + "\r\n",
+            "431 closed"),
         new("cookies that are one field to the app", Get + string.Concat(Enumerable.Repeat($"Cookie: {new string('a', 3000)}\r\n", 3)) + "\r\n", "431 closed"),
-        new("a request id of 1 KB is replaced", Get + $"X-Request-ID: {new string('a', 1024)}\r\n\r\n", "200 open", "GET /a ") { Check = request => Assert.Equal(32, request["X-Request-ID"].Single().Length) },
+        new(
+            "a request id of 1 KB is replaced",
+            Get + $"X-Request-ID: {new string('a', 1024)}\r\n\r\n",
+            "200 open",
+            "GET /a ") { Check = request => Assert.Equal(32, request["X-Request-ID"].Single().Length) },
     ];
 
     private static readonly HostileCase[] Spoofed =
@@ -82,6 +97,29 @@ public sealed class HeaderTests(HostileSite site) : IClassFixture<HostileSite>
         Spoof("REMOTE_USER: admin", "REMOTE_USER"),
         Spoof("Connection: X-Forwarded-For, X-Forwarded-Proto", "X-Forwarded-For", "127.0.0.1"), // named as hop-by-hop: they are set behind that
         Spoof("Connection: X-Request-ID, close", "X-Forwarded-Proto", "http", closes: true),
+        Spoof("Connection: X-Mine\r\nX-Mine: 1", "X-Mine"),
+        Spoof("Connection: keep-alive , x-MINE,, \r\nX-Mine: 1\r\nX-Mine: 2", "X-Mine"),
+        Spoof("X-Mine: 1\r\nConnection: Upgrade\r\nConnection: X-Other,X-Mine", "X-Mine"),
+        Spoof("Connection: close, X-Mine\r\nX-Mine: 1", "X-Mine", closes: true),
+        Spoof("Connection: X-Mine\r\nConnection: close\r\nX-Mine: 1", "X-Mine", closes: true),
+        Spoof("Connection: keep-alive, close, X-Mine\r\nX-Mine: 1", "X-Mine", closes: true),
+        Spoof("Connection: keep-alive, Keep-Alive, X-Mine\r\nX-Mine: 1", "X-Mine"),
+        Spoof("Connection: Keep-Alive, Upgrade\r\nX-Mine: 1", "X-Mine", "1"),
+        Spoof("Connection: \"X-Mine\", X-Mine;q=1\r\nX-Mine: 1", "X-Mine", "1"), // no tokens
+        // Abuse: what the proxy says, and what the request is about, stays.
+        Spoof("Connection: Host", "Host", "api.example.com"),
+        Spoof("Connection: X-Forwarded-Host, x-forwarded-host", "X-Forwarded-Host", "api.example.com"),
+        Spoof("Connection: Content-Type\r\nContent-Type: text/plain", "Content-Type", "text/plain"),
+        new(
+            "Connection: X-Request-ID",
+            $"{Get}Connection: X-Request-ID\r\nX-Request-ID: abc\r\n\r\n",
+            "200 open",
+            "GET /a ") { Check = request => Assert.Equal(["abc"], request["X-Request-ID"]) },
+        new(
+            "Connection: Content-Length",
+            $"POST /a HTTP/1.1\r\nHost: a\r\nConnection: Content-Length, Transfer-Encoding\r\nContent-Length: 5\r\n\r\nhello",
+            "200 open",
+            "POST /a hello") { Check = request => Assert.Equal(["5"], request["Content-Length"]) },
         Spoof("Keep-Alive: timeout=1000", "Keep-Alive"),
         Spoof("Proxy-Connection: keep-alive", "Proxy-Connection"),
         Spoof("Proxy-Authorization: Basic Zm9v", "Proxy-Authorization"),
@@ -124,7 +162,7 @@ public sealed class HeaderTests(HostileSite site) : IClassFixture<HostileSite>
 
     /// <param name="field">What the client sends.</param>
     /// <param name="name">The header that the app looks at.</param>
-    /// <param name="values">What it finds there.</param>
+    /// <param name="value">What it finds there.</param>
     private static HostileCase Spoof(string field, string name, string? value = null, bool closes = false) =>
         new(field.ReplaceLineEndings(" | "), $"{Get}{field}\r\n\r\n", closes ? "200 closed" : "200 open", "GET /a ")
         {

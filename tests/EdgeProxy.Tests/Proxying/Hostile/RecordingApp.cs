@@ -4,7 +4,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
-/// <summary>An app that takes every byte it gets for a request or for a fault, and answers each request with what it understood: <c>GET /path body</c>.</summary>
+/// <summary>An app that takes every byte it gets for a request or for a fault, and answers each request with what it understood: <c>GET /path
+/// body</c>.</summary>
 internal sealed class RecordingApp : IAsyncDisposable
 {
     private readonly ConcurrentQueue<SeenRequest> _seen = [];
@@ -61,7 +62,8 @@ internal sealed class RecordingApp : IAsyncDisposable
                     buffer.AsSpan(length..filled).CopyTo(buffer);
                     filled -= length;
                     var answer = request!.ToString();
-                    await RawServer.WriteAsync(stream, $"HTTP/1.1 200 OK\r\nContent-Length: {answer.Length}\r\n\r\n{(request.Method == "HEAD" ? "" : answer)}", cancellation);
+                    await RawServer.WriteAsync(
+                        stream, $"HTTP/1.1 200 OK\r\nContent-Length: {answer.Length}\r\n\r\n{(request.Method == "HEAD" ? "" : answer)}", cancellation);
                 }
             }
 

@@ -39,7 +39,10 @@ public sealed class RequestLineTests(HostileSite site) : IClassFixture<HostileSi
         new("a flood of empty lines", string.Concat(Enumerable.Repeat("\r\n", 20_000)), "open"),
         new("CONNECT", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", "501 closed"),
         new("CONNECT to a path", "CONNECT /a HTTP/1.1\r\n" + Host, "501 closed"),
-        new("CONNECT and what would go through the tunnel", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", "501 closed"),
+        new(
+            "CONNECT and what would go through the tunnel",
+            "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+            "501 closed"),
         new("OPTIONS *", "OPTIONS * HTTP/1.1\r\n" + Host, "400 closed"),
         new("GET *", "GET * HTTP/1.1\r\n" + Host, "405 closed"),
         new("authority-form on a GET", "GET api.example.com:80 HTTP/1.1\r\n" + Host, "405 closed"),

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -12,7 +11,8 @@ public sealed partial record SeenRequest(string Method, string Target, IReadOnly
     private const string Token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 
     /// <summary>All values of a header, in one line each.</summary>
-    public IEnumerable<string> this[string name] => Headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value);
+    public IEnumerable<string> this[string name] =>
+        Headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value);
 
     public override string ToString() => $"{Method} {Target} {Body}";
 
@@ -30,7 +30,8 @@ public sealed partial record SeenRequest(string Method, string Target, IReadOnly
 
         var lines = Encoding.Latin1.GetString(bytes[..head]).Split("\r\n");
         var line = Match(RequestLine, lines[0], "request line");
-        var headers = lines.Skip(1).Select(field => Match(Field, field, "field")).Select(field => (Name: field.Groups[1].Value, field.Groups[2].Value)).ToList();
+        var headers = lines.Skip(1).Select(field => Match(Field, field, "field")).Select(field => (Name: field.Groups[1].Value, field.Groups[2].Value))
+            .ToList();
         request = new SeenRequest(line.Groups[1].Value, line.Groups[2].Value, headers, "");
         Require(request["Host"].Count() == 1, "exactly one Host");
         var (lengths, codings) = (request["Content-Length"].ToList(), request["Transfer-Encoding"].ToList());

@@ -3,7 +3,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
-/// <summary>Apps that go on without getting anywhere, or stop in the middle: <c>Upstream:ActivityTimeout</c> ends it, and the app's connection with it.</summary>
+/// <summary>Apps that go on without getting anywhere, or stop in the middle: <c>Upstream:ActivityTimeout</c> ends it, and the app's connection with
+/// it.</summary>
 public sealed class SilentAppTests
 {
     private const string Ok = "HTTP/1.1 200 OK\r\n";
@@ -37,7 +38,8 @@ public sealed class SilentAppTests
             await WriteUntilClosedAsync(stream, then, cancellation);
             closed.TrySetResult();
         });
-        await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1", options => options.Upstream.ActivityTimeout = TimeSpan.FromMilliseconds(500));
+        await using var proxy = await DataPlane.StartAsync(
+            app.Address, "http://127.0.0.1:1", options => options.Upstream.ActivityTimeout = TimeSpan.FromMilliseconds(500));
         using var client = await RawClient.ConnectAsync(proxy);
 
         await client.SendAsync("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");

@@ -1,6 +1,5 @@
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
-using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
@@ -91,7 +90,8 @@ public sealed class SlowClientTests : IAsyncLifetime
         await Eventually.TrueAsync(() => proxy.Connections.Open(SlotName.Blue) == 0, "the app's connection is closed");
     }
 
-    /// <summary>Kestrel takes a client that closes its sending half for one that has left; so does nginx. It never takes half a request for a whole one.</summary>
+    /// <summary>Kestrel takes a client that closes its sending half for one that has left; so does nginx. It never takes half a request for a whole
+    /// one.</summary>
     [Theory]
     [InlineData("in the request line", "GET /a")]
     [InlineData("in the head", Get)]

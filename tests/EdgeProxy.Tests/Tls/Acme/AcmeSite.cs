@@ -1,4 +1,3 @@
-using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Proxying;
 using EdgeProxy.State;
@@ -52,7 +51,8 @@ internal sealed class AcmeSite : IAsyncDisposable
     public static Task<AcmeSite> StartAsync(StubAuthority authority, string[] domains, TimeProvider time) => StartAsync([authority], domains, time);
 
     /// <summary>Against several in memory: the first is the settings' directory.</summary>
-    public static Task<AcmeSite> StartAsync(IReadOnlyList<StubAuthority> authorities, string[] domains, TimeProvider time, Action<AcmeOptions>? configure = null) =>
+    public static Task<AcmeSite> StartAsync(
+        IReadOnlyList<StubAuthority> authorities, string[] domains, TimeProvider time, Action<AcmeOptions>? configure = null) =>
         StartAsync(new AcmeSite((Backend.FreePort(), Backend.FreePort()), time, new Network(authorities)), domains, acme =>
         {
             acme.DirectoryUrl = authorities[0].DirectoryUrl;
@@ -74,7 +74,8 @@ internal sealed class AcmeSite : IAsyncDisposable
     public async Task StartAsync()
     {
         var configuration = new ConfigurationBuilder()
-            .AddInMemoryCollection([new("Kestrel:Endpoints:Http:Url", $"http://127.0.0.1:{_ports.Http}"), new("Kestrel:Endpoints:Https:Url", $"https://127.0.0.1:{_ports.Https}")])
+            .AddInMemoryCollection(
+                [new("Kestrel:Endpoints:Http:Url", $"http://127.0.0.1:{_ports.Http}"), new("Kestrel:Endpoints:Https:Url", $"https://127.0.0.1:{_ports.Https}")])
             .Build();
         _proxy = EdgeProxyServer.BuildDataPlane(configuration, Options, builder =>
         {
@@ -111,7 +112,9 @@ internal sealed class AcmeSite : IAsyncDisposable
 
     /// <remarks>With patience for an attempt that fails on a busy machine: the next one comes after a minute.</remarks>
     public Task WaitForCertificateAsync(string? domain = null) => Eventually.TrueAsync(
-        () => Certificates.Any(certificate => (domain is null || certificate.Name == domain) && certificate.State == CertificateState.Valid && !certificate.Renewing),
+        () =>
+            Certificates.Any(
+                certificate => (domain is null || certificate.Name == domain) && certificate.State == CertificateState.Valid && !certificate.Renewing),
         $"the certificate is there; {string.Join("; ", Certificates.Select(certificate => certificate.LastError))}",
         TimeSpan.FromMinutes(3));
 
@@ -133,7 +136,8 @@ internal sealed class AcmeSite : IAsyncDisposable
     /// <summary>Where the authorities are to be found; the first also under any other name. They outlive the proxy.</summary>
     private sealed class Network(IReadOnlyList<StubAuthority> authorities) : HttpMessageHandler
     {
-        private readonly Dictionary<string, HttpMessageInvoker> _byHost = authorities.ToDictionary(authority => authority.Host, authority => new HttpMessageInvoker(authority, disposeHandler: false));
+        private readonly Dictionary<string, HttpMessageInvoker> _byHost = authorities.ToDictionary(
+            authority => authority.Host, authority => new HttpMessageInvoker(authority, disposeHandler: false));
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
             _byHost.GetValueOrDefault(request.RequestUri!.Host, _byHost[authorities[0].Host]).SendAsync(request, cancellationToken);

@@ -59,7 +59,8 @@ public sealed class AuthorityTests : IAsyncDisposable
     [Fact]
     public async Task Each_failure_turns_to_another_type_of_challenge_in_a_new_order()
     {
-        _authority.Interfere = (kind, count, _) => kind == "challenge" && count <= 3 ? StubAuthority.Problem(HttpStatusCode.Forbidden, "unauthorized", "no") : null;
+        _authority.Interfere = (kind, count, _) =>
+            kind == "challenge" && count <= 3 ? StubAuthority.Problem(HttpStatusCode.Forbidden, "unauthorized", "no") : null;
         await StartAsync();
 
         await AdvanceUntilAsync(TimeSpan.FromMinutes(1), () => _site!.Certificate.State == CertificateState.Valid);
@@ -75,10 +76,13 @@ public sealed class AuthorityTests : IAsyncDisposable
     [InlineData(11, false)]
     public async Task Refused_nonces_are_no_failure_up_to_a_bound(int refusals, bool isServed)
     {
-        _authority.Interfere = (kind, count, _) => kind == "new-order" && count <= refusals ? StubAuthority.Problem(HttpStatusCode.BadRequest, "badNonce", "again") : null;
+        _authority.Interfere = (kind, count, _) =>
+            kind == "new-order" && count <= refusals ? StubAuthority.Problem(HttpStatusCode.BadRequest, "badNonce", "again") : null;
         await StartAsync();
 
-        await Eventually.TrueAsync(() => _site!.Certificate is { Renewing: false } certificate && (certificate.LastError is not null || certificate.NotAfter is not null), "the attempt has ended");
+        await Eventually.TrueAsync(
+            () => _site!.Certificate is { Renewing: false } certificate && (certificate.LastError is not null || certificate.NotAfter is not null),
+            "the attempt has ended");
 
         Assert.Equal(isServed ? null : "badNonce: again", _site!.Certificate.LastError);
     }
@@ -86,7 +90,8 @@ public sealed class AuthorityTests : IAsyncDisposable
     [Fact]
     public async Task It_never_gives_up()
     {
-        _authority.Interfere = (kind, count, _) => kind == "new-order" && count <= 30 ? StubAuthority.Problem(HttpStatusCode.InternalServerError, "serverInternal", "down") : null;
+        _authority.Interfere = (kind, count, _) =>
+            kind == "new-order" && count <= 30 ? StubAuthority.Problem(HttpStatusCode.InternalServerError, "serverInternal", "down") : null;
         await StartAsync();
 
         await AdvanceUntilAsync(TimeSpan.FromHours(1), () => _site!.Certificate.State == CertificateState.Valid);
@@ -109,7 +114,8 @@ public sealed class AuthorityTests : IAsyncDisposable
 
         await AdvanceUntilAsync(TimeSpan.FromHours(1), () => _authority.Count("certificate") == 2);
 
-        var orders = _authority.Requests.Where(request => request.Kind == "new-order").Select(request => request.Payload!["replaces"]?.GetValue<string>()).ToList();
+        var orders = _authority.Requests.Where(request => request.Kind == "new-order").Select(request => request.Payload!["replaces"]?.GetValue<string>())
+            .ToList();
         Assert.Equal([null, RenewalId.Of(first)], orders);
         Assert.InRange(_time.GetUtcNow(), start.AddDays(10), start.AddDays(12));
     }
@@ -198,7 +204,8 @@ public sealed class AuthorityTests : IAsyncDisposable
     [Theory]
     [InlineData("")]
     [InlineData("-----BEGIN CERTIFICATE-----\nAAAA")]
-    [InlineData("EdgeProxy-Directory: https://ca.test/dir\nEdgeProxy-Obtained: 2026-01-01T00:00:00Z\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
+    [InlineData(
+        "EdgeProxy-Directory: https://ca.test/dir\nEdgeProxy-Obtained: 2026-01-01T00:00:00Z\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
     public async Task A_mangled_file_is_replaced(string content)
     {
         await StartAsync(stop: true);
@@ -292,9 +299,14 @@ public sealed class AuthorityTests : IAsyncDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=x", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromSubjectKeyIdentifier(Convert.FromHexString("69885B6B87464041E1B37B847BA0AE2CDE01C8D4")));
+        request.CertificateExtensions.Add(
+            X509AuthorityKeyIdentifierExtension.CreateFromSubjectKeyIdentifier(Convert.FromHexString("69885B6B87464041E1B37B847BA0AE2CDE01C8D4")));
         using var certificate = request.Create(
-            new X500DistinguishedName("CN=i"), X509SignatureGenerator.CreateForECDsa(key), _time.GetUtcNow(), _time.GetUtcNow().AddDays(1), Convert.FromHexString("0087654321"));
+            new X500DistinguishedName("CN=i"),
+            X509SignatureGenerator.CreateForECDsa(key),
+            _time.GetUtcNow(),
+            _time.GetUtcNow().AddDays(1),
+            Convert.FromHexString("0087654321"));
 
         Assert.Equal("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", RenewalId.Of(certificate));
     }

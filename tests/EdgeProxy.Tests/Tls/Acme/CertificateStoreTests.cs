@@ -34,7 +34,8 @@ public sealed class CertificateStoreTests : IDisposable
 
         Assert.Null(read.Problem);
         Assert.Equal((written.Directory, written.ObtainedAt), (read.Value!.Directory, read.Value.ObtainedAt));
-        Assert.Equal(["shop.example.com"], ServingCertificate.FromPem(read.Value.Pem, read.Value.Pem).Names); // other readers skip the lines before the blocks, too
+        // other readers skip the lines before the blocks, too
+        Assert.Equal(["shop.example.com"], ServingCertificate.FromPem(read.Value.Pem, read.Value.Pem).Names);
     }
 
     [Fact]

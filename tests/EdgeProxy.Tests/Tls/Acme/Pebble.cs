@@ -6,7 +6,8 @@ using EdgeProxy.Tls.Acme;
 
 namespace EdgeProxy.Tests.Tls.Acme;
 
-/// <summary>Let's Encrypt's own test authority, with a DNS server that answers 127.0.0.1 for every name. Real processes on free ports, ended when disposed.</summary>
+/// <summary>Let's Encrypt's own test authority, with a DNS server that answers 127.0.0.1 for every name. Real processes on free ports, ended when
+/// disposed.</summary>
 /// <remarks>It looks for challenges at <see cref="HttpPort"/> and <see cref="TlsPort"/>, where the proxy under test is to listen.</remarks>
 internal sealed class Pebble : IAsyncDisposable
 {
@@ -28,7 +29,9 @@ internal sealed class Pebble : IAsyncDisposable
         _client = new HttpClient(AcmeHttp.CreateHandler(WriteRoot()));
     }
 
-    public static string? SkipReason { get; } = File.Exists("/usr/bin/pebble") && File.Exists("/usr/bin/pebble-challtestsrv") ? null : "pebble is not installed (apt install pebble)";
+    public static string? SkipReason { get; } = File.Exists("/usr/bin/pebble") && File.Exists("/usr/bin/pebble-challtestsrv")
+        ? null
+        : "pebble is not installed (apt install pebble)";
 
     public int HttpPort { get; } = Backend.FreePort();
 
@@ -59,7 +62,7 @@ internal sealed class Pebble : IAsyncDisposable
         return pebble;
     }
 
-    /// <summary>Starts it after <see cref="EndAsync"/>, with everything that it knew forgotten, and a new root.</summary>
+    /// <summary>Starts it after <see cref="End"/>, with everything that it knew forgotten, and a new root.</summary>
     public async Task BeginAsync()
     {
         _pebble = Run("/usr/bin/pebble", ["-config", _directory["pebble.json"], "-strict", "-dnsserver", $"127.0.0.1:{_dnsPort}"]);
@@ -78,11 +81,7 @@ internal sealed class Pebble : IAsyncDisposable
             "Pebble answers");
     }
 
-    public async Task EndAsync()
-    {
-        _pebble!.Kill();
-        await _pebble.WaitForExitAsync();
-    }
+    public void End() => _pebble!.KillAndWait();
 
     /// <summary>The root of what it issues since it was started.</summary>
     public async Task<X509Certificate2> GetRootAsync() =>
@@ -96,17 +95,17 @@ internal sealed class Pebble : IAsyncDisposable
         (await dns.PostAsync($"http://127.0.0.1:{_dnsManagementPort}/set-servfail", body, TestContext.Current.CancellationToken)).EnsureSuccessStatusCode();
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         foreach (var process in _processes)
         {
-            process.Kill();
-            await process.WaitForExitAsync();
+            process.KillAndWait();
             process.Dispose();
         }
 
         _client.Dispose();
         _directory.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     private string WriteRoot()

@@ -3,7 +3,6 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
-using EdgeProxy.Tls.Acme;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Tls.Acme;
@@ -59,7 +58,7 @@ public sealed class PebbleTests
         await site.WaitForCertificateAsync();
         var (serial, orders) = (site.Certificate.SerialNumber, pebble.Orders);
         await site.StopAsync();
-        await pebble.EndAsync(); // nobody is asked
+        pebble.End(); // nobody is asked
 
         await site.StartAsync();
 
@@ -75,7 +74,7 @@ public sealed class PebbleTests
         await using var site = await AcmeSite.StartAsync(pebble, ["shop.test"]);
         await site.WaitForCertificateAsync();
         var key = KeyOf(site);
-        await pebble.EndAsync();
+        pebble.End();
         await pebble.BeginAsync();
 
         Assert.Null(await site.RenewAsync());
@@ -97,7 +96,8 @@ public sealed class PebbleTests
         await site.WaitForCertificateAsync("one.test");
         await site.WaitForCertificateAsync("two.test");
         await Eventually.TrueAsync(() => site.Certificates.Count(certificate => certificate.LastError is not null) == 2, "both bad names have failed");
-        var errors = site.Certificates.Where(certificate => certificate.LastError is not null).ToDictionary(certificate => certificate.Name, certificate => certificate.LastError);
+        var errors = site.Certificates.Where(certificate => certificate.LastError is not null)
+            .ToDictionary(certificate => certificate.Name, certificate => certificate.LastError);
         Assert.Contains("rejectedIdentifier", errors["blocked.test"], StringComparison.Ordinal);
         Assert.Contains("gone.test by tls-alpn-01: ", errors["gone.test"], StringComparison.Ordinal);
         await Assert.ThrowsAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(site.HttpsPort, "gone.test", root: null));
@@ -108,7 +108,7 @@ public sealed class PebbleTests
     public async Task With_the_authority_down_the_proxy_starts_serves_and_keeps_trying()
     {
         await using var pebble = await Pebble.StartAsync();
-        await pebble.EndAsync();
+        pebble.End();
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         await using var site = await AcmeSite.StartAsync(pebble, ["shop.test"], configure: null, time);
 
@@ -191,7 +191,9 @@ public sealed class PebbleTests
         await Task.WhenAll(visitors);
         var requests = await kept;
 
-        Figures.Report($"live renewals of 40 s certificates, 30 % of nonces refused: {serials.Count} certificates seen, {_handshakes} handshakes, 0 failed; one connection kept for {requests} requests");
+        Figures.Report(
+            $"live renewals of 40 s certificates, 30 % of nonces refused: {serials.Count} certificates seen, {_handshakes} handshakes, 0 failed; one " +
+                $"connection kept for {requests} requests");
         Assert.True(requests > 100, $"{requests} requests on one connection");
 
         async Task VisitAsync(string name)
@@ -215,7 +217,7 @@ public sealed class PebbleTests
                 var answer = "";
                 while (!answer.EndsWith("the app\r\n0\r\n\r\n", StringComparison.Ordinal) && !answer.EndsWith("\r\n\r\nthe app", StringComparison.Ordinal))
                 {
-                    var read = await stream.ReadAsync(buffer, Cancellation);
+                    var read = await stream.ReadAsync(buffer, Cancellation).Within();
                     Assert.NotEqual(0, read);
                     answer += System.Text.Encoding.Latin1.GetString(buffer, 0, read);
                 }
@@ -229,7 +231,8 @@ public sealed class PebbleTests
 
     private int _handshakes;
 
-    private static string KeyOf(AcmeSite site) => File.ReadAllText(Assert.Single(Directory.GetFiles(Path.Combine(site.StatePath, "acme"), "*.json"))).Split("\"key\":")[1].Split(',')[0];
+    private static string KeyOf(AcmeSite site) =>
+        File.ReadAllText(Assert.Single(Directory.GetFiles(Path.Combine(site.StatePath, "acme"), "*.json"))).Split("\"key\":")[1].Split(',')[0];
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 }

@@ -23,7 +23,8 @@ public sealed class RenewalPlanTests
     [InlineData(-10, -9, 0.5, 1.8)] // at once, but not before the floor: a fiftieth of the life
     [InlineData(0.5, 0.6, 0.5, 1.8)]
     public void The_authority_may_say_otherwise_within_bounds(double from, double to, double spread, double expected) =>
-        Assert.Equal(Start.AddDays(expected), RenewalPlan.DueAt(Life(90, spread), new RenewalWindow(Start.AddDays(from), Start.AddDays(to))), TimeSpan.FromSeconds(1));
+        Assert.Equal(
+            Start.AddDays(expected), RenewalPlan.DueAt(Life(90, spread), new RenewalWindow(Start.AddDays(from), Start.AddDays(to))), TimeSpan.FromSeconds(1));
 
     [Theory]
     [InlineData(1, 1)]
@@ -58,7 +59,10 @@ public sealed class RenewalPlanTests
 
     [Fact]
     public void Retries_of_a_certificate_of_forty_seconds_are_fast_enough_for_it() =>
-        Assert.Equal(Start.AddSeconds(2), RenewalPlan.RetryAt(Start, 5, new CertificateLife(Start, Start.AddSeconds(40), Start, 0), retryAfter: null, jitter: 0.5), TimeSpan.FromMilliseconds(10));
+        Assert.Equal(
+            Start.AddSeconds(2),
+            RenewalPlan.RetryAt(Start, 5, new CertificateLife(Start, Start.AddSeconds(40), Start, 0), retryAfter: null, jitter: 0.5),
+            TimeSpan.FromMilliseconds(10));
 
     /// <summary>Whatever the authority says: no loop of orders, and never an end without an attempt before it.</summary>
     [Property(MaxTest = 500)]

@@ -33,7 +33,8 @@ public sealed class SeveralAuthoritiesTests : IAsyncDisposable
 
         await _site.StopAsync();
         await _site.StartAsync();
-        await Eventually.TrueAsync(() => _site.Certificate is { State: CertificateState.Valid, RenewAt: not null }, "it is served from disk, and not ordered anew");
+        await Eventually.TrueAsync(
+            () => _site.Certificate is { State: CertificateState.Valid, RenewAt: not null }, "it is served from disk, and not ordered anew");
         Assert.Equal((1, 1), (_first.Count("new-order"), _second.Count("new-order")));
 
         Assert.Null(await _site.RenewAsync());
@@ -44,7 +45,8 @@ public sealed class SeveralAuthoritiesTests : IAsyncDisposable
     [Fact]
     public async Task Where_all_fail_each_is_quoted_and_whoever_asks_for_time_gets_it()
     {
-        _first.Interfere = (kind, _, _) => kind == "new-order" ? StubAuthority.Problem(HttpStatusCode.TooManyRequests, "rateLimited", "too many", TimeSpan.FromHours(3)) : null;
+        _first.Interfere = (kind, _, _) =>
+            kind == "new-order" ? StubAuthority.Problem(HttpStatusCode.TooManyRequests, "rateLimited", "too many", TimeSpan.FromHours(3)) : null;
         _second.Interfere = (kind, _, _) => kind == "new-order" ? Refusal : null;
 
         await StartWithFallbackAsync();
@@ -86,10 +88,12 @@ public sealed class SeveralAuthoritiesTests : IAsyncDisposable
     private static HttpResponseMessage Refusal => StubAuthority.Problem(HttpStatusCode.Forbidden, "unauthorized", "no");
 
     private async Task StartWithFallbackAsync() =>
-        _site = await AcmeSite.StartAsync([_first, _second], [Name], _time, acme => acme.Fallbacks = [new AcmeFallbackOptions { DirectoryUrl = _second.DirectoryUrl }]);
+        _site = await AcmeSite.StartAsync(
+            [_first, _second], [Name], _time, acme => acme.Fallbacks = [new AcmeFallbackOptions { DirectoryUrl = _second.DirectoryUrl }]);
 
     private async Task StartWithRehearsalAsync() =>
         _site = await AcmeSite.StartAsync([_first, _second], [Name], _time, acme => acme.RehearsalDirectoryUrl = _second.DirectoryUrl);
 
-    private Task FailedAsync() => Eventually.TrueAsync(() => _site!.Certificate is { LastError: not null, Renewing: false, RenewAt: not null }, "the attempt has failed");
+    private Task FailedAsync() =>
+        Eventually.TrueAsync(() => _site!.Certificate is { LastError: not null, Renewing: false, RenewAt: not null }, "the attempt has failed");
 }

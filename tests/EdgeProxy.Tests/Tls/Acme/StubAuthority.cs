@@ -26,10 +26,12 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
     /// <summary>RFC 9773; null: it has no opinion.</summary>
     public Func<(DateTimeOffset Start, DateTimeOffset End)>? Window { get; set; }
 
-    /// <summary>Answers instead of the authority; null: the authority does. Gets the kind of the request (<c>new-order</c>, <c>challenge</c>, ...), how often it came, and its payload.</summary>
+    /// <summary>Answers instead of the authority; null: the authority does. Gets the kind of the request (<c>new-order</c>, <c>challenge</c>, ...), how often
+    /// it came, and its payload.</summary>
     public Func<string, int, JsonNode?, HttpResponseMessage?>? Interfere { get; set; }
 
-    /// <summary>What the client gets instead of the answer, after the authority has done its part. May throw. Gets the kind of the request and how often it came.</summary>
+    /// <summary>What the client gets instead of the answer, after the authority has done its part. May throw. Gets the kind of the request and how often it
+    /// came.</summary>
     public Func<string, int, HttpResponseMessage?>? Pervert { get; set; }
 
     /// <summary>Keeps a request of a kind waiting.</summary>
@@ -96,7 +98,10 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
                 order!.Chain = Signer.Sign(Base64Url.DecodeFromChars(payload!["csr"]!.GetValue<string>()), now, now + Lifetime);
                 return Json(order.ToJson());
             case "certificate":
-                return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(order!.Chain!, new MediaTypeHeaderValue("application/pem-certificate-chain")) };
+                return new HttpResponseMessage(HttpStatusCode.OK)
+                {
+                    Content = new StringContent(order!.Chain!, new MediaTypeHeaderValue("application/pem-certificate-chain")),
+                };
             case "renewal-info":
                 var (start, end) = Window!();
                 return Json(new JsonObject { ["suggestedWindow"] = new JsonObject { ["start"] = start, ["end"] = end } });
@@ -107,7 +112,10 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
 
     private static HttpResponseMessage Json(JsonObject body, string? location = null)
     {
-        var answer = new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json")) };
+        var answer = new HttpResponseMessage(HttpStatusCode.OK)
+        {
+            Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json")),
+        };
         answer.Headers.Location = location is null ? null : new Uri(location);
         return answer;
     }

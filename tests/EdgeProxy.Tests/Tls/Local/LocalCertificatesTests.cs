@@ -1,8 +1,6 @@
-using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
-using EdgeProxy.Cli;
-using EdgeProxy.Configuration;
+using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Proxying;
 using EdgeProxy.State;
@@ -33,7 +31,10 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
 
     private string RootFile => Path.Combine(_directory["state"], LocalCertificates.RootFile);
 
-    private int Port => new Uri(_proxy!.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(address => address.StartsWith("https:", StringComparison.Ordinal))).Port;
+    private int Port =>
+        new Uri(
+            _proxy!.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(
+                address => address.StartsWith("https:", StringComparison.Ordinal))).Port;
 
     private LocalCertificates Authority => _proxy!.Services.GetRequiredService<LocalCertificates>();
 
@@ -50,7 +51,11 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
         await StartAsync("api.example.test;*.apps.example.test;127.0.0.1;*");
         await File.WriteAllTextAsync(_directory["root.pem"], Authority.RootPem, Cancellation);
 
-        var run = await Tool.RunAsync("curl", ["-sS", "--cacert", _directory["root.pem"], "--resolve", $"{name}:{Port}:127.0.0.1", "-o", "/dev/null", "-w", "%{http_code}", $"https://{name}:{Port}/"]);
+        var run = await Tool.RunAsync(
+            "curl",
+            [
+                "-sS", "--cacert", _directory["root.pem"], "--resolve", $"{name}:{Port}:127.0.0.1", "-o", "/dev/null", "-w", "%{http_code}",
+                $"https://{name}:{Port}/"]);
 
         Assert.Equal(("200", ""), (run.Output, run.Error));
         Assert.Equal(["*.apps.example.test", "api.example.test", "localhost"], Status.Names);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
@@ -42,7 +43,9 @@ public sealed class ProcessUnitsTests : IDisposable
 
         await Eventually.TrueAsync(async () => (await Status(units)) is { State: UnitState.AutoRestart, ExitStatus: 203 }, "exit status 203");
 
-        Assert.Contains(await units.ReadLogAsync(SlotName.Blue, 10, Cancellation), line => line.Contains("cannot run /no/such/program: No such file", StringComparison.Ordinal));
+        Assert.Contains(
+            await units.ReadLogAsync(SlotName.Blue, 10, Cancellation),
+            line => line.Contains("cannot run /no/such/program: No such file", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -107,7 +110,8 @@ public sealed class ProcessUnitsTests : IDisposable
         var units = Create(Forever);
         await units.StartAsync(SlotName.Blue, Cancellation);
         await units.StartAsync(SlotName.Green, Cancellation);
-        var groups = new[] { SlotName.Blue, SlotName.Green }.Select(async slot => ProcessGroup.Of((await units.GetStatusAsync(slot, Cancellation)).MainPid)!.Value);
+        var groups = new[] { SlotName.Blue, SlotName.Green }.Select(
+            async slot => ProcessGroup.Of((await units.GetStatusAsync(slot, Cancellation)).MainPid)!.Value);
         var both = await Task.WhenAll(groups);
 
         await units.DisposeAsync();
@@ -132,7 +136,11 @@ public sealed class ProcessUnitsTests : IDisposable
     }
 
     private ProcessUnits Create(
-        string? script = null, string? command = null, TimeSpan? stopTimeout = null, Dictionary<string, string>? environment = null, SlotsOptions? slots = null) => new(
+        string? script = null,
+        string? command = null,
+        TimeSpan? stopTimeout = null,
+        Dictionary<string, string>? environment = null,
+        SlotsOptions? slots = null) => new(
         slots ?? Slots,
         new UnitsOptions
         {

@@ -1,3 +1,4 @@
+using EdgeProxy.Processes;
 using EdgeProxy.Units.Process;
 
 namespace EdgeProxy.Tests.Units.Process;

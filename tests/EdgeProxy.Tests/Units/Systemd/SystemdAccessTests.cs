@@ -2,7 +2,8 @@ using EdgeProxy.Tests.Lab;
 
 namespace EdgeProxy.Tests.Units.Systemd;
 
-/// <summary>The product's unit manager as the proxy's own user, inside the lab: what the polkit rule and the journal group give it, and what it says without them.</summary>
+/// <summary>The product's unit manager as the proxy's own user, inside the lab: what the polkit rule and the journal group give it, and what it says without
+/// them.</summary>
 [Collection(SystemdCollection.Name)]
 public sealed class SystemdAccessTests : IAsyncLifetime
 {
@@ -74,7 +75,17 @@ public sealed class SystemdAccessTests : IAsyncLifetime
         var denied = await ProbeAsync("start", Blue);
 
         Assert.Equal(1, denied.ExitCode);
-        Assert.StartsWith("UnitAccessDeniedException: The user edgeproxy may not start or stop app-server-blue.service", denied.Output, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "UnitAccessDeniedException: The user edgeproxy may not start or stop app-server-blue.service", denied.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>As on a machine that was made from an image: the library's own connection reads the file and fails.</summary>
+    [Fact]
+    public async Task An_empty_machine_id_keeps_nobody_from_the_bus()
+    {
+        _ = (await Lab.RunAsync("sh", "-c", "rm -f /var/lib/dbus/machine-id; : > /var/lib/dbus/machine-id")).Text;
+
+        Assert.Equal("Inactive", (await ProbeAsync("status", Blue)).Text);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using EdgeProxy.Tests.Lab;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 using EdgeProxy.Units.Systemd;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Units.Systemd;
 
@@ -68,19 +69,78 @@ public sealed class SystemdOutageTests : IAsyncLifetime
     [Fact]
     public async Task A_bus_that_stays_away_is_given_up_and_the_error_says_what_to_look_at()
     {
-        await using var units = Lab.Manage("dbus.service");
+        var time = new FakeTimeProvider();
+        await using var units = Lab.Manage("dbus.service", time: time);
         await units.GetStatusAsync(SlotName.Blue, Cancellation);
         _ = (await Lab.RunAsync("systemctl", "stop", "dbus.socket", "dbus.service")).Text;
 
-        var error = await Assert.ThrowsAsync<UnitManagerUnavailableException>(() => units.GetStatusAsync(SlotName.Blue, Cancellation));
+        var asked = time.GetUtcNow();
+        var error = await Assert.ThrowsAsync<UnitManagerUnavailableException>(() => PassTimeAsync(time, units.GetStatusAsync(SlotName.Blue, Cancellation)));
         Assert.Contains("Is dbus.service running?", error.Message, StringComparison.Ordinal);
+        Assert.InRange(time.GetUtcNow() - asked, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(60));
 
-        // Later calls do not each wait for it, and the first one after its return is answered.
-        var start = TimeProvider.System.GetTimestamp();
-        await Assert.ThrowsAsync<UnitManagerUnavailableException>(() => units.StopAsync(SlotName.Blue, Cancellation));
-        Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(2));
+        // Later calls do not each wait for it (the clock stands still), and the first one after its return is answered.
+        await Assert.ThrowsAsync<UnitManagerUnavailableException>(
+            () => units.StopAsync(SlotName.Blue, Cancellation).Within());
         _ = (await Lab.RunAsync("systemctl", "start", "dbus.socket", "dbus.service")).Text;
         await WaitForAsync(units, UnitState.Active);
+    }
+
+    [Fact]
+    public async Task A_systemd_that_hangs_is_noticed_after_25_seconds_also_when_no_caller_waits_so_long()
+    {
+        var (time, log) = (new FakeTimeProvider(), new LogLines<SystemdUnits>());
+        await using var units = Lab.Manage("dbus.service", time: time, logger: log);
+        await units.GetStatusAsync(SlotName.Blue, Cancellation);
+        await SignalAsync("STOP", Lab.Pid);
+        try
+        {
+            var began = time.GetUtcNow();
+            using var impatient = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+            var asked = units.GetStatusAsync(SlotName.Blue, impatient.Token);
+            await impatient.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+
+            // Asked again on the same connection, until it is given up and another one is tried.
+            var again = units.GetStatusAsync(SlotName.Blue, Cancellation);
+            await PassTimeAsync(time, () => log.All.Any(line => line.Id == 601));
+            Assert.InRange(time.GetUtcNow() - began, TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(30));
+            await SignalAsync("CONT", Lab.Pid);
+            await PassTimeAsync(time, again);
+            Assert.Equal(UnitState.Active, (await again).State);
+        }
+        finally
+        {
+            await SignalAsync("CONT", Lab.Pid);
+        }
+    }
+
+    [Fact]
+    public async Task A_bus_that_hangs_while_it_is_connected_to_is_given_up_after_25_seconds()
+    {
+        var time = new FakeTimeProvider();
+        await using var units = Lab.Manage("dbus.service", time: time);
+        _ = (await Lab.RunAsync("systemctl", "kill", "--signal=STOP", "dbus.service")).Text;
+
+        var began = time.GetUtcNow();
+        var error = await Assert.ThrowsAsync<UnitManagerUnavailableException>(() => PassTimeAsync(time, units.GetStatusAsync(SlotName.Blue, Cancellation)));
+
+        Assert.Contains("no answer in 25 s", error.Message, StringComparison.Ordinal);
+        Assert.InRange(time.GetUtcNow() - began, TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(30));
+        _ = (await Lab.RunAsync("systemctl", "kill", "--signal=CONT", "dbus.service")).Text;
+        await WaitForAsync(units, UnitState.Active);
+    }
+
+    [Fact]
+    public async Task A_bus_that_hangs_does_not_hold_up_the_disposal()
+    {
+        var units = Lab.Manage("dbus.service", time: new FakeTimeProvider()); // its clock stands still
+        _ = (await Lab.RunAsync("systemctl", "kill", "--signal=STOP", "dbus.service")).Text;
+        var asked = units.GetStatusAsync(SlotName.Blue, Cancellation);
+
+        await units.DisposeAsync().Within();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => asked.Within());
     }
 
     [Theory]
@@ -113,6 +173,27 @@ public sealed class SystemdOutageTests : IAsyncLifetime
 
         await Assert.ThrowsAsync<ObjectDisposedException>(() => start);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => units.GetStatusAsync(SlotName.Blue, Cancellation));
+    }
+
+    /// <summary>Lets the clock run, a second at a time, until the task has ended.</summary>
+    private static async Task PassTimeAsync(FakeTimeProvider time, Task task)
+    {
+        await PassTimeAsync(time, () => task.IsCompleted);
+        await task;
+    }
+
+    private static Task PassTimeAsync(FakeTimeProvider time, Func<bool> condition) => Eventually.TrueAsync(
+        () =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return condition();
+        },
+        "it has come with the time");
+
+    private static async Task SignalAsync(string signal, int pid)
+    {
+        using var kill = System.Diagnostics.Process.Start("kill", ["-s", signal, $"{pid}"]);
+        Assert.Equal(0, await kill.EndWithin());
     }
 
     /// <summary>A unit whose start ends when the second value is called.</summary>

@@ -14,7 +14,8 @@ public sealed class SystemdUnitManagerTests(SystemdMachine machine) : UnitManage
         await machine.Lab.WriteFileAsync(Script(test), script);
         var seconds = (int)(stopTimeout ?? Eventually.Patience).TotalSeconds;
         return machine.Lab.Manage(await machine.Lab.AddServiceAsync(
-            $"ExecStart=/bin/sh {Script(test)}\nRestart=on-failure\nRestartSec={(restartsLate ? "1h" : "500ms")}\nTimeoutStopSec={seconds}", $"Manager_{test}"));
+            $"ExecStart=/bin/sh {Script(test)}\nRestart=on-failure\nRestartSec={(restartsLate ? "1h" : "500ms")}\nTimeoutStopSec={seconds}",
+            $"Manager_{test}"));
     }
 
     protected override Task RepairAsync(string test = "") => machine.Lab.WriteFileAsync($"{Script(test)}.repaired", "");

@@ -1,5 +1,6 @@
 using EdgeProxy.Units;
 using EdgeProxy.Units.Systemd;
+using Tmds.DBus.Protocol;
 
 namespace EdgeProxy.Tests.Units.Systemd;
 
@@ -42,7 +43,8 @@ public sealed class UnitJobTests
     [InlineData("refreshing", "refresh", UnitState.Reloading)]
     [InlineData("maintenance", "cleaning", UnitState.Inactive)]
     public void The_words_of_newer_versions_are_understood(string active, string sub, UnitState expected) =>
-        Assert.Equal(expected, UnitProperties.ToStatus("x.service", new Dictionary<string, object> { ["ActiveState"] = active, ["SubState"] = sub }).State);
+        Assert.Equal(
+            expected, UnitProperties.ToStatus("x.service", new Dictionary<string, VariantValue> { ["ActiveState"] = active, ["SubState"] = sub }).State);
 
     [Fact]
     public void Memory_is_what_systemd_knows_or_nothing()
@@ -50,7 +52,7 @@ public sealed class UnitJobTests
         Assert.Equal(4096, Memory(4096UL));
         Assert.Null(Memory(ulong.MaxValue));
 
-        static long? Memory(ulong current) => UnitProperties.ToStatus("x.service", new Dictionary<string, object> { ["MemoryCurrent"] = current }).Memory;
+        static long? Memory(ulong current) => UnitProperties.ToStatus("x.service", new Dictionary<string, VariantValue> { ["MemoryCurrent"] = current }).Memory;
     }
 
     private static UnitStatus Status(UnitState state, string run) => new() { Unit = "x.service", State = state, InvocationId = run };

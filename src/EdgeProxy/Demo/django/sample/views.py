@@ -11,7 +11,9 @@ LONGEST_SECONDS = 600
 
 
 def identity(request):
-    """Who answers."""
+    """Who answers; slowly where SAMPLE_FAULT asks for that."""
+    if settings.FAULT == "page-slow":
+        time.sleep(1.5)
     return JsonResponse({"slot": settings.SLOT, "pid": os.getpid(), "version": settings.VERSION})
 
 

@@ -1,0 +1,18 @@
+using EdgeProxy.Api;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace EdgeProxy.Admin;
+
+/// <summary>Responses with problem details.</summary>
+internal static class Problem
+{
+    public static JsonHttpResult<ApiProblem> Result(int status, string detail)
+    {
+        var problem = new ApiProblem { Title = ReasonPhrases.GetReasonPhrase(status), Status = status, Detail = detail };
+        return TypedResults.Json(problem, ApiJson.Relaxed.ApiProblem, ApiProblem.ContentType, status);
+    }
+
+    /// <summary>Answers a request that no endpoint has answered.</summary>
+    public static Task WriteAsync(HttpContext context, int status, string detail) => Result(status, detail).ExecuteAsync(context);
+}

@@ -1,0 +1,75 @@
+using EdgeProxy.Api;
+using EdgeProxy.Apps;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace EdgeProxy.Admin;
+
+/// <summary>What whoever asks something of a switch gets: the switch, at its end unless <c>?wait=false</c>. It goes on when the caller leaves.</summary>
+internal static class SwitchAnswer
+{
+    /// <param name="context">The request.</param>
+    /// <param name="app">Whose switch.</param>
+    /// <param name="asked">What is shown of it where it is refused.</param>
+    /// <param name="begin">Asks.</param>
+    /// <param name="wanted">How the switch is to end that ran before; others are failures.</param>
+    public static async Task<IResult> OfAsync(
+        HttpContext context, App app, SwitchBody asked, Func<ValueTask<SwitchStart>> begin, params IReadOnlyList<SwitchOutcome> wanted)
+    {
+        var wait = true;
+        var waitText = (string?)context.Request.Query[AdminApi.Wait];
+        if (waitText is not null && !bool.TryParse(waitText, out wait))
+        {
+            return Problem.Result(StatusCodes.Status400BadRequest, "The query parameter wait must be true or false.");
+        }
+
+        var caller = AdminCaller.Of(context);
+        return await begin() switch
+        {
+            SwitchStart.Started started when wait => Ended(caller.View(await started.Completion.WaitAsync(context.RequestAborted))),
+            SwitchStart.Started started => Accepted(context, caller.View(started.Switch)),
+            SwitchStart.Recalled recalled when wait => Ended(caller.View(await recalled.Completion.WaitAsync(context.RequestAborted)), wanted),
+            SwitchStart.Recalled recalled => Accepted(context, caller.View(recalled.Switch)),
+            SwitchStart.Busy busy => Of(caller.View(busy.Running), StatusCodes.Status409Conflict),
+            SwitchStart.Refused refused => Refused(app, asked, refused.Reason),
+            var unknown => throw new InvalidOperationException(unknown.GetType().Name),
+        };
+    }
+
+    public static JsonHttpResult<Switch> Of(Switch @switch, int statusCode) =>
+        TypedResults.Json(@switch, ApiJson.Relaxed.Switch, contentType: null, statusCode);
+
+    public static JsonHttpResult<RefusedSwitch> Refused(App app, SwitchBody asked, string reason)
+    {
+        var plan = app.Slots.Plan;
+        var refused = new RefusedSwitch
+        {
+            Title = "The switch is not possible",
+            Status = StatusCodes.Status422UnprocessableEntity,
+            Detail = reason,
+            From = plan.Active.Name,
+            To = asked.To ?? plan.Previous.Name.ToKey(),
+            Label = asked.Label,
+        };
+        return TypedResults.Json(refused, ApiJson.Relaxed.RefusedSwitch, ApiProblem.ContentType, refused.Status);
+    }
+
+    /// <summary>A switch that has completed, with whatever warnings, is a success for whoever began it.</summary>
+    private static JsonHttpResult<Switch> Ended(Switch ended) => Ended(ended, [SwitchOutcome.Completed, SwitchOutcome.CompletedWithWarnings]);
+
+    private static JsonHttpResult<Switch> Ended(Switch ended, IReadOnlyList<SwitchOutcome> wanted) => Of(ended, ended.Outcome switch
+    {
+        // EdgeProxy stops in the middle of it; its next process finishes or undoes it, and lists it under the same id.
+        null => StatusCodes.Status503ServiceUnavailable,
+        { } outcome => wanted.Contains(outcome) ? StatusCodes.Status200OK : StatusCodes.Status502BadGateway,
+    });
+
+    private static JsonHttpResult<Switch> Accepted(HttpContext context, Switch started)
+    {
+        context.Response.Headers.Location = context.GetRouteValue("app") is string app
+            ? AdminApi.Of(app, AdminApi.SwitchOf(started.Id))
+            : AdminApi.SwitchOf(started.Id);
+        return Of(started, StatusCodes.Status202Accepted);
+    }
+}

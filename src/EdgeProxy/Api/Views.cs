@@ -1,0 +1,42 @@
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+
+namespace EdgeProxy.Api;
+
+/// <summary><c>GET /health</c>.</summary>
+internal sealed record HealthView(IReadOnlyDictionary<SlotName, SlotHealth> Slots);
+
+/// <summary><c>GET /apps</c>.</summary>
+internal sealed record AppsView(IReadOnlyDictionary<string, AppStatusView> Apps);
+
+/// <summary><c>GET /switches</c>.</summary>
+internal sealed record SwitchesView(IReadOnlyList<Switch> Switches);
+
+/// <summary><c>GET /traffic</c>.</summary>
+/// <param name="Every">How long a sample is.</param>
+/// <param name="Samples">Of the last hour, the oldest first.</param>
+internal sealed record TrafficView(TimeSpan Every, IReadOnlyList<TrafficSampleView> Samples);
+
+/// <summary>One sample of <see cref="TrafficView"/>.</summary>
+/// <param name="At">Its end.</param>
+/// <param name="Slots">Those that have answered something.</param>
+internal sealed record TrafficSampleView(DateTimeOffset At, IReadOnlyDictionary<SlotName, SlotTrafficView> Slots);
+
+/// <summary>What a slot has answered within a sample.</summary>
+/// <param name="Requests">Ended requests.</param>
+/// <param name="Errors">Those that ended with a 5xx.</param>
+/// <param name="MedianMs">Milliseconds until the response began, of ordinary requests; null: there was none.</param>
+/// <param name="P99Ms">99 of a hundred took at most that.</param>
+internal sealed record SlotTrafficView(int Requests, int Errors, double? MedianMs, double? P99Ms);
+
+/// <summary>The answer to <c>POST /preview</c>.</summary>
+/// <param name="Link">Whoever opens it gets the candidate.</param>
+/// <param name="ExpiresAt">Until when.</param>
+internal sealed record PreviewView(string Link, DateTimeOffset ExpiresAt);
+
+/// <summary><c>GET /livez</c> and <c>GET /readyz</c>.</summary>
+internal sealed record ProbeView(string Status);
+
+/// <summary>The response to <c>GET /certificates/root</c>.</summary>
+/// <param name="Root">The root certificate of the local authority, PEM.</param>
+internal sealed record RootView(string Root);

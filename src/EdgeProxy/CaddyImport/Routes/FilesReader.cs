@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Importing;
+
+namespace EdgeProxy.CaddyImport.Routes;
+
+/// <summary><c>file_server</c>.</summary>
+internal sealed class FilesReader(ImportRemarks remarks)
+{
+    /// <summary>Caddy's own, in its order.</summary>
+    private static readonly string[] _indexNames = ["index.html", "index.txt"];
+
+    public EndStep? Read(Statement directive, Matcher matcher, Token[] arguments)
+    {
+        var (root, index, hide) = ((string?)null, (IReadOnlyList<string>)_indexNames, new List<Token>());
+        var isBrowsed = arguments is [{ Text: "browse" }];
+        if (arguments.Length > 0 && !isBrowsed)
+        {
+            remarks.Problem(arguments[0].At, $"'{arguments[0].Text}' is not understood behind file_server");
+        }
+
+        foreach (var option in directive.Block ?? [])
+        {
+            switch (option)
+            {
+                case { Name.Text: "root", Arguments: [var path] }:
+                    root = path.Text;
+                    break;
+                case { Name.Text: "index", Arguments.Length: > 0 } when option.Words.All(name => !name.StartsWith('.') && !name.Contains('/',
+                    StringComparison.Ordinal)):
+                    index = [.. option.Words];
+                    break;
+                case { Name.Text: "hide" }:
+                    hide.AddRange(option.Arguments);
+                    break;
+                case { Name.Text: "browse", Arguments: [], Block: null }:
+                    isBrowsed = true;
+                    break;
+                case { Name.Text: "precompressed" or "etag_file_extensions" }:
+                    break; // sidecars are used wherever they lie
+                default:
+                    remarks.Problem(option.At, Why(option));
+                    break;
+            }
+        }
+
+        return new EndStep(directive, matcher, state => End(directive, state, root, index, isBrowsed, hide));
+    }
+
+    /// <summary>The directory of files, absolute and without placeholders.</summary>
+    /// <returns>Null: a problem has said why.</returns>
+    public string? DirectoryOf(string? root, SourceLine at)
+    {
+        if (root?.StartsWith('/') == true && !CaddyValue.HasPlaceholder(root))
+        {
+            return root.Length > 1 ? root.TrimEnd('/') : root;
+        }
+
+        remarks.Problem(at, root is null
+            ? "file_server has no root here, so that Caddy serves the directory it was started in; name one: root * /srv/app/staticfiles"
+            : $"the root {root} is not an absolute path without placeholders; write it as /srv/app/staticfiles");
+        return null;
+    }
+
+    private RouteEnd? End(Statement directive, RouteState state, string? ownRoot, IReadOnlyList<string> index, bool isBrowsed, List<Token> hide)
+    {
+        if (DirectoryOf(ownRoot ?? state.Root, directive.At) is not { } root)
+        {
+            return null;
+        }
+
+        if (ownRoot is not null && state.TryFiles is not null && ownRoot != state.Root)
+        {
+            remarks.Problem(directive.At, "try_files looks in another root than file_server; name the root by a root line before both");
+        }
+
+        remarks.NoteOnce(
+            directive.At,
+            "files",
+            "serves files: EdgeProxy answers 404 for names that begin with a dot and for links that lead out of the root, and 405 for all methods but " +
+                "GET and HEAD");
+        var options = new JsonObject { ["Root"] = root, ["Index"] = List(index) };
+        if (state.TryFiles is { } tries)
+        {
+            options["TryFiles"] = List(tries);
+        }
+
+        if (isBrowsed)
+        {
+            options["Browse"] = true;
+        }
+
+        if (hide.Select(name => Hidden(name, root)).OfType<string>().ToList() is { Count: > 0 } hidden)
+        {
+            options["Hide"] = List(hidden);
+        }
+
+        return new RouteEnd("Files", options);
+    }
+
+    /// <summary>Caddy compares names with a slash with paths on the disk.</summary>
+    /// <returns>Null: it is hidden anyway, or a problem has said why it cannot be.</returns>
+    private string? Hidden(Token name, string root)
+    {
+        var text = name.Text;
+        if (text.StartsWith('.') && !text.Contains('/', StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        if (text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !CaddyValue.HasPlaceholder(text))
+        {
+            return text;
+        }
+
+        if (text.StartsWith(root.TrimEnd('/') + "/", StringComparison.Ordinal) && !CaddyValue.HasPlaceholder(text))
+        {
+            return text[root.TrimEnd('/').Length..].TrimEnd('/');
+        }
+
+        remarks.Problem(name.At, $"hide {text} cannot be translated: write a name, such as *.bak, or a path below the root {root}");
+        return null;
+    }
+
+    private static string Why(Statement option) => option.Name.Text switch
+    {
+        "browse" => "a template of browse cannot be translated; without it EdgeProxy shows a listing of its own",
+        "pass_thru" => "pass_thru cannot be translated: what is not there is 404; put the files below a path of their own, or write try_files",
+        _ => $"file_server's {option.Name.Text} cannot be translated; remove it",
+    };
+
+    private static JsonArray List(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode)JsonValue.Create(text))]);
+}

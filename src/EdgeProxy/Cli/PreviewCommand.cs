@@ -1,0 +1,45 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using EdgeProxy.Api;
+using EdgeProxy.Common;
+
+namespace EdgeProxy.Cli;
+
+/// <summary><c>preview</c>: prints a link to the candidate of the switch that waits.</summary>
+internal static class PreviewCommand
+{
+    public static Command Create()
+    {
+        var url = new Argument<string?>("url")
+        {
+            Description = "The page to begin with; without it the first one of the site, as the settings name it",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command(
+            "preview", "Print a link with which a browser gets the new version that 'switch --preview' has started, and nobody else does") { url };
+        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
+        {
+            var answer = await client.PostAsync(
+                client.Of(AdminApi.Preview), new PreviewBody(parsed.GetValue(url)), ApiJson.Relaxed.PreviewBody, cancellationToken);
+            if (answer.Status != HttpStatusCode.OK)
+            {
+                throw client.Refusal(answer);
+            }
+
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(JsonOption.Json))
+            {
+                await output.WriteLineAsync(answer.Body);
+                return ExitCode.Done;
+            }
+
+            var view = answer.Read(ApiJson.Relaxed.PreviewView);
+            await output.WriteLineAsync(TerminalText.Printable(view.Link));
+            await parsed.InvocationConfiguration.Error.WriteLineAsync(
+                string.Create(CultureInfo.InvariantCulture, $"valid until {view.ExpiresAt.ToLocalTime():HH:mm:ss}, for whoever has it"));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,8 @@
+namespace EdgeProxy.Http;
+
+/// <summary>Status codes that HTTP does not have.</summary>
+internal static class ProxyStatusCodes
+{
+    /// <summary>The status of a request whose client left, for the log; nobody receives it. nginx's number.</summary>
+    public const int ClientClosedRequest = 499;
+}

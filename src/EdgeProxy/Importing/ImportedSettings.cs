@@ -1,0 +1,56 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.Importing;
+
+/// <summary>What becomes of a draft, whichever server it comes from.</summary>
+internal static class ImportedSettings
+{
+    private static readonly string[] _order =
+    [
+        "EdgeProxy:Slots", "EdgeProxy:InitialSlot", "EdgeProxy:Health", "EdgeProxy:Upstream", "EdgeProxy:Sites", "EdgeProxy:StaticFiles",
+            "EdgeProxy:Compression", "EdgeProxy:Tls",
+        "EdgeProxy:TrustedProxies", "EdgeProxy:Shutdown", "EdgeProxy:AccessLog", "AllowedHosts", "Kestrel",
+    ];
+
+    /// <summary>What only the options say.</summary>
+    public static void SetOptions(ImportOptions options, SettingsDraft draft, SourceLine file)
+    {
+        if (options.Certificates is { } directory)
+        {
+            draft.AppendNode("EdgeProxy:Tls:Certificates", new JsonObject { ["Certificate"] = directory }, file);
+        }
+
+        if (options.ServerKeepAlive is { } keepAlive)
+        {
+            draft.Set("EdgeProxy:Upstream:ServerKeepAlive", keepAlive, file);
+        }
+
+        if (options.MaxConcurrent is { } places)
+        {
+            draft.Set("EdgeProxy:Upstream:MaxConcurrent", JsonValue.Create(places), file);
+        }
+    }
+
+    /// <summary>Checked as <c>check</c> would, but without this process's environment.</summary>
+    public static JsonObject Check(SettingsDraft draft, SourceLine file, ImportRemarks remarks)
+    {
+        var settings = draft.ToJson(_order);
+        var check = SettingsLoader.Check(file.File, JsonSerializer.SerializeToUtf8Bytes(settings, ImportJson.Relaxed.JsonObject));
+        foreach (var problem in check.Problems)
+        {
+            var at = draft.LineOf(problem.Key) ?? file;
+            if (problem.Severity == SettingsSeverity.Error)
+            {
+                remarks.Problem(at, $"leads to settings that are refused: {problem.Text}");
+            }
+            else
+            {
+                remarks.Note(at, problem.Text);
+            }
+        }
+
+        return settings;
+    }
+}

@@ -1,0 +1,89 @@
+using System.Collections.Frozen;
+using EdgeProxy.Importing;
+using EdgeProxy.NginxImport.Syntax;
+
+namespace EdgeProxy.NginxImport;
+
+/// <summary>Which directives are known, so that no line is passed over in silence.</summary>
+internal sealed class Directives(ImportRemarks remarks)
+{
+    private static readonly FrozenSet<string> _read = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "server", "upstream", "map", "server_name", "listen", "location", "if", "return", "root", "alias", "index", "try_files", "autoindex",
+        "expires", "add_header", "proxy_pass", "proxy_set_header", "proxy_hide_header", "client_max_body_size", "proxy_connect_timeout",
+        "proxy_read_timeout", "allow", "deny", "error_page", "access_log", "gzip", "gzip_types", "gzip_min_length", "ssl_certificate",
+        "ssl_certificate_key", "default_type", "internal", "proxy_redirect", "proxy_intercept_errors", "http2", "merge_slashes", "absolute_redirect",
+        "proxy_method");
+
+    /// <summary>They change how nginx works, and not what clients and apps see.</summary>
+    private static readonly FrozenSet<string> _ofNginx = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "aio", "directio", "keepalive_timeout", "keepalive_requests",
+        "keepalive_disable", "types_hash_max_size", "types_hash_bucket_size", "server_names_hash_bucket_size", "server_names_hash_max_size",
+        "variables_hash_max_size", "variables_hash_bucket_size", "map_hash_bucket_size", "map_hash_max_size", "proxy_headers_hash_max_size",
+        "proxy_headers_hash_bucket_size", "server_tokens", "types", "log_format", "log_not_found", "error_log", "proxy_http_version",
+        "proxy_buffering", "proxy_request_buffering", "proxy_buffers", "proxy_buffer_size", "proxy_busy_buffers_size", "proxy_max_temp_file_size",
+        "proxy_temp_file_write_size", "proxy_temp_path", "client_body_temp_path", "client_body_buffer_size", "client_header_buffer_size",
+        "large_client_header_buffers", "client_body_timeout", "client_header_timeout", "send_timeout", "proxy_send_timeout",
+        "reset_timedout_connection", "lingering_close", "open_file_cache", "open_file_cache_valid", "open_file_cache_min_uses",
+        "open_file_cache_errors", "gzip_vary", "gzip_proxied", "gzip_comp_level", "gzip_buffers", "gzip_http_version", "gzip_disable", "gzip_static",
+        "etag", "proxy_next_upstream", "proxy_next_upstream_tries", "proxy_next_upstream_timeout", "proxy_socket_keepalive", "resolver",
+        "resolver_timeout", "limit_rate_after", "http2_max_concurrent_streams", "http3", "msie_padding", "port_in_redirect",
+        "server_name_in_redirect", "if_modified_since", "proxy_ignore_client_abort", "proxy_cache_bypass", "proxy_no_cache", "max_ranges",
+        "uwsgi_temp_path", "scgi_temp_path", "fastcgi_temp_path");
+
+    private static readonly FrozenDictionary<string, string> _instead = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["rewrite"] = "write return 301 with the new URL, or do it in the app's URLs",
+        ["auth_basic"] = "passwords are bcrypt hashes in BasicAuth of a route (htpasswd -nB); remove the line, and add them to the settings",
+        ["auth_basic_user_file"] = "see auth_basic",
+        ["limit_req"] = "RateLimits of the settings limit clients by path; remove the line, and add them there",
+        ["limit_req_zone"] = "see limit_req",
+        ["limit_conn"] = "Upstream:MaxConcurrentPerClient limits clients; remove the line",
+        ["limit_conn_zone"] = "see limit_conn",
+        ["uwsgi_pass"] = "slots speak HTTP; let gunicorn serve the app, or uWSGI with --http-socket",
+        ["fastcgi_pass"] = "slots speak HTTP",
+        ["sub_filter"] = "responses pass as they are",
+        ["proxy_cache"] = "EdgeProxy keeps no responses",
+        ["error_page"] = "error pages are for the whole server; write it there",
+        ["types"] = "types are for all files; write it outside of the server",
+        ["location"] = "a location within a location is not translated; write both into the server",
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>Names each line that is not understood, however deep.</summary>
+    public void Check(IReadOnlyList<Directive> block, string within = "http")
+    {
+        foreach (var line in block)
+        {
+            var isNested = line.Name == "location" && within == "location";
+            if (isNested || !(_read.Contains(line.Name) || _ofNginx.Contains(line.Name) || line.Name.StartsWith("ssl_", StringComparison.Ordinal))
+                || line.Name is "ssl_verify_client" or "ssl_client_certificate" || (line.Name == "if" && within != "server")
+                || (line.Name is "error_page" or "types" && within == "location"))
+            {
+                var instead = _instead.GetValueOrDefault(line.Name, "EdgeProxy has nothing like it; remove it if it is not needed");
+                remarks.Problem(line.At, $"'{line}' cannot be translated: {instead}");
+            }
+            else if (Fault(line) is { } fault)
+            {
+                remarks.Problem(line.At, $"'{line}' cannot be translated: {fault}");
+            }
+
+            if (line is { Name: "server" or "location", Block: { } inner })
+            {
+                Check(inner, line.Name);
+            }
+        }
+    }
+
+    /// <summary>Values that change what is served.</summary>
+    private static string? Fault(Directive line) => line.Name switch
+    {
+        "proxy_redirect" when line.Arguments is not (["off"] or ["default"]) => "the Location of a response passes as the app writes it",
+        "proxy_intercept_errors" when line.Arguments is not ["off"] => "errors of the app pass as they are",
+        "merge_slashes" when line.Arguments is not ["on"] => "slashes in a row count as one",
+        "proxy_method" => "requests keep their method",
+        "server_name_in_redirect" or "http3" when line.Arguments is ["on"] => "remove it",
+        "if_modified_since" when line.Arguments is not ["exact"] => "remove it",
+        _ => null,
+    };
+}

@@ -1,0 +1,116 @@
+using System.Text.Json.Nodes;
+using EdgeProxy.Importing;
+using EdgeProxy.NginxImport.Syntax;
+
+namespace EdgeProxy.NginxImport;
+
+/// <summary><c>proxy_set_header</c>, <c>add_header</c> and <c>proxy_hide_header</c>, each of the innermost level that has one.</summary>
+internal sealed class FieldReader(ImportRemarks remarks)
+{
+    /// <summary>What EdgeProxy does anyway, by field.</summary>
+    private static readonly Dictionary<string, string[]> _done = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Host"] = ["$host", "$http_host", "$host:$server_port"],
+        ["X-Forwarded-For"] = ["$proxy_add_x_forwarded_for", "$remote_addr"],
+        ["X-Forwarded-Proto"] = ["$scheme"],
+        ["X-Forwarded-Host"] = ["$host", "$http_host"],
+        ["X-Request-ID"] = ["$request_id"],
+        ["Upgrade"] = ["$http_upgrade"],
+    };
+
+    /// <summary><c>RequestHeaders</c> of a route; null: nothing is changed.</summary>
+    public JsonObject? OfRequest(Level level, ProxyTarget target, ServerPlace server)
+    {
+        var (set, remove, hasHost) = (new JsonObject(), new JsonArray(), false);
+        foreach (var line in level.All("proxy_set_header"))
+        {
+            if (line.Arguments is not [var field, var value])
+            {
+                remarks.Problem(line.At, $"'{line}' is not understood; write proxy_set_header FIELD VALUE");
+                continue;
+            }
+
+            hasHost |= field.Equals("Host", StringComparison.OrdinalIgnoreCase);
+            if (field.Equals("Connection", StringComparison.OrdinalIgnoreCase) || (_done.TryGetValue(field, out var values) && values.Contains(value))
+                || value == $"$http_{field.Replace('-', '_').ToLowerInvariant()}")
+            {
+                continue; // a connection is the server's own affair
+            }
+
+            if (value.Length == 0)
+            {
+                remove.Add((JsonNode)JsonValue.Create(field));
+            }
+            else if (Variables.Translate(value, server, line.At, remarks) is { } text)
+            {
+                set[field] = text;
+            }
+        }
+
+        if (!hasHost)
+        {
+            set["Host"] = target.Host; // nginx's default
+        }
+
+        return Join(("Remove", remove), ("Set", set));
+    }
+
+    /// <summary><c>Headers</c> of a route; null: nothing is changed.</summary>
+    /// <param name="leaves">Fields that are set otherwise.</param>
+    private JsonObject? OfResponse(Level level, ServerPlace server, bool isForwarded, params string[] leaves)
+    {
+        var (add, remove) = (new JsonObject(), new JsonArray());
+        foreach (var line in level.All("add_header").Where(line => !leaves.Contains(line.Arguments.FirstOrDefault(), StringComparer.OrdinalIgnoreCase)))
+        {
+            if (line.Arguments is not { Length: 2 or 3 } arguments || (arguments.Length == 3 && arguments[2] != "always"))
+            {
+                remarks.Problem(line.At, $"'{line}' is not understood; write add_header FIELD VALUE always");
+                continue;
+            }
+
+            var (field, value) = (arguments[0], arguments[1]);
+            if (arguments.Length == 2)
+            {
+                remarks.NoteOnce(line.At, "add_header", "add_header without 'always' leaves out responses of status 400 and above; here all have the field");
+            }
+
+            if (value.Length > 0 && Variables.Translate(value, server, line.At, remarks) is { } text)
+            {
+                add[field] = add[field] is not { } known ? text
+                    : new JsonArray([.. (known as JsonArray ?? [known.DeepClone()]).Select(one => one!.DeepClone()), text]);
+            }
+        }
+
+        foreach (var field in level.All("proxy_hide_header").Where(_ => isForwarded).SelectMany(line => line.Arguments))
+        {
+            remove.Add((JsonNode)JsonValue.Create(field));
+        }
+
+        return Join(("Remove", remove), ("Add", add));
+    }
+
+    /// <summary>Adds what <c>add_header</c> and <c>proxy_hide_header</c> say.</summary>
+    public JsonObject AddTo(JsonObject route, Level level, ServerPlace server, bool isForwarded)
+    {
+        if (OfResponse(level, server, isForwarded, isForwarded ? [] : ["Cache-Control"]) is { } headers)
+        {
+            route["Headers"] = headers;
+        }
+
+        return route;
+    }
+
+    private static JsonObject? Join(params (string Key, JsonNode Part)[] parts)
+    {
+        var json = new JsonObject();
+        foreach (var (key, part) in parts)
+        {
+            if (part is JsonArray { Count: > 0 } or JsonObject { Count: > 0 })
+            {
+                json[key] = part;
+            }
+        }
+
+        return json.Count > 0 ? json : null;
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text;
+using EdgeProxy.Importing;
+using EdgeProxy.NginxImport.Syntax;
+using EdgeProxy.Sites.Matching;
+
+namespace EdgeProxy.NginxImport;
+
+/// <summary>A location: which paths it is for, as a regular expression of <c>Match:PathRegex</c>. nginx compares with letter case, which <c>Path</c> does
+/// not.</summary>
+/// <param name="Kind"><c>=</c>, <c>^~</c>, <c>~</c>, <c>~*</c>, or empty for a prefix.</param>
+/// <param name="Path">As it is written.</param>
+internal sealed record Location(Directive Source, string Kind, string Path)
+{
+    public bool IsRegex => Kind is "~" or "~*";
+
+    public bool IsPrefix => Kind is "" or "^~";
+
+    public string Name => Kind.Length > 0 ? $"{Kind} {Path}" : Path;
+
+    /// <summary>Null: every path.</summary>
+    public string? Regex => Kind switch
+    {
+        "=" => $"^{Escape(Path)}$",
+        "~" => OfPcre(Path),
+        "~*" => "(?i)" + OfPcre(Path),
+        _ => Path == "/" ? null : $"^{Escape(Path)}",
+    };
+
+    /// <returns>Null: a problem has said why.</returns>
+    public static Location? Read(Directive directive, ImportRemarks remarks)
+    {
+        var location = directive.Arguments switch
+        {
+            [['@', ..]] => null,
+            [var path] when path.StartsWith('/') => new Location(directive, "", path),
+            [("=" or "^~") and var kind, var path] when path.StartsWith('/') => new Location(directive, kind, path),
+            [("~" or "~*") and var kind, var pattern] => new Location(directive, kind, pattern),
+            _ => null,
+        };
+        var fault = location is null ? "write location /path/, = /path, ^~ /path/ or ~ pattern"
+            : location.Regex is { } regex ? SafeRegex.FindFault(regex) : null;
+        if (fault is null)
+        {
+            return location;
+        }
+
+        remarks.Problem(directive.At, $"'{directive}' cannot be translated: {(location?.IsRegex == true ? "the regular expression " : "")}{fault}");
+        return null;
+    }
+
+    /// <summary>Whether a path, as it is in the file, is of this location, which is a prefix or exact.</summary>
+    public bool Takes(string path) => Kind == "=" ? path == Path : IsPrefix && path.StartsWith(Path, StringComparison.Ordinal);
+
+    public static string Escape(string literal)
+    {
+        var escaped = new StringBuilder();
+        foreach (var character in literal)
+        {
+            escaped.Append(char.IsAsciiLetterOrDigit(character) || character is '/' or '-' or '_' || character > 127 ? $"{character}" : $"\\{character}");
+        }
+
+        return escaped.ToString();
+    }
+
+    /// <summary>To PCRE a <c>$</c> at the end is before a line's end, too, which may be in a path (<c>%0A</c>).</summary>
+    private static string OfPcre(string pattern) =>
+        pattern.EndsWith('$') && !pattern.EndsWith("\\$", StringComparison.Ordinal) ? $@"{pattern[..^1]}\n?$" : pattern;
+}

@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace EdgeProxy.Platform;
+
+/// <summary>System calls that the base class library does not offer, and that several features need. One that a single feature needs stands there.</summary>
+internal static partial class LibC
+{
+    public const int LockExclusive = 2;
+    public const int LockNonBlocking = 4;
+
+    public const int WouldBlock = 11;
+    public const int NoSpaceLeft = 28;
+    public const int ReadOnlyFileSystem = 30;
+
+    /// <summary>SIG_DFL and SIG_IGN, signal(2).</summary>
+    public const nint DefaultAction = 0;
+    public const nint Ignore = 1;
+
+    /// <summary>O_RDONLY | O_DIRECTORY | O_CLOEXEC: a child process must not inherit the lock. O_DIRECTORY is the one number that differs by
+    /// processor.</summary>
+    public static int OpenDirectory { get; } =
+        0x80000 | (RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x4000 : 0x10000);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    /// <summary>Variadic in C; on Linux its arguments are passed like any other's (x64, arm64).</summary>
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial SafeFileHandle Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Unlink(string path);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int FLock(SafeHandle descriptor, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int FSync(SafeHandle descriptor);
+
+    /// <param name="action"><see cref="DefaultAction"/> or <see cref="Ignore"/>.</param>
+    [LibraryImport("libc", EntryPoint = "signal")]
+    public static partial nint SetSignalAction(int signal, nint action);
+}

@@ -1,0 +1,48 @@
+using EdgeProxy.Slots;
+using Microsoft.AspNetCore.Http.Extensions;
+
+namespace EdgeProxy.Proxying.Candidates;
+
+/// <summary>The first request of somebody who has a preview link: it gets the cookie, and the address without the token.</summary>
+internal static class PreviewVisit
+{
+    /// <summary>Answers a request with a preview link. Called while there is a candidate.</summary>
+    /// <returns>Null: it has none.</returns>
+    public static Task? Answer(HttpContext context, CandidateShare candidate, string app, DateTimeOffset now)
+    {
+        if (!context.Request.Query.TryGetValue(PreviewToken.Parameter, out var values) || !HttpMethods.IsGet(context.Request.Method))
+        {
+            return null;
+        }
+
+        // Whoever has the address in a history or a log is not to have the page; nor is a cache.
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers["Referrer-Policy"] = "no-referrer";
+        if (values is not [{ } token] || PreviewToken.Read(candidate.Key, token, now) is not { } left)
+        {
+            context.Response.StatusCode = StatusCodes.Status410Gone;
+            context.Response.ContentType = "text/plain; charset=utf-8";
+            return context.Response.WriteAsync("This preview link is not valid any more. `edgeproxy preview` prints a new one.\n");
+        }
+
+        context.Response.Cookies.Append(PreviewToken.CookieOf(app), token, new CookieOptions
+        {
+            Path = "/",
+            HttpOnly = true,
+            SameSite = SameSiteMode.Lax,
+            Secure = context.Request.IsHttps,
+            MaxAge = left,
+        });
+        context.Response.StatusCode = StatusCodes.Status302Found;
+        context.Response.Headers.Location = AddressWithout(context.Request);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>On this host whatever the path is: one that began with two slashes would name another (RFC 3986 section 4.2).</summary>
+    private static string AddressWithout(HttpRequest request)
+    {
+        var query = new QueryBuilder(request.Query.Where(field => field.Key != PreviewToken.Parameter)
+            .SelectMany(field => field.Value, (field, value) => new KeyValuePair<string, string>(field.Key, value ?? "")));
+        return "/" + request.Path.ToUriComponent().TrimStart('/') + query.ToQueryString();
+    }
+}

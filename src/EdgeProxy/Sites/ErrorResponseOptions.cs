@@ -1,0 +1,14 @@
+namespace EdgeProxy.Sites;
+
+/// <summary>A response in place of EdgeProxy's own error response.</summary>
+public sealed class ErrorResponseOptions
+{
+    /// <summary>The status code to send, 200 to 599; null: that of the error.</summary>
+    public int? Status { get; set; }
+
+    /// <summary>May have <c>{status}</c> and <c>{status_text}</c> of the error, and the placeholders of <c>Respond:Body</c>. Null or empty: no body.</summary>
+    public string? Body { get; set; }
+
+    /// <summary>Null: <c>application/json</c> for a JSON object or array, else <c>text/plain; charset=utf-8</c>.</summary>
+    public string? ContentType { get; set; }
+}

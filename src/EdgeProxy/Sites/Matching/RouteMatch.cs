@@ -1,0 +1,49 @@
+using System.Net;
+
+namespace EdgeProxy.Sites.Matching;
+
+/// <summary>Which requests a route takes. Immutable.</summary>
+internal sealed class RouteMatch
+{
+    private readonly RequestCondition _condition;
+    private readonly IPNetwork[] _clientNotIn;
+    private readonly RequestCondition[] _not;
+
+    /// <param name="options">Checked.</param>
+    public RouteMatch(SiteRouteOptions options)
+    {
+        var match = options.Match ?? new MatchOptions();
+        _condition = new RequestCondition(match, options.Path);
+        _clientNotIn = RequestCondition.Networks(match.ClientNotIn);
+        _not = [.. (match.Not ?? []).Select(not => new RequestCondition(not, not.Path))];
+    }
+
+    /// <summary>It takes every request that comes this far.</summary>
+    public bool TakesAll => IsByPathOnly && (_condition.Paths.Count == 0 || _condition.Paths.Any(path => path.Covers(PathPattern.Parse("*"))));
+
+    private bool IsByPathOnly => _condition.HasPathsOnly && _clientNotIn.Length == 0 && _not.Length == 0;
+
+    public bool Takes(HttpContext context, in RequestPath path)
+    {
+        if (!_condition.Holds(context, path)
+            || (_clientNotIn.Length > 0 && RequestCondition.IsIn(_clientNotIn, context.Connection.RemoteIpAddress)))
+        {
+            return false;
+        }
+
+        foreach (var not in _not)
+        {
+            if (not.Holds(context, path))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether it takes whatever the other one takes, as far as that is plain to see.</summary>
+    public bool Covers(RouteMatch other) => TakesAll
+        || (IsByPathOnly && other._condition.Paths.Count > 0
+            && other._condition.Paths.All(path => _condition.Paths.Any(own => own.Covers(path))));
+}

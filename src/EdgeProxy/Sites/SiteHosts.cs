@@ -1,0 +1,16 @@
+using EdgeProxy.Proxying;
+
+namespace EdgeProxy.Sites;
+
+/// <summary>Hosts of sites: names, <c>*.example.com</c> for one label in place of the star as in certificates, and <c>*</c>.</summary>
+internal static class SiteHosts
+{
+    /// <param name="pattern">Valid.</param>
+    /// <param name="host">Without a port.</param>
+    public static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> host) => pattern switch
+    {
+        AppHosts.Any => true,
+        ['*', .. var below] => host.IndexOf('.') is > 0 and var dot && host[dot..].Equals(below, StringComparison.OrdinalIgnoreCase),
+        _ => host.Equals(pattern, StringComparison.OrdinalIgnoreCase),
+    };
+}

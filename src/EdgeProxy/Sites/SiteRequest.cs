@@ -1,0 +1,61 @@
+using EdgeProxy.Http;
+using EdgeProxy.Proxying;
+using EdgeProxy.Sites.Placeholders;
+
+namespace EdgeProxy.Sites;
+
+/// <summary>What a site makes of a request. A feature of its <see cref="HttpContext"/>.</summary>
+/// <param name="site">The name of the site.</param>
+/// <param name="siteHeaders">What the site changes in the header of the response; null: nothing.</param>
+/// <param name="target">Path and query as they came.</param>
+internal sealed class SiteRequest(HttpContext context, string site, HeaderChanges? siteHeaders, string target) : ISiteRequest, IRewrittenRequest
+{
+    private readonly string _original = target;
+    private HeaderChanges? _routeHeaders;
+
+    public string SiteName => site;
+
+    public string? RouteName { get; private set; }
+
+    /// <summary>Path and query, as the route has changed them.</summary>
+    public string Target { get; set; } = target;
+
+    /// <summary>The route has not served it: one behind it may.</summary>
+    public bool IsPassedOn { get; set; }
+
+    public bool IsRewritten => Target != _original;
+
+    /// <summary>Changes of the header of what is forwarded.</summary>
+    public IReadOnlyList<FieldChange> Fields { get; set; } = [];
+
+    /// <summary>The request as the client has sent it.</summary>
+    public RequestWords Original => new(context, _original);
+
+    /// <summary>The request as its route has changed it.</summary>
+    public RequestWords Current => new(context, Target);
+
+    /// <summary>A route takes it.</summary>
+    /// <param name="route">Its name.</param>
+    /// <param name="headers">What it changes in the header of the response; null: nothing.</param>
+    public void Enter(string route, HeaderChanges? headers) => (RouteName, _routeHeaders) = (route, headers);
+
+    /// <summary>Takes back what a route has changed that has not served the request.</summary>
+    public void Leave()
+    {
+        (IsPassedOn, Target, Fields) = (false, _original, []);
+        (RouteName, _routeHeaders) = (null, null);
+    }
+
+    /// <summary>Changes the header of the response, which is complete.</summary>
+    public static Task CompleteHeader(object request)
+    {
+        ((SiteRequest)request).CompleteHeader();
+        return Task.CompletedTask;
+    }
+
+    private void CompleteHeader()
+    {
+        siteHeaders?.Apply(context.Response.Headers, Original);
+        _routeHeaders?.Apply(context.Response.Headers, Original);
+    }
+}

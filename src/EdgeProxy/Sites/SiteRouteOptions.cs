@@ -1,0 +1,137 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.StaticFiles;
+
+namespace EdgeProxy.Sites;
+
+/// <summary>One route of a site: which requests it takes, the one thing that it does with them, and what it changes.</summary>
+public sealed class SiteRouteOptions
+{
+    /// <summary>What metrics and the access log call it; null: its first path, or its position.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>
+    /// Paths: <c>/a</c> is exact, <c>/a/*</c> all below <c>/a/</c>, <c>*.php</c> what ends so, and <c>/a/*/b</c> has one segment in the middle. Letter case,
+    /// percent-encoding and doubled slashes do not matter. Null or empty: every path.
+    /// </summary>
+    public TextList? Path { get; set; }
+
+    /// <summary>Further conditions; all of them.</summary>
+    public MatchOptions? Match { get; set; }
+
+    /// <summary>The blue/green app that serves the requests.</summary>
+    public string? App { get; set; }
+
+    /// <summary>A cluster of <c>ReverseProxy:Clusters</c>.</summary>
+    public string? Cluster { get; set; }
+
+    /// <summary>Servers to forward to, <c>http://HOST:PORT</c> or <c>https://HOST:PORT</c>.</summary>
+    public TextList? Upstreams { get; set; }
+
+    /// <summary>How one of several <see cref="Upstreams"/> is chosen. Default at random.</summary>
+    public SiteLoadBalancing LoadBalancing { get; set; } = SiteLoadBalancing.Random;
+
+    /// <summary>Which of the <see cref="Upstreams"/> get no requests.</summary>
+    public UpstreamHealthOptions? UpstreamHealth { get; set; }
+
+    /// <summary>Files from disk, at the path of the request as the route has changed it.</summary>
+    public FilesOptions? Files { get; set; }
+
+    /// <summary>Of <see cref="Files"/>: a request whose file is not there goes on to the routes behind this one. Default false.</summary>
+    public bool PassThru { get; set; }
+
+    /// <summary>A redirect.</summary>
+    public RedirectOptions? Redirect { get; set; }
+
+    /// <summary>A fixed response.</summary>
+    public RespondOptions? Respond { get; set; }
+
+    /// <summary>A prefix to take off the path before it is forwarded or a file is looked for; null: none.</summary>
+    public string? StripPrefix { get; set; }
+
+    /// <summary>The path to ask for in place of the client's, after <see cref="StripPrefix"/>; with a <c>?</c> the query, too. May have placeholders:
+    /// <c>/v2{uri}</c>. Null: none.</summary>
+    public string? Rewrite { get; set; }
+
+    /// <summary>Changes of the header of the response, after those of the site.</summary>
+    public HeaderOptions? Headers { get; set; }
+
+    /// <summary>Changes of the header of the request that is forwarded.</summary>
+    public HeaderOptions? RequestHeaders { get; set; }
+
+    /// <summary>Only users with a password.</summary>
+    public BasicAuthOptions? BasicAuth { get; set; }
+
+    /// <summary>As those of the site, which count for what is not here.</summary>
+    public Dictionary<string, string>? ErrorPages { get; set; }
+
+    /// <summary>As those of the site, which count for what is not here.</summary>
+    public Dictionary<string, ErrorResponseOptions>? ErrorResponses { get; set; }
+
+    /// <summary>The largest request body in bytes, of what is forwarded; null: <c>Upstream:MaxRequestBodySize</c>.</summary>
+    public long? MaxRequestBodySize { get; set; }
+}
+
+public enum SiteLoadBalancing
+{
+    Random,
+    RoundRobin,
+    LeastRequests,
+    PowerOfTwoChoices,
+    First,
+}
+
+/// <summary>Which of several upstreams get no requests.</summary>
+public sealed class UpstreamHealthOptions
+{
+    /// <summary>Path and query that each is asked for; null: none is asked.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>How often. Default 30 s; 1 s to 1 h.</summary>
+    public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long one may take. Default 5 s; 100 ms to 10 min.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long one is left out that most requests have failed to reach; null: for no time. 1 s to 1 h.</summary>
+    public TimeSpan? FailDuration { get; set; }
+}
+
+/// <summary>A redirect.</summary>
+public sealed class RedirectOptions
+{
+    /// <summary>The value of <c>Location</c>: an absolute URL or a path. May have placeholders: <c>https://example.com{uri}</c>. Required.</summary>
+    public string? To { get; set; }
+
+    /// <summary>One of 301, 302, 303, 307 and 308. Default 302.</summary>
+    public int Status { get; set; } = StatusCodes.Status302Found;
+}
+
+/// <summary>A fixed response.</summary>
+public sealed class RespondOptions
+{
+    /// <summary>The status code. Default 200.</summary>
+    public int Status { get; set; } = StatusCodes.Status200OK;
+
+    /// <summary>May have placeholders, which are escaped for the content type. Null or empty: no body.</summary>
+    public string? Body { get; set; }
+
+    /// <summary>Null: <c>application/json</c> for a JSON object or array, else <c>text/plain; charset=utf-8</c>.</summary>
+    public string? ContentType { get; set; }
+
+    /// <summary>Further fields of its header. May have placeholders. Null or empty: none.</summary>
+    public Dictionary<string, string>? Headers { get; set; }
+
+    /// <summary>Whether it is an error, from 400 to 599, for which the error page of the status is sent, as for EdgeProxy's own errors; then it has no
+    /// <see cref="Body"/> of its own. Default false.</summary>
+    public bool AsError { get; set; }
+}
+
+/// <summary>HTTP Basic authentication (RFC 7617).</summary>
+public sealed class BasicAuthOptions
+{
+    /// <summary>Bcrypt hashes of passwords by the names of users, as of <c>caddy hash-password</c> or <c>htpasswd -nB</c>. Required.</summary>
+    public Dictionary<string, string>? Users { get; set; }
+
+    /// <summary>What a browser shows. Default <c>restricted</c>.</summary>
+    public string Realm { get; set; } = "restricted";
+}

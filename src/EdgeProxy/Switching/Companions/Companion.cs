@@ -1,0 +1,100 @@
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Switching.Companions;
+
+/// <summary>One companion: its unit for each slot, or one for both.</summary>
+internal sealed class Companion(CompanionOptions options, IUnitManager units, bool isShared, TimeProvider time) : IAsyncDisposable
+{
+    public string Name => options.Name!;
+
+    public CompanionStart When => options.When;
+
+    public bool IsSingleton => options.Singleton;
+
+    public bool IsShared => isShared;
+
+    /// <summary>Its unit for a slot, for people.</summary>
+    public string UnitOf(SlotName slot) => units.UnitOf(Key(slot));
+
+    /// <summary>What that unit is doing.</summary>
+    /// <exception cref="UnitException">The unit manager does not answer.</exception>
+    public Task<UnitStatus> GetStatusAsync(SlotName slot, CancellationToken cancellationToken) => units.GetStatusAsync(Key(slot), cancellationToken);
+
+    /// <summary>Starts it where it does not run.</summary>
+    /// <param name="slot">Whose.</param>
+    /// <param name="isNew">What runs runs the old code, and is restarted.</param>
+    /// <param name="stopping">Ends the wait.</param>
+    /// <returns>What went wrong; null: nothing.</returns>
+    public Task<string?> StartAsync(SlotName slot, bool isNew, CancellationToken stopping) => TryAsync(slot, async (key, token) =>
+    {
+        var status = await units.GetStatusAsync(key, token);
+        if (status.IsRunning && !isNew)
+        {
+            return null;
+        }
+
+        CrashPoint.Pass("companion", "about to be started");
+        // In auto-restart it has nothing that a stop would have to end first.
+        var result = status.IsRunning ? await units.RestartAsync(key, token) : await units.StartAsync(key, token);
+        CrashPoint.Pass("companion", "started");
+        return result == UnitJobResult.Done ? null : UnitWords.WhyNotStarted(result, await units.GetStatusAsync(key, token));
+    }, stopping);
+
+    /// <summary>Stops it, also out of auto-restart, and waits until it has ended its work.</summary>
+    /// <returns>What went wrong; null: it does not run.</returns>
+    public Task<string?> StopAsync(SlotName slot, CancellationToken stopping) => TryAsync(slot, async (key, token) =>
+    {
+        var before = await units.GetStatusAsync(key, token);
+        if (before.State is UnitState.Inactive or UnitState.Failed)
+        {
+            return null;
+        }
+
+        CrashPoint.Pass("companion", "about to be stopped");
+        var result = await units.StopAsync(key, token);
+        CrashPoint.Pass("companion", "stopped");
+        var after = await units.GetStatusAsync(key, token);
+        return after.IsRunning || after.State == UnitState.Deactivating ? $"{after.Unit} still runs (its stop job ended with {result})"
+            : before.MainPid != 0 && UnitWords.WasKilled(after)
+                ? $"{after.Unit} did not stop by itself and was killed ({UnitWords.Ending(after)}): is its TimeoutStopSec shorter than its longest task?"
+            : null;
+    }, stopping);
+
+    /// <summary>Whether it surely does not run.</summary>
+    public async Task<bool> IsStoppedAsync(SlotName slot, CancellationToken stopping)
+    {
+        try
+        {
+            return await units.GetStatusAsync(Key(slot), stopping) is { State: UnitState.Inactive or UnitState.Failed };
+        }
+        catch (UnitException)
+        {
+            return false;
+        }
+    }
+
+    public ValueTask DisposeAsync() => units.DisposeAsync();
+
+    private SlotName Key(SlotName slot) => isShared ? SlotName.Blue : slot;
+
+    private async Task<string?> TryAsync(SlotName slot, Func<SlotName, CancellationToken, Task<string?>> act, CancellationToken stopping)
+    {
+        var key = Key(slot);
+        using var patience = new CancellationTokenSource(options.StopTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stopping);
+        try
+        {
+            return await act(key, either.Token) is { } problem ? $"companion {options.Name}: {problem}" : null;
+        }
+        catch (UnitException e)
+        {
+            return $"companion {options.Name}: {e.Message}";
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            return $"companion {options.Name}: {units.UnitOf(key)} has not done what it was told within {options.StopTimeout.TotalSeconds:0.#} s (StopTimeout)";
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.Switching.Progressive;
+
+/// <summary>
+/// Compares the candidate with the slot that it is to replace, again and again while requests come. One for each step, and for <c>Observe</c>.
+/// </summary>
+/// <remarks>
+/// It knows no clock. It looks when the candidate has 15 % more requests than at the look before, so that the number of looks, and with it the chance of a
+/// false alarm, grows by the logarithm of the requests only. A figure is bad when it is worse by more than the settings allow, chance explains that in less
+/// than one of 10,000 looks, and the look after it says the same.
+/// </remarks>
+internal sealed class Judge(SwitchOptions options)
+{
+    /// <summary>A step looks some 30 times in a thousand requests, at three figures: all of them together are wrong in less than 1 % of steps.</summary>
+    internal const double Chance = 1 / 10_000d;
+
+    /// <summary>How many more requests the next look needs.</summary>
+    private const double Growth = 1.15;
+
+    private const double Bulk = 0.75;
+
+    /// <summary>Nobody minds less, whatever the ratio is.</summary>
+    private static readonly TimeSpan LeastDelay = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The same against the past: just after a switch the machine is busier than it was.</summary>
+    private static readonly TimeSpan LeastDelayToPast = TimeSpan.FromMilliseconds(100);
+
+    private long _next = options.MinObservedRequests;
+    private JudgedFigure? _suspect;
+
+    /// <summary>Whether a look can tell more than the one before.</summary>
+    /// <param name="requests">Of the candidate in this step.</param>
+    public bool IsDue(long requests) => requests >= _next;
+
+    /// <param name="candidate">What it has answered in this step.</param>
+    /// <param name="reference">What the other slot has answered, at the same time or before.</param>
+    /// <param name="isSameTime">The reference is of the same time.</param>
+    /// <returns>The figure that is worse; null: none is, or it is too early to tell.</returns>
+    public Finding? Look(SlotFigures candidate, SlotFigures reference, bool isSameTime)
+    {
+        if (!IsDue(candidate.Requests) || reference.Requests < options.MinObservedRequests)
+        {
+            return null;
+        }
+
+        _next = (long)Math.Ceiling(candidate.Requests * Growth);
+        var worse = WorseErrors(candidate, reference)
+            ?? WorseLatency(JudgedFigure.P95, 0.95, candidate, reference, isSameTime)
+            ?? WorseLatency(JudgedFigure.P99, 0.99, candidate, reference, isSameTime);
+        var isSure = worse is not null && worse.Figure == _suspect;
+        _suspect = worse?.Figure;
+        return isSure ? worse : null;
+    }
+
+    private Finding? WorseErrors(SlotFigures candidate, SlotFigures reference)
+    {
+        if (candidate.ErrorRatio <= reference.ErrorRatio + options.MaxErrorIncrease)
+        {
+            return null;
+        }
+
+        var chance = Significance.OfMore(candidate.Errors, candidate.Requests, reference.Errors, reference.Requests);
+        return chance < Chance
+            ? new(JudgedFigure.Errors, candidate.ErrorRatio, reference.ErrorRatio, candidate.Requests, reference.Requests, chance)
+            : null;
+    }
+
+    /// <summary>
+    /// Counts the slow ones of both: those in the bucket of the quantile of all together, and behind it; and at <see cref="Bulk"/>, too, as a version that is
+    /// slower everywhere shows there with fewer requests. If both are alike, each request is as likely to be
+    /// among them, so that the count follows the distribution that the test assumes.
+    /// </summary>
+    private Finding? WorseLatency(JudgedFigure figure, double fraction, SlotFigures candidate, SlotFigures reference, bool isSameTime)
+    {
+        var (now, before) = (candidate.Quantile(fraction), reference.Quantile(fraction));
+        if (options.MaxLatencyFactor == 0
+            || candidate.Timed < options.MinObservedRequests
+            || reference.Timed < options.MinObservedRequests
+            || now <= before * options.MaxLatencyFactor
+            || now - before < (isSameTime ? LeastDelay : LeastDelayToPast))
+        {
+            return null;
+        }
+
+        var all = candidate + reference;
+        var chance = Math.Min(ChanceAt(fraction), ChanceAt(Bulk));
+        return chance < Chance ? new(figure, now.TotalSeconds, before.TotalSeconds, candidate.Timed, reference.Timed, chance) : null;
+
+        double ChanceAt(double quantile)
+        {
+            var bound = all.BucketAt(quantile);
+            return Significance.OfMore(candidate.From(bound), candidate.Timed, reference.From(bound), reference.Timed);
+        }
+    }
+}

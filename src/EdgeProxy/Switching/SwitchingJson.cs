@@ -1,0 +1,28 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using EdgeProxy.Json;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching.Records;
+
+namespace EdgeProxy.Switching;
+
+/// <summary>
+/// The JSON of switches and health, in state files and events: camelCase, slots in lower case, enums by name, durations <c>hh:mm:ss.fff</c>, times RFC 3339
+/// UTC.
+/// </summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
+    Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
+[JsonSerializable(typeof(Switch))]
+[JsonSerializable(typeof(ProbeEvent))]
+[JsonSerializable(typeof(SlotEvent))]
+[JsonSerializable(typeof(ActiveSlot))]
+[JsonSerializable(typeof(SwitchCheckpoint))]
+[JsonSerializable(typeof(PauseRecord))]
+[JsonSerializable(typeof(MaintenanceRecord))]
+internal sealed partial class SwitchingJson : JsonSerializerContext
+{
+    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    public static SwitchingJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
+}

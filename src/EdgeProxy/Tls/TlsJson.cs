@@ -1,0 +1,19 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using EdgeProxy.Json;
+using EdgeProxy.Tls.Acme;
+
+namespace EdgeProxy.Tls;
+
+/// <summary>The JSON of accounts in the state directory, and of the event <c>certificate</c>.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
+    Converters = [typeof(DurationConverter), typeof(UtcTimeConverter)])]
+[JsonSerializable(typeof(CertificateStatus))]
+[JsonSerializable(typeof(AcmeAccount))]
+internal sealed partial class TlsJson : JsonSerializerContext
+{
+    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    public static TlsJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
+}

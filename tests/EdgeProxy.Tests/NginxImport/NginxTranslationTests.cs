@@ -1,0 +1,235 @@
+using System.Text.Json.Nodes;
+using EdgeProxy.Importing;
+using EdgeProxy.NginxImport;
+using EdgeProxy.Tests.CaddyImport;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.NginxImport;
+
+/// <summary>What becomes of configurations of nginx, and what is said of those that cannot be translated.</summary>
+public sealed class NginxTranslationTests : IDisposable
+{
+    private static readonly ImportOptions _options = new(HealthPath: "/healthz");
+
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void What_certbot_has_made_of_a_server()
+    {
+        var settings = Settings("""
+            user www-data;
+            events {}
+            http {
+                gzip on;
+                gzip_types text/css application/json;
+                access_log /var/log/nginx/access.log;
+                upstream app { server 127.0.0.1:8000 fail_timeout=0; keepalive 8; }
+                map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+                server {
+                    server_name shop.example.com www.shop.example.com;
+                    client_max_body_size 20M;
+                    location / {
+                        proxy_set_header Host $http_host;
+                        proxy_set_header Upgrade $http_upgrade;
+                        proxy_set_header Connection $connection_upgrade;
+                        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                        proxy_read_timeout 2m;
+                        proxy_pass http://app;
+                    }
+                    listen [::]:443 ssl ipv6only=on; # managed by Certbot
+                    listen 443 ssl http2; # managed by Certbot
+                    ssl_certificate /etc/letsencrypt/live/shop.example.com/fullchain.pem; # managed by Certbot
+                    ssl_certificate_key /etc/letsencrypt/live/shop.example.com/privkey.pem; # managed by Certbot
+                    ssl_protocols TLSv1.2 TLSv1.3;
+                }
+                server {
+                    if ($host = shop.example.com) { return 301 https://$host$request_uri; } # managed by Certbot
+                    listen 80; listen [::]:80;
+                    server_name shop.example.com www.shop.example.com;
+                    return 404; # managed by Certbot
+                }
+            }
+            """);
+
+        var proxy = settings["EdgeProxy"]!;
+        Assert.Equal(
+            """
+            [{"Hosts":["shop.example.com","www.shop.example.com","*"],"Scheme":"Https","Acme":false,"Routes":[{"App":"app","MaxRequestBodySize":20971520}]},{"Hosts":["shop.example.com","www.shop.example.com","*"],"Scheme":"Http","Routes":[{"Redirect":{"To":"https://{host}{uri}","Status":301},"Match":{"Hosts":"shop.example.com"}},{"Respond":{"Status":404}}]}]
+            """,
+            proxy["Sites"]!.ToJsonString());
+        Assert.Equal("http://127.0.0.1:8000", (string?)proxy["Slots"]!["Blue"]!["Address"]);
+        Assert.Equal(
+            """[{"Certificate":"/etc/letsencrypt/live/shop.example.com/fullchain.pem","Key":"/etc/letsencrypt/live/shop.example.com/privkey.pem"}]""",
+            proxy["Tls"]!["Certificates"]!.ToJsonString());
+        Assert.Equal("00:02:00", (string?)proxy["Upstream"]!["ActivityTimeout"]);
+        Assert.Equal("""{"Encodings":["gzip"],"MimeTypes":["text/html","text/css","application/json"],"MinimumSize":20}""", proxy["Compression"]!.ToJsonString());
+        Assert.Equal("/var/log/edgeproxy/access.log", (string?)proxy["AccessLog"]!["Path"]);
+        Assert.Equal("*", (string?)settings["AllowedHosts"]);
+        Assert.Equal("""{"Http":{"Url":"http://*:80"},"Https":{"Url":"https://*:443"}}""", settings["Kestrel"]!["Endpoints"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void A_part_of_the_configuration_finds_what_it_includes()
+    {
+        Write("nginx.conf", "events {}\n");
+        Write("proxy_params", "proxy_set_header Host $http_host;\nproxy_set_header X-Real-IP $remote_addr;\n");
+        Write("snippets/b.conf", "add_header X-B b always;\n");
+        Write("snippets/a.conf", "add_header X-A a always;\n");
+        var file = Write("sites-enabled/shop", """
+            server {
+                listen 8080;
+                include snippets/*.conf;
+                include nothing/*.conf;
+                location / { include proxy_params; proxy_pass http://unix:/run/gunicorn.sock; }
+            }
+            """);
+
+        var settings = Load(NginxConfigImport.Run(file, _options with { Blue = "unix:/run/gunicorn.sock", Green = "unix:/run/green.sock" }));
+
+        Assert.Equal(
+            """{"App":"app","RequestHeaders":{"Set":{"X-Real-IP":"{remote_host}"}},"MaxRequestBodySize":1048576,"Headers":{"Add":{"X-A":"a","X-B":"b"}}}""",
+            settings["EdgeProxy"]!["Sites"]![0]!["Routes"]![0]!.ToJsonString());
+        Assert.Equal("unix:/run/gunicorn.sock", (string?)settings["EdgeProxy"]!["Slots"]!["Blue"]!["Address"]);
+    }
+
+    [Fact]
+    public void Names_are_those_of_the_first_server_and_the_rest_is_of_the_default_one()
+    {
+        var sites = Settings("""
+            server { listen 80; listen 8080; server_name a.test; location / { proxy_pass http://127.0.0.1:8000; } }
+            server { listen 80 default_server; server_name b.test a.test; return 200 "${host}{host}"; }
+            server { listen 80; server_name _; return 204; }
+            """)["EdgeProxy"]!["Sites"]!;
+
+        Assert.Equal(["\"a.test\"", """["a.test","*"]""", """["b.test","*"]"""], sites.AsArray().Select(site => site!["Hosts"]!.ToJsonString()));
+        Assert.Equal([":80", ":8080", ":80"], sites.AsArray().Select(site => (string?)site!["Bind"]));
+        Assert.Equal(@"{host}\{host}", (string?)sites[2]!["Routes"]![0]!["Respond"]!["Body"]);
+        Assert.Equal("127.0.0.1:8000", (string?)sites[0]!["Routes"]![0]!["RequestHeaders"]!["Set"]!["Host"]);
+    }
+
+    [Fact]
+    public void The_app_is_asked_for_where_there_are_several()
+    {
+        const string Two = """
+            upstream shop { server 127.0.0.1:8000; }
+            server {
+                location /x/ { proxy_pass http://127.0.0.1:9000; }
+                location / { proxy_pass http://shop; }
+            }
+            """;
+
+        Assert.Contains("--app", Assert.Single(Import(Two).Problems).Message, StringComparison.Ordinal);
+        Assert.Contains("127.0.0.1:7", Assert.Single(Import(Two, _options with { App = "127.0.0.1:7" }).Problems).Message, StringComparison.Ordinal);
+        foreach (var name in new[] { "shop", "127.0.0.1:8000" })
+        {
+            var routes = Load(Import(Two, _options with { App = name }))["EdgeProxy"]!["Sites"]![0]!["Routes"]!;
+            Assert.Equal("""["http://127.0.0.1:9000"]""", routes[1]!["Upstreams"]!.ToJsonString());
+            Assert.Equal("app", (string?)routes[2]!["App"]);
+        }
+    }
+
+    [Theory]
+    [InlineData("rewrite ^/a /b;", "return 301")]
+    [InlineData("if ($request_method = POST) { return 405; }", "if ($host")]
+    [InlineData("auth_basic hidden;", "bcrypt")]
+    [InlineData("location ~ ^/(?!a) { return 200; }", "look-around")]
+    [InlineData("location /a/ { location /a/b/ { return 200; } return 200; }", "within a location")]
+    [InlineData("location /a { alias /srv/a/; }", "both end with a slash")]
+    [InlineData("location /a { alias srv/a; }", "absolute path")]
+    [InlineData("location /a { proxy_pass http://127.0.0.1:8000/b; }", "joins names")]
+    [InlineData("location /a/ { proxy_pass http://$host; }", "without variables")]
+    [InlineData("location /a/ { uwsgi_pass y; }", "slots speak HTTP")]
+    [InlineData("location /a/ { root /srv; try_files $uri @nowhere; }", "no location with a proxy_pass")]
+    [InlineData("location /a/ { return 444; }", "status from 200")]
+    [InlineData("location /a/ { return 301 $cookie_x; }", "$cookie_x")]
+    [InlineData("location /a/ { return 301 $http_x; }", "$http_x")]
+    [InlineData("location /a/ { allow 10.0.0.1; deny 10.0.0.0/8; allow all; return 200; }", null)]
+    [InlineData("location /a/ { allow 10.0.0.1; deny 10.0.0.0/8; allow all; proxy_pass http://127.0.0.1:8000; }", "allow and deny")]
+    [InlineData("error_page 404 = @app;", "error_page 502")]
+    [InlineData("error_page 404 /404.html;", "no file of a location")]
+    [InlineData("server_name *.example.com;", "a star is names of any depth")]
+    [InlineData("server_name ~^a;", "write each host")]
+    [InlineData("listen unix:/run/x;", "a port")]
+    [InlineData("listen 80 proxy_protocol;", "proxy_protocol")]
+    [InlineData("listen 443 ssl;", "ssl_certificate")]
+    [InlineData("proxy_redirect http://a/ /;", "Location")]
+    [InlineData("ssl_verify_client on;", "nothing like it")]
+    [InlineData("location /a/ { internal; root /srv; }", "X-Accel-Redirect")]
+    [InlineData("location /a/ { error_page 404 /x; return 200; }", "whole server")]
+    [InlineData("location /a/ { proxy_pass https://127.0.0.1:8443; }", "does not verify")]
+    [InlineData("expires 1h;", "for files")]
+    [InlineData("unheard_of on;", "nothing like it")]
+    [InlineData("client_max_body_size big;", "client_max_body_size 10m")]
+    public void It_refuses_with_the_line_and_the_reason(string line, string? why)
+    {
+        var result = Import($"server {{\nlocation / {{ proxy_pass http://127.0.0.1:8000; }}\n{line}\n}}\n");
+
+        if (why is null)
+        {
+            Load(result);
+            return;
+        }
+
+        Assert.Null(result.Settings);
+        Assert.Contains(result.Problems, problem => problem.Message.Contains(why, StringComparison.Ordinal));
+        Assert.All(result.Problems, problem => Assert.True(problem.Line is 1 or 2 or 3, problem.ToString()));
+    }
+
+    [Theory]
+    [InlineData("server {", 1, "not closed")]
+    [InlineData("server {\n}\n}\n", 3, "not expected")]
+    [InlineData("server {\nlisten 80\n}\n", 3, "not expected")]
+    [InlineData("listen 80", 1, "semicolon")]
+    [InlineData("server {\nreturn 200 \"x;\n}\n", 2, "does not end")]
+    [InlineData("server {\n;\n}\n", 2, "not expected")]
+    [InlineData("include /no/such/file;\n", 1, "cannot be read")]
+    [InlineData("include */x.conf;\n", 1, "pattern")]
+    [InlineData("include nginx.conf;\n", 1, "within each other")]
+    [InlineData("", 0, "no server block")]
+    [InlineData("# nothing", 0, "no server block")]
+    public void A_file_that_cannot_be_read_is_a_problem_with_a_line(string content, int line, string why)
+    {
+        var problem = Assert.Single(Import(content).Problems);
+
+        Assert.Contains(why, problem.Message, StringComparison.Ordinal);
+        Assert.Equal(line, problem.Line);
+    }
+
+    [Fact]
+    public void All_problems_are_named_at_once()
+    {
+        var lines = Import("""
+            server {
+                listen 80 quick;
+                rewrite a b;
+                location ~ (?=x) { return 200; }
+                location / {
+                    proxy_pass http://127.0.0.1:8000;
+                    proxy_set_header X $nothing;
+                    sub_filter a b;
+                }
+            }
+            """, new ImportOptions()).Problems.Select(problem => problem.Line);
+
+        Assert.Equal([0, 2, 3, 4, 7, 8], lines);
+    }
+
+    private string Write(string name, string content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_directory[name])!);
+        File.WriteAllText(_directory[name], content);
+        return _directory[name];
+    }
+
+    private ImportResult Import(string content, ImportOptions? options = null) => NginxConfigImport.Run(Write("nginx.conf", content), options ?? _options);
+
+    private JsonObject Settings(string content) => Load(Import(content));
+
+    private static JsonObject Load(ImportResult result)
+    {
+        Caddyfile.Load(result);
+        return result.Settings!;
+    }
+}

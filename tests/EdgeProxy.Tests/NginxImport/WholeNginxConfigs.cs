@@ -1,0 +1,142 @@
+namespace EdgeProxy.Tests.NginxImport;
+
+/// <summary>Configurations of nginx and what they are asked. <c>APP</c> and <c>OTHER</c> are servers (host and port), <c>DIR</c> a directory with files,
+/// <c>PORT</c> the port. A request is <c>[METHOD] [HOST]TARGET [FIELD=VALUE]</c>.</summary>
+internal static class WholeNginxConfigs
+{
+    private const string Fields = """
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        """;
+
+    public sealed record Whole(string Name, string Content, string[] Asks);
+
+    public static IReadOnlyList<Whole> All { get; } =
+    [
+        Server(
+            "Django with static files and uploads",
+            $$"""
+            server_name a.test;
+            client_max_body_size 1k;
+            location = /favicon.ico { access_log off; log_not_found off; alias DIR/files/favicon.ico; }
+            location /static/ {
+                alias DIR/files/static/;
+                expires 30d;
+                add_header Cache-Control "public";
+            }
+            location /media/ { root DIR/files; }
+            location / {
+                {{Fields}}
+                proxy_set_header X-Real-IP $remote_addr;
+                proxy_pass http://APP;
+            }
+            """,
+            "/favicon.ico", "/favicon.icox", "/static", "/static/", "/static/a.css", "/static/none.css", "/staticx", "/STATIC/a.css", "//static//a.css",
+            "/static/a%2Ecss", "/media/m.txt", "/media/a%20b.txt", "/media", "b.test/x", "POST /x", "HEAD /static/a.css", "/a%2Fb?q=%20", "/a.b/", "/x%20"),
+        Server(
+            "gunicorn's own example",
+            $$"""
+            root DIR/files;
+            location / { try_files $uri @proxy_to_app; }
+            location @proxy_to_app {
+                {{Fields}}
+                proxy_redirect off;
+                proxy_pass http://APP;
+            }
+            error_page 500 502 503 504 /down.html;
+            location = /down.html { internal; root DIR/errors; }
+            """,
+            "/", "/static/a.css", "/static", "/static/", "/nothing", "/a%20b.txt", "/static/A.CSS", "POST /nothing", "/status/502", "/down.html"),
+        Server(
+            "error pages for what return refuses",
+            """
+            root DIR/files;
+            error_page 403 404 /404.html;
+            location = /404.html { internal; root DIR/errors; }
+            location /secret/ { return 403; }
+            location /said/ { return 403 "said"; }
+            location /gone/ { return 410; }
+            location / { proxy_pass http://APP; }
+            """,
+            "/secret/x", "HEAD /secret/x", "/said/x", "/gone/x", "/x"),
+        Server(
+            "prefixes, exact paths and regular expressions",
+            """
+            location = /moved { return 301 /pre; }
+            location = /robots.txt { return 200 "User-agent: *"; }
+            location = /health { default_type application/json; return 200 '{"ok": true}'; }
+            location = /exact { return 200 "exact $uri $request_uri"; }
+            location /exact/ { return 200 "below"; }
+            location /pre { return 200 "pre"; }
+            location /pre/long/ { return 200 "long"; }
+            location ^~ /first/ { return 200 "first"; }
+            location /first/plain/ { return 200 "plain"; }
+            location ~ \.(css|js)$ { return 200 "code"; }
+            location ~* ^/Any/\d+$ { return 200 "any"; }
+            location / { proxy_set_header Host $http_host; proxy_pass http://APP; }
+            """,
+            "/robots.txt", "/health", "/moved", "/exact", "/exact/", "/exactx", "/EXACT", "/exact?x=1",
+            "/pre", "/prefix", "/Pre", "/pre/long", "/pre/long/", "/pre/long/x.css",
+            "/first/x.css", "/first/plain/x.css", "/first/plain/x", "/x.css", "/x.CSS", "/x.css%0A", "/any/7",
+            "/ANY/77", "/any/7x", "/x.css/", "//exact", "/%65xact", "/x.css?y"),
+        Server(
+            "an api below a prefix, and other servers",
+            $$"""
+            {{Fields}}
+            add_header X-Frame-Options DENY always;
+            proxy_hide_header X-Up-1;
+            location /api/ { proxy_pass http://OTHER/; }
+            location /v1/ { proxy_pass http://OTHER/v2/; }
+            location = /one { proxy_pass http://OTHER/two; }
+            location /many/ { proxy_set_header X-Tool "a b"; proxy_set_header X-Gone ""; add_header X-Only here always; proxy_pass http://pool; }
+            location / { proxy_pass http://APP; }
+            """,
+            "/api", "/api/", "/api/x?q=1", "/apix", "/api?q", "/v1/", "/v1/a/b", "/v1", "/one", "/one?q=1", "/one/", "/many/x X-Gone=1", "/many/x"),
+        Server(
+            "who may come",
+            """
+            location /inside/ { allow 127.0.0.0/8; deny all; proxy_set_header Host $host; proxy_pass http://APP; }
+            location /outside/ { allow 10.0.0.0/8; deny all; proxy_set_header Host $host; proxy_pass http://APP; }
+            location /not/ { deny 127.0.0.1; allow all; proxy_set_header Host $host; proxy_pass http://APP; }
+            location /gone/ { deny all; return 410; }
+            location / { proxy_set_header Host $host; proxy_pass http://APP; }
+            """,
+            "/inside/x", "/outside/x", "/not/x", "/gone/x", "/x"),
+        Server(
+            "a single-page app",
+            """
+            root DIR/files;
+            index index.html;
+            location /api/ { proxy_set_header Host $host; proxy_pass http://APP; }
+            location / { try_files $uri $uri/ /index.html; }
+            """,
+            "/", "/static/a.css", "/docs", "/docs/", "/docs/b.txt", "/some/where", "/api/x", "/api"),
+        new(
+            "several servers, redirects, and what certbot leaves",
+            """
+            server {
+                if ($host = www.a.test) {
+                    return 301 https://a.test$request_uri;
+                } # managed by Certbot
+                listen PORT;
+                server_name www.a.test b.test;
+                return 404; # managed by Certbot
+            }
+            server {
+                listen PORT default_server;
+                server_name _;
+                return 301 http://a.test$uri$is_args$args;
+            }
+            server {
+                listen PORT;
+                server_name a.test;
+                location / { proxy_set_header Host $host; proxy_pass http://APP; }
+            }
+            """,
+            ["www.a.test/x?y=1", "b.test/x", "c.test/a%20b", "c.test/x?y", "a.test/x", "A.TEST/x"]),
+    ];
+
+    private static Whole Server(string name, string content, params string[] asks) =>
+        new(name, $"upstream pool {{\nserver OTHER;\nserver THIRD max_fails=0;\n}}\nserver {{\nlisten PORT;\n{content}\n}}\n", asks);
+}
