@@ -55,6 +55,26 @@ public sealed class TestsRunTests : IDisposable
         Assert.Contains(output, line => line.Contains(says, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(1, "summary 1 0 1 0", 0, "6 passed, 0 failed, 1 skipped", "UNSTABLE: Some.Tests.Method1 failed among the others and passed twice alone")]
+    [InlineData(2, "summary 1 0 1 0", 0, "6 passed, 0 failed, 1 skipped", "UNSTABLE: Some.Tests.Method2 failed among the others and passed twice alone")]
+    [InlineData(3, "summary 1 0 1 0", 1, "3 passed, 3 failed, 1 skipped", "failed Some.Tests.Method3(row: 1) (2s 001ms)")]
+    [InlineData(1, "summary 1 1 0 0; exit 2", 1, "5 passed, 1 failed, 1 skipped", "it fails alone, too:")]
+    [InlineData(1, "mkdir \"$0.once\" && summary 1 0 1 0", 1, "5 passed, 1 failed, 1 skipped", "it fails alone, too:")] // the second time
+    [InlineData(1, "summary 0 0 0 0; exit 0", 1, "5 passed, 1 failed, 1 skipped", "it fails alone, too:")]
+    public async Task A_test_that_fails_and_passes_twice_alone_is_called_unstable(int failures, string alone, int exitCode, string lastLine, string says)
+    {
+        var failed = string.Concat(Enumerable.Range(1, failures).Select(n => $"echo 'failed Some.Tests.Method{n}(row: 1) (2s 001ms)'; "));
+        WriteDotnet(build: "exit 0", list: "echo 'Discovered 5 tests.'", runner: $"{failed} summary 5 {failures} {4 - failures}; exit 2", alone);
+
+        var (code, output) = await RunAsync(arguments: "--quick");
+
+        Assert.Equal(lastLine, output[^1]);
+        Assert.Equal(exitCode, code);
+        Assert.Contains(says, output);
+        Assert.Contains("failed Some.Tests.Method1(row: 1) (2s 001ms)", output[^14..]);
+    }
+
     [Fact]
     public async Task After_a_build_that_failed_no_test_is_run()
     {
@@ -145,7 +165,7 @@ public sealed class TestsRunTests : IDisposable
         Environment = { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}", ["EDGEPROXY_TEST_LIMIT"] = limit },
     };
 
-    private void WriteDotnet(string build, string list, string runner) => WriteScript(
+    private void WriteDotnet(string build, string list, string runner, string alone = "exit 2") => WriteScript(
         "bin/dotnet",
         $$"""
         summary() { {{Summary.Trim()}}; }
@@ -157,6 +177,7 @@ public sealed class TestsRunTests : IDisposable
         case "$*" in
           build*) {{build}} ;;
           *--list-tests*) {{list}} ;;
+          *--filter-method*) {{alone}} ;;
           test*) {{runner}} ;;
         esac
         """);
