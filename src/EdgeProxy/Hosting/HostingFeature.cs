@@ -23,7 +23,7 @@ internal static class HostingFeature
         services.AddSystemd();
         services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
         services.AddHostedService<SystemdWatchdog>();
-        services.AddHostedService(provider => new StartGarbage(StartGarbage.Collect, provider.GetRequiredService<TimeProvider>()));
+        services.AddHostedService(provider => new StartGarbage(StartGarbage.Release, provider.GetRequiredService<TimeProvider>()));
         services.AddHostedService(provider => new StopTimer(
             provider.GetRequiredService<StopDeadline>().Pass,
             shutdown,

@@ -7,16 +7,20 @@ namespace EdgeProxy.Hosting;
 /// Owned by the host, begins when all has started, acts once. A small service allocates so little that the collector would not run for hours.
 /// The collection stops everything for some ten milliseconds.
 /// </remarks>
-/// <param name="collect">Called once, by a timer.</param>
-internal sealed class StartGarbage(Action collect, TimeProvider time) : IHostedLifecycleService, IDisposable
+/// <param name="release">Called once, by a timer.</param>
+internal sealed class StartGarbage(Action release, TimeProvider time) : IHostedLifecycleService, IDisposable
 {
     /// <summary>For what begins beside the first requests.</summary>
     public static readonly TimeSpan Delay = TimeSpan.FromSeconds(2);
 
     private ITimer? _timer;
 
-    /// <summary>Compacts all generations and returns their memory to the system.</summary>
-    public static void Collect() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    /// <summary>Compacts all generations, returns their memory to the system, and lets go of the program's pages that have been read.</summary>
+    public static void Release()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        FilePages.Release();
+    }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -24,7 +28,7 @@ internal sealed class StartGarbage(Action collect, TimeProvider time) : IHostedL
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        _timer = time.CreateTimer(static collect => ((Action)collect!)(), collect, Delay, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(static release => ((Action)release!)(), release, Delay, Timeout.InfiniteTimeSpan);
         return Task.CompletedTask;
     }
 

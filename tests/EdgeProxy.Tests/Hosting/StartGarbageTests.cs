@@ -41,7 +41,7 @@ public sealed class StartGarbageTests
     {
         var forgotten = Forget();
 
-        StartGarbage.Collect();
+        StartGarbage.Release();
 
         Assert.False(forgotten.IsAlive);
     }
