@@ -5,7 +5,7 @@
 #   restart_app.sh BRANCH [OPTIONS]     a branch, a tag or a commit of the site's repository
 #   restart_app.sh --rollback [OPTIONS] back to the version before
 #
-#   --pause              hold all requests from before the migration until after the switch: for what two versions cannot share
+#   --pause              hold all requests from before the migration until after the switch, and stop companions: for what two versions cannot share
 #   --allow-destructive  migrate although the running version may fail on the new tables (the contract step of expand and contract)
 #   --discard            overwrite changes that somebody has made in the idle slot's tree
 #   --force              as for `edgeproxy switch` and `edgeproxy rollback`; roll back also to a tree that has another commit than its slot
@@ -96,7 +96,7 @@ deploy() {
   demand_kind_migrations
   collect_static
   demand_same_traffic
-  [ -z "$PAUSE" ] || pause_app
+  [ -z "$PAUSE" ] || { stop_companions; pause_app; }
   STAGE=migrate
   migrate
   demand_same_traffic

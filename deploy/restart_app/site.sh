@@ -7,6 +7,7 @@ STEP=0
 
 # WORK_DIR, PROGRAM and the options of systemd-run that make a command run as the unit does, by slot.
 declare -A WORK_DIR PROGRAM UNIT LABEL WARM_UNTIL
+declare -a COMPANIONS
 declare -a OPTIONS_OF_blue OPTIONS_OF_green
 
 read_site() {
@@ -26,7 +27,7 @@ demand_tools() {
   done
 }
 
-# ACTIVE, IDLE, RUNNING_SWITCH (what it does, in words), PAUSED, and by slot UNIT, LABEL, WARM_UNTIL.
+# ACTIVE, IDLE, RUNNING_SWITCH (what it does, in words), PAUSED, by slot UNIT, LABEL, WARM_UNTIL, and COMPANIONS: the units that run ACTIVE's code beside it.
 read_status() {
   local json
   json=$(edgeproxy status --json) || exit # it has said why, and its exit codes are ours
@@ -37,6 +38,7 @@ read_status() {
   UNIT=([blue]=${facts[3]} [green]=${facts[6]})
   LABEL=([blue]=${facts[4]} [green]=${facts[7]})
   WARM_UNTIL=([blue]=${facts[5]} [green]=${facts[8]})
+  COMPANIONS=("${facts[@]:9}")
   if [ "$ACTIVE" = blue ]; then IDLE=green; else IDLE=blue; fi
 }
 

@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the files beside this one
 # What moves or holds traffic, and how a deploy ends.
 
-readonly FORGOTTEN_PAUSE=$UNFINISHED/paused
+readonly FORGOTTEN_PAUSE=$UNFINISHED/paused STILL_COMPANIONS=$UNFINISHED/companions
 STAGE=start SOMEBODY_ELSE='' APP_PAUSED='' MIGRATED='' SWITCH_CODE=0
+declare -a STOPPED=()
 
 demand_quiet_traffic() {
   [ -z "$RUNNING_SWITCH" ] || die "$REFUSED" "a switch runs ($RUNNING_SWITCH): wait for its end (edgeproxy status), or call it back (edgeproxy rollback)"
@@ -20,6 +21,27 @@ demand_same_traffic() {
   die "$REFUSED" "traffic was moved by somebody else meanwhile: it is on $ACTIVE${RUNNING_SWITCH:+, and a switch runs ($RUNNING_SWITCH)}"
 }
 
+# Workers of the version that runs could not share the database either. They end their tasks while visitors are still served, and stand still until the switch
+# starts those of the new version.
+stop_companions() {
+  local unit
+  for unit in "${COMPANIONS[@]}"; do
+    ! systemctl --quiet is-active "$unit" || STOPPED+=("$unit")
+  done
+  [ ${#STOPPED[@]} -gt 0 ] || return 0
+  say "stopping ${STOPPED[*]}: their tasks end first"
+  mkdir -p "$UNFINISHED"
+  printf '%s\n' "${STOPPED[@]}" > "$STILL_COMPANIONS"
+  systemctl stop "${STOPPED[@]}" || die "$FAILED" "the companions could not be stopped (above)"
+}
+
+# Of the version that serves on.
+start_companions() {
+  [ ${#STOPPED[@]} -gt 0 ] || return 0
+  say "starting ${STOPPED[*]} again"
+  if systemctl start "${STOPPED[@]}"; then rm -f "$STILL_COMPANIONS"; else warn "they do not run: systemctl start ${STOPPED[*]}"; fi
+}
+
 pause_app() {
   say "pausing: clients wait"
   APP_PAUSED=yes
@@ -34,12 +56,20 @@ resume_app() {
   if edgeproxy resume; then rm -f "$FORGOTTEN_PAUSE"; else warn "clients still wait: edgeproxy resume"; fi
 }
 
-# A deploy that was killed while it held visitors. That none runs is known by the lock.
+# A deploy that was killed while it held visitors, or while companions stood still. That none runs is known by the lock.
 resume_forgotten() {
-  [ -e "$FORGOTTEN_PAUSE" ] || return 0
-  say "a deploy was interrupted in its pause: resuming"
-  APP_PAUSED=yes
-  resume_app
+  if [ -e "$FORGOTTEN_PAUSE" ]; then
+    say "a deploy was interrupted in its pause: resuming"
+    APP_PAUSED=yes
+    resume_app
+  fi
+  if [ -e "$STILL_COMPANIONS" ]; then
+    # Those of a slot that does not serve any more are not to run: a switch has started the other slot's.
+    mapfile -t STOPPED < <(grep -xF -f "$STILL_COMPANIONS" < <(printf '%s\n' "${COMPANIONS[@]}"))
+    start_companions
+    STOPPED=()
+    rm -f "$STILL_COMPANIONS"
+  fi
 }
 
 switch_over() {
@@ -96,7 +126,7 @@ leave() {
   stop_step
   case $code in [0-5] | 129 | 130 | 143) ;; *) code=$FAILED ;; esac # of git or pip
   case $STAGE in
-    live) rm -f "$UNFINISHED/$IDLE"; drop_manifest_copy ;;
+    live) rm -f "$UNFINISHED/$IDLE" "$STILL_COMPANIONS"; drop_manifest_copy ;;
     switch) after_failed_switch ;;
     *) undo ;;
   esac
@@ -111,6 +141,7 @@ after_failed_switch() {
   if ! (read_status && [ "$ACTIVE" = "$active" ] && [ -z "$RUNNING_SWITCH" ]); then
     [ ${#PENDING[@]} -eq 0 ] || say "applied: ${PENDING[*]}"
     warn "whether traffic has moved is not known here, so nothing was undone: edgeproxy status tells; deploy again when it is quiet"
+    [ ${#STOPPED[@]} -eq 0 ] || warn "the next deploy starts ${STOPPED[*]} again, if traffic is on $active then"
     return
   fi
   undo
@@ -124,6 +155,7 @@ undo() {
   fi
   put_manifest_back
   put_tree_back
+  start_companions
   say "$ACTIVE serves as before${LABEL[$ACTIVE]:+, ${LABEL[$ACTIVE]}}"
   # Not `edgeproxy switch` alone, which would start what the tree has again.
   [ "$STAGE,$ACTION" != switch,deploy ] || say "next: mend $WANTED, push it, and deploy it again"
@@ -152,6 +184,7 @@ tell_plan() {
   [ -z "${SETTING[SHARED_PATHS]}" ] || [ -n "$SHARED_TREE" ] || say "would link there, from ${SETTING[SHARED]}: ${SETTING[SHARED_PATHS]//:/, }"
   [ -z "${SETTING[REQUIREMENTS]}" ] || say "would build, or find, a virtual environment for ${SETTING[REQUIREMENTS]//:/, } in ${SETTING[VENVS]}"
   say "would run, as ${UNIT[$IDLE]} is run: manage.py check --deploy, collectstatic"
+  [ -z "$PAUSE" ] || [ ${#COMPANIONS[@]} -eq 0 ] || say "would stop companions: ${COMPANIONS[*]}"
   [ -z "$PAUSE" ] || say "would hold requests: edgeproxy pause --max-wait ${SETTING[PAUSE_MAX_WAIT]}"
   say "would run, as ${UNIT[$IDLE]} is run: manage.py migrate"
   say "would run edgeproxy switch --label COMMIT${FORCE:+ --force}"

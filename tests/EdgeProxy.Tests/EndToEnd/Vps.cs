@@ -61,7 +61,8 @@ public sealed class Vps : IAsyncDisposable
 
     /// <summary>Boots the machine with an app of the test's own and EdgeProxy.</summary>
     /// <param name="installApp">Writes the two units (<see cref="UnitOf"/>, <see cref="PortOf"/>) and what they run.</param>
-    public static Task<Vps> StartAsync(Func<Vps, Task> installApp) => StartAsync(installApp, vps => vps.StartProxyAsync("", null));
+    /// <param name="settings">As above.</param>
+    public static Task<Vps> StartAsync(Func<Vps, Task> installApp, string settings) => StartAsync(installApp, vps => vps.StartProxyAsync(settings, null));
 
     private static async Task<Vps> StartAsync(Func<Vps, Task> installApp, Func<Vps, Task> start)
     {
@@ -200,10 +201,10 @@ public sealed class Vps : IAsyncDisposable
     private async Task InstallProxyAsync(string settings)
     {
         _ = (await Lab.RunAsync("useradd", "--system", "--no-create-home", "--groups", "systemd-journal", User)).Text;
+        await Lab.WriteFileAsync(Config, Settings(settings));
         await Lab.WriteFileAsync(
             "/etc/polkit-1/rules.d/49-edgeproxy.rules",
-            await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "49-edgeproxy.rules"), TestContext.Current.CancellationToken));
-        await Lab.WriteFileAsync(Config, Settings(settings));
+            (await Lab.RunAsync(["env", "DOTNET_CLI_HOME=/tmp", .. Program, "polkit-rule", "--config", Config])).Text);
         await Lab.WriteFileAsync($"/etc/systemd/system/{ProxySocket}", SocketUnit);
         await Lab.WriteFileAsync($"/etc/systemd/system/{Proxy}", ProxyUnit);
         await SystemctlAsync("daemon-reload");

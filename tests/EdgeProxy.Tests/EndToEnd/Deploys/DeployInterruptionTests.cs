@@ -20,7 +20,8 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
         var active = await site.Vps.ActiveSlotAsync();
         var load = MixedLoad.Start(site.Vps.Public, withBodies: false, withSlow: false);
         string[] steps = [
-            "fetching from", "checking ", "building the virtual", "manage.py check", "manage.py collectstatic", "paused:", "manage.py migrate", "StartIdle"];
+            "fetching from", "checking ", "building the virtual", "manage.py check", "manage.py collectstatic",
+            "stopping worker-", "paused:", "manage.py migrate", "StartIdle"];
         foreach (var step in steps)
         {
             using var deploy = await StartWhenFreeAsync(branch, "--pause");
@@ -39,6 +40,7 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
         Assert.Equal(commit, await site.HeadAsync(await site.Vps.ActiveSlotAsync()));
         Assert.True(await site.IsAppliedAsync("shop", "0002_stubborn"));
         Assert.Equal("", await site.ReadAsync("ls", "-A", "/var/lib/edgeproxy-deploy"));
+        Assert.Equal("active", await site.Vps.ActiveStateAsync(DeploySite.WorkerOf(await site.Vps.ActiveSlotAsync())));
         Assert.DoesNotContain(await load.StopAsync(), shot => shot.Failure is not null);
     }
 
@@ -52,6 +54,8 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
         var (branch, _) = await site.PushAsync(DeploySite.Migration("shop", "0002_endless", DeploySite.AddColumn("endless"), "migrations.RunPython(wait)"));
         using var deploy = await site.StartDeployAsync(branch, "--pause");
         await deploy.SaysAsync("Applying shop.0002_endless");
+        var worker = DeploySite.WorkerOf(await site.Vps.ActiveSlotAsync());
+        Assert.Equal("inactive", await site.Vps.ActiveStateAsync(worker));
 
         foreach (var second in (string[])[branch, "--rollback"])
         {
@@ -66,6 +70,7 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
         Assert.True(code == 130, $"exit code {code}: {deploy.Output}");
         Assert.Contains("no migration was applied", deploy.Output, StringComparison.Ordinal);
         Assert.Contains("resumed", deploy.Output, StringComparison.Ordinal);
+        Assert.Equal("active", await site.Vps.ActiveStateAsync(worker));
         Assert.Equal(before, await site.FingerprintAsync());
         Assert.Equal("", await site.ReadAsync("systemctl", "list-units", "--plain", "--no-legend", "edgeproxy-deploy-*"));
         Assert.False(await site.IsAppliedAsync("shop", "0002_endless"));

@@ -37,20 +37,31 @@ public abstract class DeploySite : IAsyncLifetime
     /// <summary>Where the slot's unit runs.</summary>
     public abstract string TreeOf(SlotName slot);
 
+    /// <summary>The slot's companion, a unit that does nothing.</summary>
+    public static string WorkerOf(SlotName slot) => $"worker-{slot.ToKey()}.service";
+
     public string StaticRoot => $"{Base}/shared/static";
 
     public async ValueTask InitializeAsync()
     {
         if (SkipReason is null)
         {
-            _vps = await Vps.StartAsync(async vps =>
-            {
-                var ports = SlotNameExtensions.All.Select(slot => vps.PortOf(slot).ToString(CultureInfo.InvariantCulture));
-                _ = (await vps.Lab.RunAsync([$"{SystemdLab.TestsInside}/make-site", SystemdLab.TestsInside, Base, Layout, .. ports])).Text;
-                await vps.Lab.WriteFileAsync("/etc/edgeproxy/deploy.conf", Settings);
-                await vps.Lab.WriteFileAsync("/usr/local/bin/edgeproxy", $"#!/bin/sh\nDOTNET_CLI_HOME=/tmp exec {string.Join(' ', Vps.Program)} \"$@\"\n");
-                _ = (await vps.Lab.RunAsync("chmod", "755", "/usr/local/bin/edgeproxy")).Text;
-            });
+            _vps = await Vps.StartAsync(
+                async vps =>
+                {
+                    var ports = SlotNameExtensions.All.Select(slot => vps.PortOf(slot).ToString(CultureInfo.InvariantCulture));
+                    _ = (await vps.Lab.RunAsync([$"{SystemdLab.TestsInside}/make-site", SystemdLab.TestsInside, Base, Layout, .. ports])).Text;
+                    await vps.Lab.WriteFileAsync("/etc/edgeproxy/deploy.conf", Settings);
+                    await vps.Lab.WriteFileAsync("/usr/local/bin/edgeproxy", $"#!/bin/sh\nDOTNET_CLI_HOME=/tmp exec {string.Join(' ', Vps.Program)} \"$@\"\n");
+                    _ = (await vps.Lab.RunAsync("chmod", "755", "/usr/local/bin/edgeproxy")).Text;
+                    foreach (var slot in SlotNameExtensions.All)
+                    {
+                        await vps.Lab.WriteUnitAsync(WorkerOf(slot), "[Service]\nExecStart=/usr/bin/sleep infinity\n");
+                    }
+                },
+                $$"""
+                "Companions": [{ "Name": "worker", "BlueUnit": "{{WorkerOf(SlotName.Blue)}}", "GreenUnit": "{{WorkerOf(SlotName.Green)}}" }],
+                """);
         }
     }
 

@@ -125,12 +125,17 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.Contains("--pause", refused.Error, StringComparison.Ordinal);
         Assert.False(await site.IsAppliedAsync("news", "0002_no_title"));
         var load = MixedLoad.Start(site.Vps.Public);
+        var before = await site.Vps.ActiveSlotAsync();
 
         var said = await site.DeployedAsync(branch, "--pause");
 
         var shots = await load.StopAsync();
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
-        Assert.Matches("paused:[\\s\\S]*Applying news.0002_no_title[\\s\\S]*Completed:[\\s\\S]*resumed", said);
+        Assert.Matches(
+            $"stopping {DeploySite.WorkerOf(before)}: [\\s\\S]*paused:[\\s\\S]*Applying news.0002_no_title[\\s\\S]*Completed:[\\s\\S]*resumed", said);
+        Assert.DoesNotContain("starting worker", said, StringComparison.Ordinal);
+        Assert.Equal("inactive", await site.Vps.ActiveStateAsync(DeploySite.WorkerOf(before)));
+        Assert.Equal("active", await site.Vps.ActiveStateAsync(DeploySite.WorkerOf(before.Other())));
         Assert.Equal(commit, await LabelAsync());
         Assert.Contains("\"pause\":null", await site.ReadAsync("edgeproxy", "status", "--json"), StringComparison.Ordinal);
         Figures.Report(string.Create(
