@@ -10,6 +10,7 @@
 #   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
 #   --deployer NAME        who may run `edgeproxy switch` without sudo (default: the user who calls sudo)
 #   --health PATH          the path that proves the app healthy, where it is not the one of the settings
+#   --companion UNIT       a service that runs the app's code beside it (a Celery worker, beat): each switch restarts it; may be given again
 #   --issue                EdgeProxy orders the certificates that Caddy's storage lacks, while Caddy serves and passes the authority's question on
 #   --grant                give EdgeProxy's user the read access that it lacks to static files and certificates (ACLs)
 # Asked for, each tried before anything moves:
@@ -48,6 +49,7 @@ binary=''
 single=app-server-prod.service
 deployer=${SUDO_USER:-}
 health=''
+companions=()
 grant='' issue='' move_secrets='' app_user='' gthread='' harden=''
 
 main() {
@@ -81,7 +83,7 @@ parse() {
       --gthread) gthread=1 ;;
       --harden) harden=1 ;;
       --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --user)
+      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --user | --companion)
         [ $# -ge 2 ] || usage_error "$1 needs a value"
         case $1 in
           --caddyfile) caddyfile=$2 ;;
@@ -91,6 +93,7 @@ parse() {
           --deployer) deployer=$2 ;;
           --health) health=$2 ;;
           --user) app_user=$2 ;;
+          --companion) companions+=("${2%.service}.service") ;;
         esac
         shift
         ;;

@@ -23,7 +23,6 @@ install_files() {
   [ "$binary" = /usr/bin/edgeproxy ] || put /usr/bin/edgeproxy 0755 < "$binary"
   put /usr/lib/sysusers.d/edgeproxy.conf 0644 < "$here/sysusers.d/edgeproxy.conf"
   put /usr/lib/tmpfiles.d/edgeproxy.conf 0644 < "$here/tmpfiles.d/edgeproxy.conf"
-  put /etc/polkit-1/rules.d/49-edgeproxy.rules 0644 < "$here/polkit/49-edgeproxy.rules"
   [ ! -d /etc/logrotate.d ] || put /etc/logrotate.d/edgeproxy 0644 < "$here/logrotate.d/edgeproxy"
   for unit in "${SOCKETS[@]}" edgeproxy.service; do
     put "/etc/systemd/system/$unit" 0644 < "$here/systemd/$unit"
@@ -51,6 +50,7 @@ install_site() {
     compose_settings
     draft "$SETTINGS" 0640 root:edgeproxy < "$settings"
   fi
+  install_polkit_rule
   [ -n "$dry" ] || chgrp edgeproxy /etc/edgeproxy "$CERTIFICATES" 2> /dev/null || true
   # Of an installation that was taken out: it might name another slot than the one that serves now.
   if ! proxy_has_ports && [ -e "$STATE/active.json" ]; then
@@ -59,13 +59,23 @@ install_site() {
   fi
 }
 
+# install_polkit_rule: for the units of the settings. The package has the one for the usual two.
+install_polkit_rule() {
+  "$binary" polkit-rule --config "$settings" > "$work/polkit" || return 0 # processes instead of units: nothing to allow
+  ! cmp -s "$work/polkit" /usr/share/polkit-1/rules.d/49-edgeproxy.rules || return 0
+  put /etc/polkit-1/rules.d/49-edgeproxy.rules 0644 < "$work/polkit"
+}
+
 # compose_settings: the Caddyfile's, with what the units and the options say.
 compose_settings() {
-  local options=() seconds places directory=$CERTIFICATES
+  local options=() seconds places unit directory=$CERTIFICATES
   places=$(places)
   [ -z "$places" ] || options+=(--max-concurrent "$places")
   seconds=$(keep_alive)
   [ -z "$seconds" ] || options+=(--server-keep-alive "${seconds}s")
+  for unit in "${companions[@]}"; do
+    options+=(--companion "$unit")
+  done
   if imports_certificates; then
     [ -z "$dry" ] || { directory=$work/certificates; mkdir "$directory"; } # it must be there
     options+=(--certificates "$directory")

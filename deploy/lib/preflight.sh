@@ -88,6 +88,7 @@ preflight() {
   check_app
   check_certificates
   check_static
+  check_companions
   check_wishes
   [ ${#problems[@]} -eq 0 ] || usage_error "it cannot be done as things are; nothing was changed:$(printf '\n  %s' "${problems[@]}")"
   say "  nothing is in the way"
@@ -167,6 +168,41 @@ check_readable() {
   elif [ -n "$first" ]; then
     in_the_way "$1 ($2): EdgeProxy's user cannot read $first; --grant gives it that by an access control list"
   fi
+}
+
+# check_companions: those that were named; and what else runs from the app's directory is told, as it would go on with the old code after a deploy.
+check_companions() {
+  local unit here_too
+  mapfile -t here_too < <(units_beside_app)
+  for unit in "${companions[@]}"; do
+    if ! exists "$unit"; then
+      in_the_way "--companion $unit: systemd knows no such unit"
+    elif [[ " $(app_units) $(unit_of blue) $(unit_of green) " == *" $unit "* ]]; then
+      in_the_way "--companion $unit: that is the app itself"
+    elif [ "$settings" = "$SETTINGS" ] && ! follows "$unit"; then
+      in_the_way "--companion $unit: $SETTINGS is there, and stays; add to its Companions { \"Name\": \"${unit%.service}\", \"Unit\": \"$unit\" }"
+    fi
+  done
+  for unit in "${here_too[@]}"; do
+    [[ " ${companions[*]} " == *" $unit "* ]] || follows "$unit" \
+      || say "  $unit runs from the app's directory, too, and would go on with the old code after a switch; --companion ${unit%.service} has each switch restart it"
+  done
+}
+
+# follows UNIT: the settings have it as a companion.
+follows() { values_of 'EdgeProxy*__Companions__*Unit' | grep -qxF "$1"; }
+
+# units_beside_app: services that run in the directory of the app's units, and are none of them.
+units_beside_app() {
+  local unit=$single directory
+  [ -n "$from_single" ] || unit=$(unit_of "$serving")
+  directory=$(property "$unit" WorkingDirectory)
+  [[ ${directory#!} == /?* ]] || return 0
+  systemctl show --state active --property Id,WorkingDirectory '*.service' \
+    | awk -v RS= -v FS='\n' -v directory="WorkingDirectory=$directory" -v app=" $single $(unit_of blue) $(unit_of green) " '
+      { id = ""; inside = 0
+        for (i = 1; i <= NF; i++) { if ($i ~ /^Id=/) id = substr($i, 4); else if ($i == directory) inside = 1 } }
+      inside && !index(app, " " id " ") { print id }'
 }
 
 # check_wishes: what was asked for beyond the repairs.

@@ -118,7 +118,7 @@ internal static partial class AppRules
         }
     }
 
-    [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,31}$")]
+    [GeneratedRegex(@"^[a-z0-9][a-z0-9-]{0,31}\z")]
     private static partial Regex AppName();
 
     /// <summary>Things that one app may have.</summary>

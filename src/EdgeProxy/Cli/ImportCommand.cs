@@ -58,15 +58,21 @@ internal static class ImportCommand
             Description = "How many requests the app works on at a time (gunicorn's --workers times --threads)",
             HelpName = "count",
         };
+        var companions = new Option<string[]>("--companion")
+        {
+            Description = "A systemd service that runs the app's code beside it (a Celery worker): each switch restarts it; may be given again for another",
+            HelpName = "unit",
+        };
         var command = new Command(name, description)
         {
-            file, app, blue, green, blueUnit, greenUnit, health, certificates, keepAlive, places,
+            file, app, blue, green, blueUnit, greenUnit, health, certificates, keepAlive, places, companions,
         };
         command.SetAction(parsed =>
         {
             var options = new ImportOptions(
                 parsed.GetValue(blue), parsed.GetValue(green), parsed.GetValue(blueUnit)!, parsed.GetValue(greenUnit)!, parsed.GetValue(health),
-                parsed.GetValue(certificates), parsed.GetValue(keepAlive), parsed.GetValue(places), parsed.GetValue(app));
+                parsed.GetValue(certificates), parsed.GetValue(keepAlive), parsed.GetValue(places), parsed.GetValue(app),
+                parsed.GetValue(companions));
             var result = import(parsed.GetValue(file)!, options);
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             if (parsed.GetValue(JsonOption.Json))

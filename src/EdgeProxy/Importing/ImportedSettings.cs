@@ -9,9 +9,9 @@ internal static class ImportedSettings
 {
     private static readonly string[] _order =
     [
-        "EdgeProxy:Slots", "EdgeProxy:InitialSlot", "EdgeProxy:Health", "EdgeProxy:Upstream", "EdgeProxy:Sites", "EdgeProxy:StaticFiles",
-            "EdgeProxy:Compression", "EdgeProxy:Tls",
-        "EdgeProxy:TrustedProxies", "EdgeProxy:Shutdown", "EdgeProxy:AccessLog", "AllowedHosts", "Kestrel",
+        "EdgeProxy:Slots", "EdgeProxy:InitialSlot", "EdgeProxy:Companions", "EdgeProxy:Health", "EdgeProxy:Upstream", "EdgeProxy:Sites",
+        "EdgeProxy:StaticFiles", "EdgeProxy:Compression", "EdgeProxy:Tls", "EdgeProxy:TrustedProxies", "EdgeProxy:Shutdown", "EdgeProxy:AccessLog",
+        "AllowedHosts", "Kestrel",
     ];
 
     /// <summary>What only the options say.</summary>
@@ -31,6 +31,15 @@ internal static class ImportedSettings
         {
             draft.Set("EdgeProxy:Upstream:MaxConcurrent", JsonValue.Create(places), file);
         }
+
+        foreach (var unit in options.Companions ?? [])
+        {
+            draft.AppendNode("EdgeProxy:Companions", new JsonObject { ["Name"] = NameOf(unit), ["Unit"] = unit }, file);
+        }
+
+        // beat@1.service is beat-1: a name has a-z, 0-9 and -.
+        static string NameOf(string unit) => string.Concat(
+            Path.GetFileNameWithoutExtension(unit).ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
     }
 
     /// <summary>Checked as <c>check</c> would, but without this process's environment.</summary>

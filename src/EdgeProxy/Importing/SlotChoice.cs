@@ -13,6 +13,7 @@ namespace EdgeProxy.Importing;
 /// <param name="ServerKeepAlive">What the app runs with; null: not known.</param>
 /// <param name="MaxConcurrent">How many requests the app works on at a time; null: not known.</param>
 /// <param name="App">Which of several upstreams is the app, as the Caddyfile writes it; null: not said.</param>
+/// <param name="Companions">Units that run the app's code beside it, for both slots; null: none.</param>
 internal sealed record ImportOptions(
     string? Blue = null,
     string? Green = null,
@@ -22,7 +23,8 @@ internal sealed record ImportOptions(
     string? Certificates = null,
     TimeSpan? ServerKeepAlive = null,
     int? MaxConcurrent = null,
-    string? App = null);
+    string? App = null,
+    IReadOnlyList<string>? Companions = null);
 
 /// <summary>Finds the addresses of both slots, and which of them serves now: the one that the Caddyfile names.</summary>
 internal static class SlotChoice

@@ -88,6 +88,6 @@ internal static partial class NotifyRules
         }
     }
 
-    [GeneratedRegex("^[A-Za-z0-9_-]{1,32}$")]
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,32}\z")]
     private static partial Regex Name();
 }

@@ -77,6 +77,6 @@ internal static partial class UnitsRules
     }
 
     /// <summary>The letters of systemd.unit(5).</summary>
-    [GeneratedRegex(@"^[A-Za-z0-9:_.\\@-]{1,240}\.service$")]
+    [GeneratedRegex(@"^[A-Za-z0-9:_.\\@-]{1,240}\.service\z")]
     private static partial Regex ServiceName();
 }

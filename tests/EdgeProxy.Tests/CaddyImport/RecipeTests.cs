@@ -135,13 +135,15 @@ public sealed class RecipeTests
 
         var run = await CommandLine.RunAsync(
             "import-caddyfile", file.Path, "--health-path", "/healthz", "--certificates", certificates.Path, "--server-keep-alive", "75s",
-            "--max-concurrent", "12");
+            "--max-concurrent", "12", "--companion", "celery.service", "--companion", "beat@1.service");
 
         Assert.Equal(0, run.ExitCode);
         var settings = JsonNode.Parse(run.Output)!["EdgeProxy"]!;
         Assert.Equal(certificates.Path, settings["Tls"]!["Certificates"]!.AsArray().Single()!["Certificate"]!.GetValue<string>());
         Assert.Equal("00:01:15", settings["Upstream"]!["ServerKeepAlive"]!.GetValue<string>());
         Assert.Equal(12, settings["Upstream"]!["MaxConcurrent"]!.GetValue<int>());
+        Assert.Equal(
+            """[{"Name":"celery","Unit":"celery.service"},{"Name":"beat-1","Unit":"beat@1.service"}]""", settings["Companions"]!.ToJsonString());
     }
 
     [Fact]

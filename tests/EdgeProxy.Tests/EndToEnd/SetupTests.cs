@@ -12,15 +12,23 @@ public sealed class SetupTests
     public async Task The_recipe_moves_to_EdgeProxy_switches_and_moves_back()
     {
         await using var vps = await RecipeVps.StartAsync();
+        await vps.Lab.WriteUnitAsync("celery.service", $"[Service]\nWorkingDirectory={RecipeVps.Project}\nExecStart=/usr/bin/sleep infinity\n");
+        await vps.RunAsync("systemctl", "start", "celery.service");
+        Assert.Contains(
+            "celery.service runs from the app's directory, too", await vps.RunAsync(RecipeVps.Setup, "--dry-run"), StringComparison.Ordinal);
         await VisitAsync(vps);
-        var setup = await vps.RunAsync(RecipeVps.Setup, "--deployer", "azureuser");
+        var setup = await vps.RunAsync(RecipeVps.Setup, "--deployer", "azureuser", "--companion", "celery");
+        Assert.DoesNotContain("from the app's directory", setup, StringComparison.Ordinal);
         await AssertTakenOverAsync(vps, "blue");
+        var worker = await WorkerAsync(vps);
         var moved = await LeaveAsync(vps);
 
         await VisitAsync(vps);
         Assert.Contains("Completed: blue -> green", await vps.RunAsync("runuser", "-u", "azureuser", "--", "edgeproxy", "switch"), StringComparison.Ordinal);
         Assert.Equal("inactive", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-blue.service")).Output.Trim());
         var switched = await LeaveAsync(vps);
+        Assert.NotEqual(worker, await WorkerAsync(vps)); // with the new code
+        Assert.NotEqual("0", await WorkerAsync(vps));
 
         await VisitAsync(vps);
         var back = await vps.RunAsync(RecipeVps.Uninstall);
@@ -37,6 +45,7 @@ public sealed class SetupTests
         Assert.Equal("caddy", await vps.RunAsync("bash", "-c", "ss -ltnpH 'sport = :443' | grep -o caddy | head -n 1"));
         Assert.Equal(["app-server-green.service", "caddy.service"], await EnabledAsync(vps));
         Assert.False(File.Exists(vps.Lab.Root + DeployConf)); // nobody had changed it
+        Assert.NotEqual("0", await WorkerAsync(vps));
         Assert.Equal("SIGQUIT", await vps.RunAsync("bash", "-c", "kill -l $(systemctl show --value -p KillSignal app-server-green.service) | sed 's/^/SIG/'"));
     }
 
@@ -236,6 +245,8 @@ public sealed class SetupTests
         await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
         await vps.StartVisitorsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=1500");
     }
+
+    private static Task<string> WorkerAsync(RecipeVps vps) => vps.RunAsync("systemctl", "show", "--value", "--property", "MainPID", "celery.service");
 
     private static async Task<IReadOnlyList<Visit>> LeaveAsync(RecipeVps vps) =>
         [.. await vps.StopVisitorsAsync("https"), .. await vps.StopVisitorsAsync("http"), .. await vps.StopVisitorsAsync("slow")];

@@ -67,30 +67,31 @@ internal sealed class Judge(SwitchOptions options)
     }
 
     /// <summary>
-    /// Counts the slow ones of both: those in the bucket of the quantile of all together, and behind it; and at <see cref="Bulk"/>, too, as a version that is
-    /// slower everywhere shows there with fewer requests. If both are alike, each request is as likely to be
-    /// among them, so that the count follows the distribution that the test assumes.
+    /// Counts those of both that are slower than the settings allow, beside the reference's quantile; and beside that of <see cref="Bulk"/>, too, as a version
+    /// that is slower everywhere shows there with fewer requests. If both are alike, each request is as likely to be among them, so that the count follows the
+    /// distribution that the test assumes. Requests that are slower by less than anybody minds are no evidence for a quantile that a few of them have moved.
     /// </summary>
     private Finding? WorseLatency(JudgedFigure figure, double fraction, SlotFigures candidate, SlotFigures reference, bool isSameTime)
     {
         var (now, before) = (candidate.Quantile(fraction), reference.Quantile(fraction));
+        var leastDelay = isSameTime ? LeastDelay : LeastDelayToPast;
         if (options.MaxLatencyFactor == 0
             || candidate.Timed < options.MinObservedRequests
             || reference.Timed < options.MinObservedRequests
-            || now <= before * options.MaxLatencyFactor
-            || now - before < (isSameTime ? LeastDelay : LeastDelayToPast))
+            || now <= Allowed(before))
         {
             return null;
         }
 
-        var all = candidate + reference;
         var chance = Math.Min(ChanceAt(fraction), ChanceAt(Bulk));
         return chance < Chance ? new(figure, now.TotalSeconds, before.TotalSeconds, candidate.Timed, reference.Timed, chance) : null;
 
         double ChanceAt(double quantile)
         {
-            var bound = all.BucketAt(quantile);
+            var bound = LatencySketch.BucketOf(Allowed(reference.Quantile(quantile)));
             return Significance.OfMore(candidate.From(bound), candidate.Timed, reference.From(bound), reference.Timed);
         }
+
+        TimeSpan Allowed(TimeSpan usual) => TimeSpan.FromTicks(Math.Max((usual * options.MaxLatencyFactor).Ticks, (usual + leastDelay).Ticks));
     }
 }

@@ -94,6 +94,19 @@ public sealed class JudgeTests
         Assert.Equal(isSameTime, found is not null);
     }
 
+    /// <summary>Just after a switch on a busy machine all take some milliseconds more, and four are of a page that nobody had asked for before.</summary>
+    [Fact]
+    public void A_few_slow_pages_among_many_that_are_hardly_slower_are_no_proof()
+    {
+        var judge = new Judge(new SwitchOptions());
+        var before = Of(68, 0, TimeSpan.FromMilliseconds(3));
+        for (var requests = 81; requests < 324; requests += 27)
+        {
+            var now = Of(requests, 0, TimeSpan.FromMilliseconds(9)) + Of(requests / 20, 0, TimeSpan.FromMilliseconds(1500));
+            Assert.Null(judge.Look(now, before, isSameTime: false));
+        }
+    }
+
     [Fact]
     public void With_a_factor_of_0_latency_is_not_judged()
     {
