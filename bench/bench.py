@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import goals
 import report
 from compare import edgeproxy_at
 from footprint import footprint
@@ -20,7 +21,8 @@ from switches import switch_cost
 
 CONTESTANTS = [EdgeProxy, BareYarp, Nginx, Caddy, HAProxy]
 TINY = LOADS[0]
-PARTS = ["loads", "rate", "django", "footprint", "switches"]
+
+Tables = list[tuple[str, str]]
 
 
 def main() -> int:
@@ -37,17 +39,14 @@ def main() -> int:
         kinds = [kind for kind in CONTESTANTS if kind.name in arguments.servers]
         if arguments.compare:
             kinds.insert(1, edgeproxy_at(arguments.compare))
-        parts = [("Machine", report.machine() + "\n")]
-        if "loads" in arguments.parts:
-            parts += saturation(arguments, site, kinds, stack)
-        if "rate" in arguments.parts:
-            parts += fixed_rate(arguments, site, kinds, stack)
-        if "django" in arguments.parts:
-            parts += behind_gunicorn(arguments, site, kinds)
-        if "footprint" in arguments.parts:
-            parts += footprints(arguments, site, kinds)
-        if "switches" in arguments.parts:
-            parts += switches(arguments, site, kinds)
+        parts = []
+        aims = []
+        for name, measure in PARTS.items():
+            if name in arguments.parts:
+                tables, reached = measure(arguments, site, kinds)
+                parts += tables
+                aims += reached
+        parts = [("Machine", report.machine() + "\n"), ("Goals", goals.goals(aims)), *parts]
 
     text = "\n".join(f"## {title}\n\n{body}" for title, body in parts)
     print(text)
@@ -67,7 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--servers", nargs="+", choices=[kind.name for kind in CONTESTANTS])
     parser.add_argument(
         "--compare", metavar="COMMIT", help="EdgeProxy of this commit beside today's, in the same rounds; --servers is then edgeproxy alone unless given")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="+", choices=[*PARTS], default=[*PARTS])
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     arguments.servers = arguments.servers or [kind.name for kind in (CONTESTANTS[:1] if arguments.compare else CONTESTANTS)]
@@ -148,7 +147,7 @@ def interleave(servers: list[Server], loads: list[Load], rounds: int, measure) -
     return results
 
 
-def saturation(arguments, site, kinds, stack) -> list[tuple[str, str]]:
+def saturation(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     loads = [load for load in LOADS if arguments.only in load.name]
     names = [kind.name for kind in kinds]
 
@@ -156,6 +155,7 @@ def saturation(arguments, site, kinds, stack) -> list[tuple[str, str]]:
         return saturate(server, load, 1 if warm_up else arguments.seconds)
 
     parts = []
+    aims = []
     for title, options, chosen in (("access log off", {}, loads), ("access log on", {"access_log": True}, [TINY])):
         with ExitStack() as own:
             logged = [kind for kind in kinds if not options or kind is not BareYarp]
@@ -163,20 +163,22 @@ def saturation(arguments, site, kinds, stack) -> list[tuple[str, str]]:
         measured = [n for n in names if any(k.name == n for k in logged)]
         parts.append((f"CPU per request, {title}", results.table(measured, lambda s: s.cpu_per_request, "microseconds")))
         parts.append((f"Requests per second at saturation, {title}", results.table(measured, lambda s: s.rate, "per second")))
-    return parts
+        aims += [] if options else goals.of_saturation(results)
+    return parts, aims
 
 
-def fixed_rate(arguments, site, kinds, stack) -> list[tuple[str, str]]:
+def fixed_rate(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     def measure(server, load, warm_up):
         return steady(server, load.path, arguments.rate, 1 if warm_up else max(2.0, arguments.seconds))
 
     with ExitStack() as own:
         load = replace(TINY, name="tiny GET")
         results = interleave(start(kinds, alone(site), own), [load], arguments.rounds, measure)
-    return [(f"Latency at {arguments.rate:,} requests per second", report.latencies(results, [kind.name for kind in kinds]))]
+    tables = [(f"Latency at {arguments.rate:,} requests per second", report.latencies(results, [kind.name for kind in kinds]))]
+    return tables, goals.of_rate(results, load.name, arguments.rate)
 
 
-def behind_gunicorn(arguments, site, kinds) -> list[tuple[str, str]]:
+def behind_gunicorn(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     """What a user sees: most of the time is Django's, and what a proxy costs is taken from it."""
     load = Load("Django's JSON, 32 connections", "/", size=(20, 200))
 
@@ -192,20 +194,21 @@ def behind_gunicorn(arguments, site, kinds) -> list[tuple[str, str]]:
             process.wait_until(f"http://127.0.0.1:{port}/")
         results = interleave(start(kinds, alone(site, **ports), own), [load], arguments.rounds, measure)
     names = [kind.name for kind in kinds]
-    return [
+    tables = [
         ("gunicorn and Django: CPU per request of the proxy", results.table(names, lambda sample: sample.cpu_per_request, "microseconds")),
         ("gunicorn and Django: requests per second at saturation", results.table(names, lambda sample: sample.rate, "per second")),
         ("gunicorn and Django: latency at saturation", report.latencies(results, names, "ms")),
     ]
+    return tables, goals.of_django(results, load.name)
 
 
-def footprints(arguments, site, kinds) -> list[tuple[str, str]]:
+def footprints(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     count = 1000
     measured = {kind.name: footprint(kind, site, count, starts=3 if arguments.quick else 7) for kind in kinds}
-    return [("Start and memory", report.footprints(measured, count))]
+    return [("Start and memory", report.footprints(measured, count))], goals.of_footprint(measured)
 
 
-def switches(arguments, site, kinds) -> list[tuple[str, str]]:
+def switches(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     measured = {}
     for kind in kinds:
         if kind is BareYarp:
@@ -219,7 +222,7 @@ def switches(arguments, site, kinds) -> list[tuple[str, str]]:
             server.start()
             measured[kind.name] = switch_cost(
                 server, TINY.path, arguments.rate // 2, switches=8 if arguments.quick else 50, every=0.5 if arguments.quick else 1.0)
-    return [("Switches under load", report.switch_costs(measured))]
+    return [("Switches under load", report.switch_costs(measured))], goals.of_switches(measured)
 
 
 class SwitchedEdgeProxy(EdgeProxy):
@@ -239,6 +242,9 @@ def alone(site: Site, **other) -> Site:
     for shared in ("cert.pem", "key.pem", "both.pem"):
         (run / shared).write_bytes((site.run / shared).read_bytes())
     return replace(site, run=run, **other)
+
+
+PARTS = {"loads": saturation, "rate": fixed_rate, "django": behind_gunicorn, "footprint": footprints, "switches": switches}
 
 
 if __name__ == "__main__":
