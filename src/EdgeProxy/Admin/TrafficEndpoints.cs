@@ -87,7 +87,7 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
         {
             return Problem.Result(
                 StatusCodes.Status422UnprocessableEntity,
-                on ? "for must be from 00:00:01 to 168:00:00." : "for says when maintenance ends by itself; it goes with {\"on\":true}.");
+                on ? "for must be from 00:00:01 to 168:00:00." : "for says when maintenance ends automatically; it goes with {\"on\":true}.");
         }
 
         return (on ? app.Maintenance.TurnOn(body.Message ?? "", body.For) : app.Maintenance.TurnOff()) is { } why

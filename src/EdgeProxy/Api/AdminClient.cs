@@ -231,9 +231,9 @@ internal sealed class AdminClient : IDisposable
     private static string Advice(HttpRequestException e) => (e.InnerException as SocketException)?.SocketErrorCode switch
     {
         SocketError.AccessDenied => "permission denied; you must be in the group that owns the socket, or root",
-        SocketError.ConnectionRefused => "nobody listens there; does the proxy run? (systemctl status edgeproxy)",
+        SocketError.ConnectionRefused => "connection refused; is the proxy running? (systemctl status edgeproxy)",
         SocketError.AddressNotAvailable or SocketError.InvalidArgument =>
-            "no such socket; does the proxy run? (systemctl status edgeproxy), is --socket right?",
+            "no such socket; is the proxy running? (systemctl status edgeproxy), is --socket right?",
         _ => (e.InnerException ?? e).Message,
     };
 }

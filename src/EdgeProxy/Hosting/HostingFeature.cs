@@ -2,6 +2,7 @@ using System.Diagnostics;
 using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Diagnostics.ServerEvents;
+using EdgeProxy.Platform;
 using EdgeProxy.Proxying;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -61,7 +62,7 @@ internal static class HostingFeature
     /// Keeps WebApplication from putting authorization in front of the pipeline, which it does because YARP registers its services. Nobody
     /// can sign in here: a route of the settings that asks for a policy is refused by its endpoint.
     /// </summary>
-    public static void UseNoAuthorization(this WebApplication app) => ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
+    public static void UseNoAuthorization(this WebApplication app) => ((IApplicationBuilder)app).Properties[RuntimeInternals.AuthorizationIsSet] = true;
 
     /// <summary>For a process of its own; what lives in another's leaves signals to that.</summary>
     public static void AddReload(this IServiceCollection services, RunningSettings settings) => services.AddHostedService(provider =>

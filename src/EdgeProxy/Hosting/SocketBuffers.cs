@@ -21,8 +21,7 @@ internal sealed class SocketBuffers : IMemoryPoolFactory<byte>
 
     /// <summary>
     /// The block that came back last is given out first: it is the one that a core's cache still has. A pool in the order of return, as Kestrel's, goes through
-    /// all of
-    /// them; the runtime's shared one looks for a block where this thread, not another, left it, and makes new ones meanwhile.
+    /// all of them; the runtime's shared one looks for a block where this thread, not another, left it, and makes new ones meanwhile.
     /// </summary>
     private sealed class Blocks : MemoryPool<byte>
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using EdgeProxy.Platform;
 
 namespace EdgeProxy.Hosting;
 
@@ -7,13 +8,10 @@ namespace EdgeProxy.Hosting;
 /// <remarks>
 /// Such a thread takes the core from another thread each time a socket has something for it: under load from the very workers that it hands work to, twice a
 /// request. In the batch class (sched(7)) it waits for its turn while every core is busy, and then finds many sockets ready at once. On an idle core it
-/// runs as soon as ever. A worker that such a thread starts inherits the class, which does no harm. docs/adr/0028 has figures.
+/// runs as soon as ever. There is one thread up to some thirty cores. A worker that it starts inherits the class, which does no harm. docs/adr/0028 has figures.
 /// </remarks>
 internal static partial class SocketThreads
 {
-    /// <summary>As the runtime calls them; there is one up to some thirty cores. Without it nothing is changed, and nothing else is lost.</summary>
-    private const string Name = ".NET Sockets";
-
     private const int BatchPolicy = 3; // SCHED_BATCH; any process may choose it
 
     /// <summary>Moves them into the batch class; afterwards, as any socket has been waited for. Where it is refused (seccomp) they stay as they are.</summary>
@@ -21,7 +19,7 @@ internal static partial class SocketThreads
     {
         foreach (var thread in Directory.EnumerateDirectories("/proc/self/task"))
         {
-            if (NameOf(thread) == Name)
+            if (NameOf(thread) == RuntimeInternals.SocketThreads)
             {
                 var id = int.Parse(Path.GetFileName(thread), NumberStyles.None, CultureInfo.InvariantCulture);
                 _ = SetScheduler(id, BatchPolicy, new Parameters());

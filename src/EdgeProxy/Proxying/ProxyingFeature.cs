@@ -1,4 +1,5 @@
 using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Platform;
 using EdgeProxy.Proxying.Places;
 using EdgeProxy.Proxying.RateLimiting;
 using EdgeProxy.Proxying.Servers;
@@ -47,7 +48,7 @@ internal static class ProxyingFeature
             .AddTransforms(ServerTransforms.Add);
         services.AddDataProtection().PersistKeysToFileSystem(affinityKeys);
         // It would make a key at every first start, for a feature that the app does not use.
-        services.Remove(services.Single(service => service.ImplementationType?.Name == "DataProtectionHostedService"));
+        services.Remove(services.Single(service => service.ImplementationType?.Name == RuntimeInternals.DataProtectionService));
         services.AddSingleton<IForwarderHttpClientFactory, SlotHttpClientFactory>(); // after AddReverseProxy: the last one wins
         return services;
     }

@@ -1,11 +1,10 @@
+using EdgeProxy.Platform;
+
 namespace EdgeProxy.Proxying;
 
 /// <summary>Where a request ends: <c>Content-Length</c> and <c>Transfer-Encoding</c> (RFC 9112 section 6).</summary>
 internal static class RequestFraming
 {
-    /// <summary>Where Kestrel keeps a Content-Length that stood beside a Transfer-Encoding.</summary>
-    private const string DroppedLength = "X-Content-Length";
-
     /// <summary>
     /// What another parser could take for another end of the request than Kestrel does, which overlooks a length beside chunks, and all codings but
     /// the last.
@@ -29,7 +28,7 @@ internal static class RequestFraming
         }
 
         return HttpProtocol.IsHttp10(request.Protocol) ? "HTTP/1.0 has no Transfer-Encoding."
-            : request.Headers.ContainsKey(DroppedLength) ? "A request has a Transfer-Encoding or a Content-Length, not both."
+            : request.Headers.ContainsKey(RuntimeInternals.DroppedLength) ? "A request has a Transfer-Encoding or a Content-Length, not both."
             : null;
     }
 }

@@ -107,7 +107,7 @@ internal static class RouteRules
 
         if (route.Rewrite.Split('?')[0].Split('/').Any(segment => segment is "." or ".."))
         {
-            at.Error(nameof(route.Rewrite), "must have no . or .. segment, which what is behind may take for another path");
+            at.Error(nameof(route.Rewrite), "must have no . or .. segment: the upstream could resolve it to another path");
         }
 
         HeaderRules.CheckTemplate(at, nameof(route.Rewrite), route.Rewrite);

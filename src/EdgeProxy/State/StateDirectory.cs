@@ -66,8 +66,7 @@ public sealed partial class StateDirectory : IDisposable
 
     /// <summary>
     /// A folder in it as a state directory of its own, made where it is missing, with the rights of this one. The lock of this directory is its lock, too. What
-    /// keeps it from
-    /// being used is its <see cref="Problem"/>.
+    /// keeps it from being used is its <see cref="Problem"/>.
     /// </summary>
     public StateDirectory OpenFolder(string name)
     {

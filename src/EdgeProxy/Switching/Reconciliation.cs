@@ -9,9 +9,8 @@ namespace EdgeProxy.Switching;
 
 /// <summary>
 /// Brings traffic and units in line with what is stored. Before a listener opens the active slot is resolved (<see cref="ActiveSlotResolver"/>); then, beside
-/// the
-/// serving, a first round starts that slot's unit, stops the other one and concludes a switch that the former process left behind. Later rounds follow another
-/// process that has stored another active slot: its unit is started and probed before traffic moves there.
+/// the serving, a first round starts that slot's unit, stops the other one and concludes a switch that the former process left behind. Later rounds follow
+/// another process that has stored another active slot: its unit is started and probed before traffic moves there.
 /// </summary>
 /// <remarks>
 /// One round at a time, in the turn that a switch takes, too (<see cref="WarmSlot.TakeTurnAsync"/>); one more may be asked for meanwhile, by anyone. The loops

@@ -7,8 +7,7 @@ namespace EdgeProxy.Switching;
 /// <summary>Notices that the active unit has failed for good, says so at once, and with <c>Switch:Rescue</c> switches to the other slot.</summary>
 /// <remarks>
 /// The loop belongs to the host and ends with it; a look that fails says nothing of the unit, and the next one comes. It cannot go to and fro: one try a
-/// failure,
-/// and <c>active.json</c> notes that a rescue made its slot active, from which there is no other rescue before somebody has switched.
+/// failure, and <c>active.json</c> notes that a rescue made its slot active, from which there is no other rescue before somebody has switched.
 /// </remarks>
 internal sealed partial class RescueService(
     SwitchOptions options,
@@ -84,8 +83,7 @@ internal sealed partial class RescueService(
 
     /// <summary>
     /// Failed, and not by a stop: one of those that was slow (Result timeout, or seen stopping for longer than a crash takes to clean up) is what an operator
-    /// asked for,
-    /// as is Inactive.
+    /// asked for, as is Inactive.
     /// </summary>
     private string? WhyFailed(UnitStatus status)
     {
@@ -156,7 +154,7 @@ internal sealed partial class RescueService(
         [LoggerMessage(382, LogLevel.Critical, "The active slot {Slot} is down for good: {Reason}")]
         public static partial void Failed(ILogger logger, SlotName slot, string reason);
 
-        [LoggerMessage(383, LogLevel.Critical, "Traffic moves from {From} to {To} by itself, by switch {SwitchId}")]
+        [LoggerMessage(383, LogLevel.Critical, "Automatic failover from {From} to {To} by switch {SwitchId}")]
         public static partial void Began(ILogger logger, SlotName from, SlotName to, string switchId);
 
         [LoggerMessage(384, LogLevel.Critical, "Traffic of {Slot} could not be moved: {Reason}")]

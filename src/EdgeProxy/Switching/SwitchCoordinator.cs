@@ -123,7 +123,7 @@ internal sealed partial class SwitchCoordinator(
         {
             return _running is not { } run ? new SwitchStart.Refused("no switch runs")
                 : run.Promotion.TryAsk() ? new SwitchStart.Recalled(run.Current, _completion!)
-                : new SwitchStart.Refused($"switch {run.Id} is in {run.Current.Phase} and waits for nobody");
+                : new SwitchStart.Refused($"switch {run.Id} is in {run.Current.Phase} and is not waiting for a promotion");
         }
     }
 
@@ -300,8 +300,8 @@ internal sealed partial class SwitchCoordinator(
                 ? await RunAsync(run, _stopping.Token)
                 : run.End(
                     SwitchOutcome.Aborted,
-                    $"Another process has moved traffic to {slots.Active.Name.ToKey()} meanwhile. Nothing was started. Look whether that is what you want, " +
-                        "else switch again.",
+                    $"Another process has moved traffic to {slots.Active.Name.ToKey()} meanwhile. Nothing was started. Check whether that is intended; " +
+                        "otherwise switch again.",
                     []);
             var isDone = !hooks.HasAfterEnd
                 || await run.PhaseAsync(SwitchPhase.AfterEnd, (_, token) => hooks.AfterEndAsync(run, ended, token), _stopping.Token);

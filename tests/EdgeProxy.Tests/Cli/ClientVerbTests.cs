@@ -159,7 +159,7 @@ public sealed class ClientVerbTests : IDisposable
             {
                 var run = await CommandLine.RunAsync([verb, .. where]);
                 Assert.Equal(3, run.ExitCode);
-                Assert.Contains("does the proxy run?", run.Error, StringComparison.Ordinal);
+                Assert.Contains("is the proxy running?", run.Error, StringComparison.Ordinal);
             }
         }
     }

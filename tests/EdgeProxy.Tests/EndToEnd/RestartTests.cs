@@ -32,8 +32,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
 
     /// <summary>
     /// As in the shipped units. A gunicorn that is told to stop while a worker has been forked, but does not handle signals yet, waits that long for it: the
-    /// worker
-    /// has its master's handlers until then, which keep the signal for a loop that runs in the master only.
+    /// worker has its master's handlers until then, which keep the signal for a loop that runs in the master only.
     /// </summary>
     private static readonly TimeSpan GracefulTimeout = TimeSpan.FromSeconds(120);
 

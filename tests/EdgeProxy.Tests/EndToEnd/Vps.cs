@@ -18,8 +18,7 @@ public sealed record AppUnits(int Workers = 3, int? Threads = null, string KillS
 /// own.</summary>
 /// <remarks>
 /// EdgeProxy listens on a socket that systemd holds. It is the native binary where <c>EDGEPROXY_BINARY</c> names one, else the tests' build. Ports are free
-/// ones
-/// of this machine, whose network the lab shares.
+/// ones of this machine, whose network the lab shares.
 /// </remarks>
 public sealed class Vps : IAsyncDisposable
 {

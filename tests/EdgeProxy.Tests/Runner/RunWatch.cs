@@ -4,8 +4,7 @@ namespace EdgeProxy.Tests.Runner;
 
 /// <summary>
 /// Reports what runs every half a minute, and kills the process that makes no progress: where a fixture hangs, which no test's time-out covers, or a thread
-/// keeps
-/// the process from ending. The progress says why, and what had been done.
+/// keeps the process from ending. The progress says why, and what had been done.
 /// </summary>
 /// <remarks>A thread of its own, which needs nothing of a pool that the tests may have used up. It ends with the process.</remarks>
 internal static class RunWatch

@@ -35,8 +35,7 @@ public sealed class SlotAddressTests
 
     /// <summary>
     /// Nobody listens on a port out of those that callers get: sooner or later the kernel gives that one to the call, which then reaches itself. It chooses by
-    /// chance
-    /// among 14,116 (Linux keeps the odd ones for who listens): without the look at both ends this fails seven times out of eight.
+    /// chance among 14,116 (Linux keeps the odd ones for who listens): without the look at both ends this fails seven times out of eight.
     /// </summary>
     [Fact]
     public async Task A_connection_never_reaches_its_own_end()

@@ -320,7 +320,7 @@ internal sealed class UpstreamExchange(
         connection.Consume(length);
         if (fault is null && head.Status == StatusCodes.Status101SwitchingProtocols && !_isUpgrade)
         {
-            fault = "The response switches protocols, which nobody asked for.";
+            fault = "The response switches protocols although the request did not ask for it.";
         }
 
         if (fault is not null)

@@ -11,9 +11,6 @@ internal sealed partial class Template
 
     private Template(Part[] parts) => _parts = parts;
 
-    /// <summary>It has no placeholder.</summary>
-    public bool IsConstant => _parts.All(part => part.Placeholder is null);
-
     /// <summary>The text before the first placeholder.</summary>
     public string Begin => _parts is [{ Placeholder: null, Text: var text }, ..] ? text : "";
 

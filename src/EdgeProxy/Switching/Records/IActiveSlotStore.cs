@@ -4,9 +4,8 @@ namespace EdgeProxy.Switching.Records;
 /// Keeps which slot is active: the one thing that decides where traffic goes, for a flip, for a flip back and at the next start (docs/adr/0005).
 /// </summary>
 /// <remarks>
-/// The seam for a store that several processes share. <see cref="ActiveSlotFile"/> is the one that is built in: the lock on its directory makes one process
-/// its only
-/// writer. A store bounds its calls in time by itself.
+/// The seam for a store that several processes share. <see cref="ActiveSlotFile"/> is the one that is built in: the lock on its directory makes one process its
+/// only writer. A store bounds its calls in time by itself.
 /// </remarks>
 internal interface IActiveSlotStore
 {
