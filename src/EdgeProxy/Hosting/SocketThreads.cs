@@ -8,7 +8,7 @@ namespace EdgeProxy.Hosting;
 /// <remarks>
 /// Such a thread takes the core from another thread each time a socket has something for it: under load from the very workers that it hands work to, twice a
 /// request. In the batch class (sched(7)) it waits for its turn while every core is busy, and then finds many sockets ready at once. On an idle core it
-/// runs as soon as ever. There is one thread up to some thirty cores. A worker that it starts inherits the class, which does no harm. docs/adr/0028 has figures.
+/// runs as soon as ever. There is one up to some thirty cores. A worker that it starts inherits the class, which does no harm. Figures: docs/adr/0028.
 /// </remarks>
 internal static partial class SocketThreads
 {
