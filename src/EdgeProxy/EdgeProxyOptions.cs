@@ -22,7 +22,7 @@ namespace EdgeProxy;
 /// Collections have no default here: the binder appends to a non-empty default instead of replacing it, so each consumer
 /// reads a null collection as the documented default.
 /// </remarks>
-public sealed class EdgeProxyOptions
+internal sealed class EdgeProxyOptions
 {
     /// <summary>The name of the section.</summary>
     public const string SectionName = "EdgeProxy";

@@ -21,7 +21,7 @@ using EdgeProxy.Tls.Local;
 namespace EdgeProxy;
 
 /// <summary>The composition root: services by feature, then the public pipeline in the order in which a request passes it.</summary>
-public static class EdgeProxyServer
+internal static class EdgeProxyServer
 {
     /// <summary>Puts the server together; nothing listens and nothing is started yet.</summary>
     /// <param name="configuration">The whole settings, checked.</param>

@@ -7,7 +7,7 @@ namespace EdgeProxy;
 /// <param name="Configuration">File and environment, for the standard sections. Empty when the file could not be read.</param>
 /// <param name="Options">The valid options; null when <paramref name="Problems"/> has an error.</param>
 /// <param name="Problems">Everything that is wrong, errors first.</param>
-public sealed record EdgeProxySettings(string File, IConfigurationRoot Configuration, EdgeProxyOptions? Options, IReadOnlyList<SettingsProblem> Problems)
+internal sealed record EdgeProxySettings(string File, IConfigurationRoot Configuration, EdgeProxyOptions? Options, IReadOnlyList<SettingsProblem> Problems)
     : LoadedSettings(File, Configuration, Options is not null, Problems)
 {
     /// <summary>What file and environment set in the sections of this program, not the defaults, by the name that an environment variable would have.</summary>

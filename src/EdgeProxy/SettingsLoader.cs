@@ -3,7 +3,7 @@ using EdgeProxy.Configuration;
 namespace EdgeProxy;
 
 /// <summary>Reads and checks the settings: one file, then the environment.</summary>
-public static class SettingsLoader
+internal static class SettingsLoader
 {
     private const string FileName = "appsettings.json";
 

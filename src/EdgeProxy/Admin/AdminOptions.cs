@@ -3,7 +3,7 @@ using EdgeProxy.Api;
 namespace EdgeProxy.Admin;
 
 /// <summary>Where the admin API listens and who may use it.</summary>
-public sealed class AdminOptions
+internal sealed class AdminOptions
 {
     /// <summary>The Unix socket; access by file permissions. Null or empty: none. Default <c>/run/edgeproxy/admin.sock</c>.</summary>
     public string? Socket { get; set; } = AdminApi.DefaultSocket;

@@ -55,4 +55,4 @@ internal static class AdminSocketFile
 }
 
 /// <summary>The admin API cannot listen. The message says why and what to do. Of the kind that Kestrel throws when it cannot.</summary>
-public sealed class AdminListenException(string message, Exception? inner = null) : IOException(message, inner);
+internal sealed class AdminListenException(string message, Exception? inner = null) : IOException(message, inner);

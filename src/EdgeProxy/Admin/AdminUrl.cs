@@ -4,7 +4,7 @@ using System.Net;
 namespace EdgeProxy.Admin;
 
 /// <summary>Where <see cref="AdminOptions.Url"/> listens.</summary>
-public sealed class AdminUrl
+internal sealed class AdminUrl
 {
     /// <summary>What <see cref="TryParse"/> accepts, for messages.</summary>
     public const string Allowed = "http://ADDRESS:PORT without a path, where ADDRESS is localhost or an IP address of this machine";

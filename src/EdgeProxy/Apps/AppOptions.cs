@@ -8,7 +8,7 @@ using EdgeProxy.Units;
 namespace EdgeProxy.Apps;
 
 /// <summary>One app: <c>EdgeProxy:Apps:NAME</c>. Only <see cref="Slots"/> is required, and <see cref="Hosts"/> where there are several apps.</summary>
-public sealed class AppOptions
+internal sealed class AppOptions
 {
     /// <summary>
     /// The hosts whose requests are the app's: names, <c>*.example.com</c> for all below one, or <c>*</c> for every host that no app names. An app that is
@@ -38,7 +38,7 @@ public sealed class AppOptions
 }
 
 /// <summary>What runs the slots of one app. Which manager does, <c>EdgeProxy:Units:Manager</c> says for all of them.</summary>
-public sealed class AppUnitsOptions
+internal sealed class AppUnitsOptions
 {
     public ProcessUnitsOptions Process { get; set; } = new();
 }

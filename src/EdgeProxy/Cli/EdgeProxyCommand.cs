@@ -6,7 +6,7 @@ using EdgeProxy.Common;
 namespace EdgeProxy.Cli;
 
 /// <summary>The command line: one verb a file, <c>run</c> where none is given.</summary>
-public static class EdgeProxyCommand
+internal static class EdgeProxyCommand
 {
     /// <summary>Parses and runs.</summary>
     /// <param name="arguments">Without the program's name.</param>

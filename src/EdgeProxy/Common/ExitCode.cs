@@ -1,7 +1,7 @@
 namespace EdgeProxy.Common;
 
 /// <summary>What a verb returns to the shell. Scripts rely on these.</summary>
-public static class ExitCode
+internal static class ExitCode
 {
     public const int Done = 0;
 

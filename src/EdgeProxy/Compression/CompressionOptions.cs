@@ -1,7 +1,7 @@
 namespace EdgeProxy.Compression;
 
 /// <summary>Which responses are compressed, and how.</summary>
-public sealed class CompressionOptions
+internal sealed class CompressionOptions
 {
     /// <summary>The encodings on offer, best first, of <c>zstd</c>, <c>br</c>, <c>gzip</c>; null: all three in this order; empty: none.</summary>
     public string[]? Encodings { get; set; }

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace EdgeProxy.Configuration;
 
 /// <summary>A number of bytes as people write it: <c>64MB</c>. A KB is 1024 bytes.</summary>
-public static class ByteSize
+internal static class ByteSize
 {
     /// <summary>What <see cref="TryParse"/> accepts, for messages.</summary>
     public const string Allowed = "a whole number with B, KB, MB or GB, such as 64MB";

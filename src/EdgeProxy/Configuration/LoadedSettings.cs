@@ -5,4 +5,4 @@ namespace EdgeProxy.Configuration;
 /// <param name="Configuration">File and environment. Empty when the file could not be read.</param>
 /// <param name="IsValid">None of <paramref name="Problems"/> is an error.</param>
 /// <param name="Problems">Everything that is wrong, errors first.</param>
-public abstract record LoadedSettings(string File, IConfigurationRoot Configuration, bool IsValid, IReadOnlyList<SettingsProblem> Problems);
+internal abstract record LoadedSettings(string File, IConfigurationRoot Configuration, bool IsValid, IReadOnlyList<SettingsProblem> Problems);

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Configuration;
 
 /// <summary>How bad a <see cref="SettingsProblem"/> is.</summary>
-public enum SettingsSeverity
+internal enum SettingsSeverity
 {
     /// <summary>The proxy runs; something is probably not as meant.</summary>
     Warning,
@@ -15,7 +15,7 @@ public enum SettingsSeverity
 /// <param name="Key">The key path, e.g. <c>EdgeProxy:Health:Attempts</c>; the file, where the whole file is to blame.</param>
 /// <param name="Value">The value that was found; null: none, or not worth repeating.</param>
 /// <param name="Message">What is wrong and what is allowed; continues a sentence that starts with the key: <c>must be 1 to 1000</c>.</param>
-public sealed record SettingsProblem(SettingsSeverity Severity, string Key, string? Value, string Message)
+internal sealed record SettingsProblem(SettingsSeverity Severity, string Key, string? Value, string Message)
 {
     /// <summary><c>error: EdgeProxy:Health:Attempts = "0" must be a whole number from 1 to 1000</c>.</summary>
     public override string ToString()

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Configuration;
 
 /// <summary>Texts that may be written as one text where there is one: <c>"Path": "/api/*"</c> for <c>"Path": ["/api/*"]</c>.</summary>
-public sealed class TextList : List<string>
+internal sealed class TextList : List<string>
 {
     public static implicit operator TextList(string text) => [text];
 

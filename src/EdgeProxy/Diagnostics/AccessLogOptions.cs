@@ -1,7 +1,7 @@
 namespace EdgeProxy.Diagnostics;
 
 /// <summary>One line a request.</summary>
-public sealed class AccessLogOptions
+internal sealed class AccessLogOptions
 {
     /// <summary>How a line looks, or none at all. Default <see cref="AccessLogFormat.Json"/>.</summary>
     public AccessLogFormat Format { get; set; } = AccessLogFormat.Json;

@@ -10,10 +10,10 @@ namespace EdgeProxy.Diagnostics;
 /// <param name="Data">The JSON of the changed thing, on one line.</param>
 /// <param name="SwitchId">The switch that it belongs to; null: none.</param>
 /// <param name="App">The app that it belongs to; null: none.</param>
-public sealed record EdgeEvent(string Name, string Data, string? SwitchId, string? App = null);
+internal sealed record EdgeEvent(string Name, string Data, string? SwitchId, string? App = null);
 
 /// <summary>Hands events to its listeners. Without a listener an event costs one read.</summary>
-public sealed class EventHub
+internal sealed class EventHub
 {
     private readonly EventHub? _process;
     private readonly string? _app;

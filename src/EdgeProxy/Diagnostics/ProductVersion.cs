@@ -3,7 +3,7 @@ using System.Reflection;
 namespace EdgeProxy.Diagnostics;
 
 /// <summary>Which EdgeProxy this is.</summary>
-public static class ProductVersion
+internal static class ProductVersion
 {
     /// <summary>E.g. <c>0.1.0</c>, without the commit that builds may append.</summary>
     public static string Text { get; } =

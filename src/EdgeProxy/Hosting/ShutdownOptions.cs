@@ -1,7 +1,7 @@
 namespace EdgeProxy.Hosting;
 
 /// <summary>How the proxy itself stops.</summary>
-public sealed class ShutdownOptions
+internal sealed class ShutdownOptions
 {
     /// <summary>How long requests may go on after SIGTERM; then they are answered with 503. New ones wait for the next process meanwhile. Default 10 s; 0 to 1
     /// h.</summary>

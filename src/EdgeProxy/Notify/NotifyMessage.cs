@@ -8,7 +8,7 @@ using EdgeProxy.Switching;
 namespace EdgeProxy.Notify;
 
 /// <summary>What receivers are told.</summary>
-public sealed record NotifyMessage
+internal sealed record NotifyMessage
 {
     /// <summary>The same for each try, so that a receiver knows what it has had already.</summary>
     public required string Id { get; init; }
@@ -37,7 +37,7 @@ public sealed record NotifyMessage
 }
 
 /// <summary>What a message tells of a switch: nothing that the app itself has written.</summary>
-public sealed record NotifySwitch(
+internal sealed record NotifySwitch(
     string Id, SlotName From, SlotName To, string? Label, SwitchOutcome Outcome, string? Reason, DateTimeOffset StartedAt, TimeSpan Duration);
 
 /// <summary>A message on its way to one receiver.</summary>
@@ -45,10 +45,10 @@ public sealed record NotifySwitch(
 /// <param name="Message">What is sent.</param>
 /// <param name="Tries">How many have failed.</param>
 /// <param name="NotBefore">When the next one is due.</param>
-public sealed record PendingMessage(string Receiver, NotifyMessage Message, int Tries, DateTimeOffset NotBefore);
+internal sealed record PendingMessage(string Receiver, NotifyMessage Message, int Tries, DateTimeOffset NotBefore);
 
 /// <summary>The content of <c>notifications.json</c>: what is not delivered yet, oldest first.</summary>
-public sealed record PendingMessages : VersionedRecord
+internal sealed record PendingMessages : VersionedRecord
 {
     public required IReadOnlyList<PendingMessage> Pending { get; init; }
 }

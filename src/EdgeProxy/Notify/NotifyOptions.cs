@@ -1,14 +1,14 @@
 namespace EdgeProxy.Notify;
 
 /// <summary>Who is told of what happened while nobody looked.</summary>
-public sealed class NotifyOptions
+internal sealed class NotifyOptions
 {
     /// <summary>The receivers, by a name for the log and metrics. Null or empty: none.</summary>
     public Dictionary<string, ReceiverOptions>? Receivers { get; set; }
 }
 
 /// <summary>One receiver: an address for HTTP, or a command.</summary>
-public sealed class ReceiverOptions
+internal sealed class ReceiverOptions
 {
     /// <summary>Where messages are sent by POST: an http or https URL. Null: <see cref="Command"/> is run.</summary>
     public string? Url { get; set; }
@@ -39,7 +39,7 @@ public sealed class ReceiverOptions
 }
 
 /// <summary>What a message is about.</summary>
-public enum NotifyEvent
+internal enum NotifyEvent
 {
     /// <summary>A switch has ended: completed or aborted.</summary>
     SwitchEnded,
@@ -58,7 +58,7 @@ public enum NotifyEvent
 }
 
 /// <summary>The body of a message.</summary>
-public enum NotifyFormat
+internal enum NotifyFormat
 {
     Json,
     Slack,

@@ -3,7 +3,7 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Proxying;
 
 /// <summary>What the control plane knows of a slot that refuses connections. The data plane asks; it does not know of units.</summary>
-public interface IOutageAdvisor
+internal interface IOutageAdvisor
 {
     /// <summary>
     /// Called once an outage, in its first moment. Helps the slot back where that is due (a unit that waits to be restarted is started at once),

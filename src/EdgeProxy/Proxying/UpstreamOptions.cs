@@ -3,7 +3,7 @@ using EdgeProxy.Proxying.Spooling;
 namespace EdgeProxy.Proxying;
 
 /// <summary>How requests reach the active slot.</summary>
-public sealed class UpstreamOptions
+internal sealed class UpstreamOptions
 {
     /// <summary>How long a connection attempt to a slot may take. Default 2 s; 10 ms to 1 min.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(2);

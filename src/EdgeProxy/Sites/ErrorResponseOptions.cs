@@ -1,7 +1,7 @@
 namespace EdgeProxy.Sites;
 
 /// <summary>A response in place of EdgeProxy's own error response.</summary>
-public sealed class ErrorResponseOptions
+internal sealed class ErrorResponseOptions
 {
     /// <summary>The status code to send, 200 to 599; null: that of the error.</summary>
     public int? Status { get; set; }

@@ -3,7 +3,7 @@ using EdgeProxy.Configuration;
 namespace EdgeProxy.Sites;
 
 /// <summary>Changes of a header, in this order: remove, set, add, default.</summary>
-public sealed class HeaderOptions
+internal sealed class HeaderOptions
 {
     /// <summary>Fields to remove: names, with a star at the begin or the end for several (<c>X-Powered-*</c>). Null or empty: none.</summary>
     public TextList? Remove { get; set; }

@@ -3,7 +3,7 @@ using EdgeProxy.Configuration;
 namespace EdgeProxy.Sites;
 
 /// <summary>Conditions on a request. All that are there have to hold; of a list, one.</summary>
-public class ConditionOptions
+internal class ConditionOptions
 {
     /// <summary>Hosts, as those of a site; null or empty: every host of the site.</summary>
     public TextList? Hosts { get; set; }
@@ -32,7 +32,7 @@ public class ConditionOptions
 }
 
 /// <summary>Conditions of a route beside its path.</summary>
-public sealed class MatchOptions : ConditionOptions
+internal sealed class MatchOptions : ConditionOptions
 {
     /// <summary>Networks (CIDR) or addresses whose clients do not match; null or empty: none.</summary>
     public TextList? ClientNotIn { get; set; }
@@ -42,7 +42,7 @@ public sealed class MatchOptions : ConditionOptions
 }
 
 /// <summary>Conditions that, all together, keep a request from a route.</summary>
-public sealed class NotOptions : ConditionOptions
+internal sealed class NotOptions : ConditionOptions
 {
     /// <summary>Paths, as of a route; null or empty: every path.</summary>
     public TextList? Path { get; set; }

@@ -3,7 +3,7 @@ using EdgeProxy.Configuration;
 namespace EdgeProxy.Sites;
 
 /// <summary>What is served under some hosts: one element of <c>EdgeProxy:Sites</c>.</summary>
-public sealed class SiteOptions
+internal sealed class SiteOptions
 {
     /// <summary>What metrics and the access log call it; null: its first host. Unique.</summary>
     public string? Name { get; set; }
@@ -40,7 +40,7 @@ public sealed class SiteOptions
     public SiteRouteOptions[]? Routes { get; set; }
 }
 
-public enum SiteScheme
+internal enum SiteScheme
 {
     Both,
     Http,

@@ -4,7 +4,7 @@ using EdgeProxy.StaticFiles;
 namespace EdgeProxy.Sites;
 
 /// <summary>One route of a site: which requests it takes, the one thing that it does with them, and what it changes.</summary>
-public sealed class SiteRouteOptions
+internal sealed class SiteRouteOptions
 {
     /// <summary>What metrics and the access log call it; null: its first path, or its position.</summary>
     public string? Name { get; set; }
@@ -71,7 +71,7 @@ public sealed class SiteRouteOptions
     public long? MaxRequestBodySize { get; set; }
 }
 
-public enum SiteLoadBalancing
+internal enum SiteLoadBalancing
 {
     Random,
     RoundRobin,
@@ -81,7 +81,7 @@ public enum SiteLoadBalancing
 }
 
 /// <summary>Which of several upstreams get no requests.</summary>
-public sealed class UpstreamHealthOptions
+internal sealed class UpstreamHealthOptions
 {
     /// <summary>Path and query that each is asked for; null: none is asked.</summary>
     public string? Path { get; set; }
@@ -97,7 +97,7 @@ public sealed class UpstreamHealthOptions
 }
 
 /// <summary>A redirect.</summary>
-public sealed class RedirectOptions
+internal sealed class RedirectOptions
 {
     /// <summary>The value of <c>Location</c>: an absolute URL or a path. May have placeholders: <c>https://example.com{uri}</c>. Required.</summary>
     public string? To { get; set; }
@@ -107,7 +107,7 @@ public sealed class RedirectOptions
 }
 
 /// <summary>A fixed response.</summary>
-public sealed class RespondOptions
+internal sealed class RespondOptions
 {
     /// <summary>The status code. Default 200.</summary>
     public int Status { get; set; } = StatusCodes.Status200OK;
@@ -127,7 +127,7 @@ public sealed class RespondOptions
 }
 
 /// <summary>HTTP Basic authentication (RFC 7617).</summary>
-public sealed class BasicAuthOptions
+internal sealed class BasicAuthOptions
 {
     /// <summary>Bcrypt hashes of passwords by the names of users, as of <c>caddy hash-password</c> or <c>htpasswd -nB</c>. Required.</summary>
     public Dictionary<string, string>? Users { get; set; }

@@ -4,7 +4,7 @@ namespace EdgeProxy.Slots;
 /// <param name="slot">The candidate.</param>
 /// <param name="share">Of the clients, in hundredths of a percent: 0 (only who was invited) to <see cref="Whole"/>.</param>
 /// <param name="key">Of the switch.</param>
-public sealed class CandidateShare(Slot slot, int share, CandidateKey key)
+internal sealed class CandidateShare(Slot slot, int share, CandidateKey key)
 {
     /// <summary>All clients.</summary>
     public const int Whole = 10_000;
@@ -21,7 +21,7 @@ public sealed class CandidateShare(Slot slot, int share, CandidateKey key)
 
 /// <summary>What the numbers of clients are signed with: each switch has a key of its own, so that what was signed for another one is worth nothing.</summary>
 /// <param name="secret">32 bytes.</param>
-public sealed class CandidateKey(byte[] secret)
+internal sealed class CandidateKey(byte[] secret)
 {
     /// <summary>For HMAC; not to be shown.</summary>
     public ReadOnlyMemory<byte> Secret { get; } = secret;
@@ -30,7 +30,7 @@ public sealed class CandidateKey(byte[] secret)
 /// <summary>Where a client stands in the order in which clients come to the candidate of one switch.</summary>
 /// <param name="key">Of that switch.</param>
 /// <param name="number">0 to <see cref="CandidateShare.Whole"/> - 1; <see cref="Invited"/> or <see cref="Never"/>.</param>
-public class CandidateClient(CandidateKey key, int number)
+internal class CandidateClient(CandidateKey key, int number)
 {
     /// <summary>The number of a client that gets the candidate whatever its share is.</summary>
     public const int Invited = -1;

@@ -2,7 +2,7 @@ namespace EdgeProxy.Slots;
 
 /// <summary>One request's hold on a slot. The slot's unit is not stopped while leases are out, up to the drain deadline of their class.</summary>
 /// <remarks>Belongs to one request: not thread-safe, but for <see cref="Dispose"/>, which may be called twice.</remarks>
-public sealed class Lease : IDisposable
+internal sealed class Lease : IDisposable
 {
     private readonly LeaseEnds _ends;
     private readonly int _wave;

@@ -14,7 +14,7 @@ public enum LeaseClass
 }
 
 /// <summary>How many requests of each class are in flight, at one instant.</summary>
-public readonly record struct InFlight(int Http, int Stream, int WebSocket)
+internal readonly record struct InFlight(int Http, int Stream, int WebSocket)
 {
     public int Total => Http + Stream + WebSocket;
 }

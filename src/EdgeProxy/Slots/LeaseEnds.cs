@@ -6,7 +6,7 @@ namespace EdgeProxy.Slots;
 /// traffic comes back. Each class is dealt into <see cref="Waves"/>, so that clients told to go do not all come back in the same instant.
 /// </remarks>
 /// <param name="earlier">Those of a drain that was given up: their leases may still be out, and end with these.</param>
-public sealed class LeaseEnds(LeaseEnds? earlier)
+internal sealed class LeaseEnds(LeaseEnds? earlier)
 {
     /// <summary>In how many parts the leases of a class may be ended. The last one is the first to fill: who is alone has the whole deadline.</summary>
     public const int Waves = 20;

@@ -6,7 +6,7 @@ namespace EdgeProxy.Slots;
 /// class is one atomic addition.
 /// </remarks>
 /// <param name="places">See <see cref="Places"/>.</param>
-public sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, SlotPlaces? places = null)
+internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, SlotPlaces? places = null)
 {
     private const int BitsPerClass = 21;
     private const long ClassMask = (1L << BitsPerClass) - 1;

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace EdgeProxy.Slots;
 
 /// <summary>Where a slot listens: a TCP endpoint (<c>http://127.0.0.1:8000</c>) or a Unix socket (<c>unix:/run/app/green.sock</c>).</summary>
-public sealed class SlotAddress
+internal sealed class SlotAddress
 {
     private const string UnixPrefix = "unix:";
 

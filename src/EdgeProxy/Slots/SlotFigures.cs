@@ -4,7 +4,7 @@ namespace EdgeProxy.Slots;
 /// <param name="Requests">Ended requests.</param>
 /// <param name="Errors">Those that ended with a 5xx, the app's or the proxy's.</param>
 /// <param name="Latencies">Of ordinary requests, until the response began: counts by bucket of <see cref="LatencySketch"/>.</param>
-public sealed record SlotFigures(long Requests, long Errors, IReadOnlyList<long> Latencies)
+internal sealed record SlotFigures(long Requests, long Errors, IReadOnlyList<long> Latencies)
 {
     public static SlotFigures None { get; } = new(0, 0, new long[LatencySketch.Buckets]);
 

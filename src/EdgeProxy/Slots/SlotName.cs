@@ -7,7 +7,7 @@ public enum SlotName
     Green,
 }
 
-public static class SlotNameExtensions
+internal static class SlotNameExtensions
 {
     /// <summary>Both names, in the order in which they are listed everywhere.</summary>
     public static IReadOnlyList<SlotName> All { get; } = [SlotName.Blue, SlotName.Green];

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Slots;
 
 /// <summary>The two slots and which of them is active. Choosing a slot and counting the request is one step against the flip.</summary>
-public sealed class SlotPair
+internal sealed class SlotPair
 {
     private readonly Slot _blue;
     private readonly Slot _green;

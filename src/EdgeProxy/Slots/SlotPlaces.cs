@@ -2,7 +2,7 @@ namespace EdgeProxy.Slots;
 
 /// <summary>How many requests may be with a slot at a time, and how many are.</summary>
 /// <param name="limit">1 or more.</param>
-public sealed class SlotPlaces(int limit)
+internal sealed class SlotPlaces(int limit)
 {
     private int _used;
 
@@ -36,7 +36,7 @@ public sealed class SlotPlaces(int limit)
 }
 
 /// <summary>Whose a place in a slot is.</summary>
-public interface IPlaceHolder
+internal interface IPlaceHolder
 {
     /// <summary>The request is not with the slot any more, or is no ordinary request any more. Called once.</summary>
     void GiveBack(Slot slot);

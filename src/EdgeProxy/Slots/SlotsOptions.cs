@@ -1,7 +1,7 @@
 namespace EdgeProxy.Slots;
 
 /// <summary>The two slots. Both are required, and their addresses and units must differ.</summary>
-public sealed class SlotsOptions
+internal sealed class SlotsOptions
 {
     public SlotOptions? Blue { get; set; }
 
@@ -15,7 +15,7 @@ public sealed class SlotsOptions
 }
 
 /// <summary>Where one slot listens and what runs it.</summary>
-public sealed class SlotOptions
+internal sealed class SlotOptions
 {
     /// <summary><c>http://HOST:PORT</c> or <c>unix:/path/to.sock</c>. Required.</summary>
     public string? Address { get; set; }

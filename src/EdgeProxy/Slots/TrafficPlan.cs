@@ -5,7 +5,7 @@ namespace EdgeProxy.Slots;
 /// <param name="previous">Got them before, and is where a rollback leads. At the start of the proxy: the slot that is not active.</param>
 /// <param name="revision">Of the stored choice that this plan follows; null: nothing is stored yet, or it could not be.</param>
 /// <param name="candidate">What the candidate of a switch gets before the flip; null: nothing, as nearly always.</param>
-public sealed class TrafficPlan(Slot active, Slot previous, string? revision, CandidateShare? candidate = null)
+internal sealed class TrafficPlan(Slot active, Slot previous, string? revision, CandidateShare? candidate = null)
 {
     public Slot Active { get; } = active;
 

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace EdgeProxy.State;
 
 /// <content>Reading: what cannot be used is told, not thrown.</content>
-public sealed partial class StateDirectory
+internal sealed partial class StateDirectory
 {
     /// <summary>Reads a file of JSON. Never throws: a torn, empty or foreign file is a <see cref="StateRead{T}.Problem"/>.</summary>
     public StateRead<T> ReadJson<T>(string name, JsonTypeInfo<T> type)

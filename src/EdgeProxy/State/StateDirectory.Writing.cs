@@ -7,7 +7,7 @@ using Microsoft.Win32.SafeHandles;
 namespace EdgeProxy.State;
 
 /// <content>Changes: each is whole or not made, and survives a power failure.</content>
-public sealed partial class StateDirectory
+internal sealed partial class StateDirectory
 {
     private readonly Lock _writing = new(); // one writer at a time: temporary files have fixed names, so that none pile up
 

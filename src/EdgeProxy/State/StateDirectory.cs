@@ -9,7 +9,7 @@ namespace EdgeProxy.State;
 /// A directory that cannot be used does not stop the proxy: <see cref="Problem"/> says why, reads find nothing and every write is refused.
 /// The lock is the kernel's (flock(2)), so it ends with the process, however that ends.
 /// </remarks>
-public sealed partial class StateDirectory : IDisposable
+internal sealed partial class StateDirectory : IDisposable
 {
     private const UnixFileMode OwnerAndGroup = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;

@@ -1,7 +1,7 @@
 namespace EdgeProxy.State;
 
 /// <summary>Where the proxy keeps what must survive it.</summary>
-public sealed class StateOptions
+internal sealed class StateOptions
 {
     /// <summary>Default <c>/var/lib/edgeproxy</c>. One process at a time.</summary>
     public string Directory { get; set; } = "/var/lib/edgeproxy";

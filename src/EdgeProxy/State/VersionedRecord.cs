@@ -1,7 +1,7 @@
 namespace EdgeProxy.State;
 
 /// <summary>A state file with one object in it, which says its format: another version of EdgeProxy may have written it.</summary>
-public abstract record VersionedRecord
+internal abstract record VersionedRecord
 {
     /// <summary>The format that this version writes and reads.</summary>
     public const int CurrentVersion = 1;

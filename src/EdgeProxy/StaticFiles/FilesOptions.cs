@@ -1,7 +1,7 @@
 namespace EdgeProxy.StaticFiles;
 
 /// <summary>Files that are served, and how.</summary>
-public class FilesOptions
+internal class FilesOptions
 {
     /// <summary>The directory. Required, absolute.</summary>
     public string? Root { get; set; }
@@ -41,7 +41,7 @@ public class FilesOptions
 }
 
 /// <summary>For which files a value of <c>Cache-Control</c> is.</summary>
-public sealed class CacheRuleOptions
+internal sealed class CacheRuleOptions
 {
     /// <summary>A path below the entry, <c>/assets/*</c>, or a name, <c>*.woff2</c>, as in <c>Hide</c>. Required.</summary>
     public string? Path { get; set; }

@@ -1,7 +1,7 @@
 namespace EdgeProxy.StaticFiles;
 
 /// <summary>A path that is served from disk.</summary>
-public sealed class StaticFilesOptions : FilesOptions
+internal sealed class StaticFilesOptions : FilesOptions
 {
     /// <summary>The path prefix, e.g. <c>/static</c>. Required.</summary>
     public string? Path { get; set; }

@@ -3,7 +3,7 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Switching;
 
 /// <summary>What the proxy does about an active unit that has failed for good.</summary>
-public enum RescueState
+internal enum RescueState
 {
     /// <summary><c>Switch:Rescue</c> is off: it is said, and an operator decides.</summary>
     Off,
@@ -23,4 +23,4 @@ public enum RescueState
 /// <param name="Since">When that was noticed.</param>
 /// <param name="Reason">What happened and what to do, for a person.</param>
 /// <param name="State">What is done about it.</param>
-public sealed record FailedActive(SlotName Slot, DateTimeOffset Since, string Reason, RescueState State);
+internal sealed record FailedActive(SlotName Slot, DateTimeOffset Since, string Reason, RescueState State);

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Switching;
 
 /// <summary>How a slot proves that it is healthy.</summary>
-public sealed class HealthOptions
+internal sealed class HealthOptions
 {
     /// <summary>Path and query of the probe. Default <c>/v1/config/feature-flags/</c>.</summary>
     public string Path { get; set; } = "/v1/config/feature-flags/";

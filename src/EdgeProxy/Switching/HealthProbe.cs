@@ -10,7 +10,7 @@ namespace EdgeProxy.Switching;
 /// <param name="options">What to ask and what to expect.</param>
 /// <param name="host">See <see cref="ProbeHost"/>; null: the slot's own address.</param>
 /// <param name="time">The clock of timeouts and latencies.</param>
-public sealed class HealthProbe(HealthOptions options, string? host, TimeProvider time)
+internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvider time)
 {
     /// <summary>How much of a body is read: enough to look for <see cref="HealthOptions.ExpectedBody"/>, and no download.</summary>
     private const int MaxBody = 64 * 1024;

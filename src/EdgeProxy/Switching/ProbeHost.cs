@@ -3,7 +3,7 @@ using EdgeProxy.Tls;
 namespace EdgeProxy.Switching;
 
 /// <summary>Which <c>Host</c> a probe sends.</summary>
-public static class ProbeHost
+internal static class ProbeHost
 {
     /// <summary>
     /// <c>Health:Host</c>, else the first of the app's own hosts without <c>*</c>, else the first ACME domain, else the first entry of <c>AllowedHosts</c>

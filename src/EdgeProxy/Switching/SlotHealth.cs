@@ -5,7 +5,7 @@ namespace EdgeProxy.Switching;
 /// <summary>What the health view knows of a slot.</summary>
 /// <param name="State">By the last probe and the state of the unit.</param>
 /// <param name="Probes">The last ones, newest first, at most <see cref="HealthMonitor.Kept"/>.</param>
-public sealed record SlotHealth(HealthState State, IReadOnlyList<ProbeRecord> Probes);
+internal sealed record SlotHealth(HealthState State, IReadOnlyList<ProbeRecord> Probes);
 
 public enum HealthState
 {
@@ -22,7 +22,7 @@ public enum HealthState
 }
 
 /// <summary>One probe of a slot.</summary>
-public record ProbeRecord
+internal record ProbeRecord
 {
     public required DateTimeOffset At { get; init; }
 
@@ -36,7 +36,7 @@ public record ProbeRecord
 }
 
 /// <summary>The event <c>probe</c>.</summary>
-public sealed record ProbeEvent : ProbeRecord
+internal sealed record ProbeEvent : ProbeRecord
 {
     public required SlotName Slot { get; init; }
 }
@@ -46,7 +46,7 @@ public sealed record ProbeEvent : ProbeRecord
 /// <param name="Active">Whether it is the active one.</param>
 /// <param name="Health">As the health view has it.</param>
 /// <param name="Share">How many of a hundred clients get it: 0 or 100, but while a candidate has a share.</param>
-public sealed record SlotEvent(SlotName Slot, bool Active, HealthState Health, double Share)
+internal sealed record SlotEvent(SlotName Slot, bool Active, HealthState Health, double Share)
 {
     public static SlotEvent Of(SlotPair slots, SlotName slot, HealthState health)
     {

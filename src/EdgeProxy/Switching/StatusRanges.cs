@@ -5,7 +5,7 @@ using System.Globalization;
 namespace EdgeProxy.Switching;
 
 /// <summary>A set of HTTP status codes, written as codes and ranges: <c>200-299,304</c>.</summary>
-public sealed class StatusRanges
+internal sealed class StatusRanges
 {
     /// <summary>What <see cref="TryParse"/> accepts, for messages.</summary>
     public const string Allowed = "status codes (100 to 599) and ranges with commas between them, such as 200-299,304";

@@ -50,7 +50,7 @@ public enum SwitchOutcome
 }
 
 /// <summary>One run of the phases, as the admin API, the history and the command line show it. Immutable: each change is a new one.</summary>
-public sealed record Switch
+internal sealed record Switch
 {
     public required string Id { get; init; }
 
@@ -90,7 +90,7 @@ public sealed record Switch
 }
 
 /// <summary>One phase of a switch.</summary>
-public sealed record PhaseRun
+internal sealed record PhaseRun
 {
     public required SwitchPhase Phase { get; init; }
 
@@ -115,7 +115,7 @@ public sealed record PhaseRun
 /// <param name="Latency">Until the response, or the error.</param>
 /// <param name="Body">The start of the body, at most 512 characters.</param>
 /// <param name="Error">Null: the response was good.</param>
-public sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error)
+internal sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error)
 {
     [JsonIgnore]
     public bool IsGood => Error is null;

@@ -4,7 +4,7 @@ using EdgeProxy.Switching.Progressive;
 namespace EdgeProxy.Switching;
 
 /// <summary>How a switch behaves.</summary>
-public sealed class SwitchOptions
+internal sealed class SwitchOptions
 {
     /// <summary>Paths that the candidate must answer before it gets traffic, e.g. <c>["/", "/v1/items/"]</c>; null or empty: none.</summary>
     public string[]? WarmUp { get; set; }

@@ -10,7 +10,7 @@ namespace EdgeProxy.Switching;
 /// <param name="RescueOf">Nobody has asked: the proxy does it because of this; null: somebody has.</param>
 /// <param name="Preview">How long the candidate waits to be looked at and promoted; null: not at all.</param>
 /// <param name="Canary">Steps before everybody gets the candidate; null: those of the settings; empty: none.</param>
-public sealed record SwitchRequest(
+internal sealed record SwitchRequest(
     SlotName? To = null, string? Label = null, bool Force = false, string? RescueOf = null, IReadOnlyList<CanaryStep>? Canary = null,
     TimeSpan? Preview = null);
 
@@ -28,7 +28,7 @@ internal enum WarmUse
 }
 
 /// <summary>What became of the request.</summary>
-public abstract record SwitchStart
+internal abstract record SwitchStart
 {
     private SwitchStart()
     {

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Tls;
 
 /// <summary>Certificates and what follows from them.</summary>
-public sealed class TlsOptions
+internal sealed class TlsOptions
 {
     public AcmeOptions Acme { get; set; } = new();
 
@@ -24,7 +24,7 @@ public sealed class TlsOptions
 }
 
 /// <summary>Certificates from an ACME authority (RFC 8555).</summary>
-public sealed class AcmeOptions
+internal sealed class AcmeOptions
 {
     /// <summary>A certificate for each; null or empty: ACME is off.</summary>
     public string[]? Domains { get; set; }
@@ -76,7 +76,7 @@ public enum AcmeKeyType
 }
 
 /// <summary>An authority for when the others fail. It is told the same e-mail address, and its terms of service are accepted, too.</summary>
-public sealed class AcmeFallbackOptions
+internal sealed class AcmeFallbackOptions
 {
     /// <summary>Required.</summary>
     public string? DirectoryUrl { get; set; }
@@ -85,7 +85,7 @@ public sealed class AcmeFallbackOptions
 }
 
 /// <summary>External account binding (RFC 8555 section 7.3.4).</summary>
-public sealed class ExternalAccountOptions
+internal sealed class ExternalAccountOptions
 {
     /// <summary>What the authority calls the account. Required.</summary>
     public string? KeyId { get; set; }
@@ -95,7 +95,7 @@ public sealed class ExternalAccountOptions
 }
 
 /// <summary>A certificate with its key, as PEM files. Names come from the certificate.</summary>
-public sealed class CertificateFileOptions
+internal sealed class CertificateFileOptions
 {
     /// <summary>The full chain. Required. Or a directory: every <c>NAME.crt</c> with a <c>NAME.key</c> beside it below that, as Caddy stores them.</summary>
     public string? Certificate { get; set; }

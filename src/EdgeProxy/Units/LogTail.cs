@@ -3,7 +3,7 @@ using System.Text;
 namespace EdgeProxy.Units;
 
 /// <summary>The end of a log file.</summary>
-public static class LogTail
+internal static class LogTail
 {
     /// <summary>No line of a log worth quoting is longer on average.</summary>
     private const int BytesPerLine = 512;

@@ -1,13 +1,13 @@
 namespace EdgeProxy.Units;
 
 /// <summary>A unit could not be asked or told. The message says what to do.</summary>
-public class UnitException(string message, Exception? inner = null) : Exception(message, inner);
+internal class UnitException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>There is no such unit, or it is masked.</summary>
-public sealed class UnitNotFoundException(string message, Exception? inner = null) : UnitException(message, inner);
+internal sealed class UnitNotFoundException(string message, Exception? inner = null) : UnitException(message, inner);
 
 /// <summary>The proxy's user may not do this (the polkit rule is missing or does not name the unit).</summary>
-public sealed class UnitAccessDeniedException(string message, Exception? inner = null) : UnitException(message, inner);
+internal sealed class UnitAccessDeniedException(string message, Exception? inner = null) : UnitException(message, inner);
 
 /// <summary>The manager itself cannot be reached (no bus), or went away while a job ran: its end is not known.</summary>
-public sealed class UnitManagerUnavailableException(string message, Exception? inner = null) : UnitException(message, inner);
+internal sealed class UnitManagerUnavailableException(string message, Exception? inner = null) : UnitException(message, inner);

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Units;
 
 /// <summary>What runs the slots.</summary>
-public sealed class UnitsOptions
+internal sealed class UnitsOptions
 {
     /// <summary><see cref="UnitManagerKind.Systemd"/> (default) on a server, <see cref="UnitManagerKind.Process"/> for development and containers.</summary>
     public UnitManagerKind Manager { get; set; } = UnitManagerKind.Systemd;
@@ -12,14 +12,14 @@ public sealed class UnitsOptions
     public ProcessUnitsOptions Process { get; set; } = new();
 }
 
-public enum UnitManagerKind
+internal enum UnitManagerKind
 {
     Systemd,
     Process,
 }
 
 /// <summary>How child processes are run when <see cref="UnitsOptions.Manager"/> is <see cref="UnitManagerKind.Process"/>.</summary>
-public sealed class ProcessUnitsOptions
+internal sealed class ProcessUnitsOptions
 {
     /// <summary>
     /// The command line of a slot, split at blanks, with single and double quotes as in a shell but no other expansion.

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Proxying.RateLimiting;
 
 /// <summary>What happens to a request beyond a limit.</summary>
-public enum RateLimitMode
+internal enum RateLimitMode
 {
     /// <summary>It gets 429 with <c>Retry-After</c>.</summary>
     Enforce,
@@ -11,7 +11,7 @@ public enum RateLimitMode
 }
 
 /// <summary>How many requests of one client (an IPv4 address, or a /64 of IPv6) some paths take: a token bucket for each client.</summary>
-public sealed class RateLimitOptions
+internal sealed class RateLimitOptions
 {
     /// <summary>What the limit is called in metrics and the log: at most 64 of a-z, A-Z, 0-9, <c>-</c> and <c>_</c>. Default null: its number in the list,
     /// from 0.</summary>

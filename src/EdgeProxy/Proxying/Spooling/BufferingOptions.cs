@@ -1,7 +1,7 @@
 namespace EdgeProxy.Proxying.Spooling;
 
 /// <summary>How bodies wait in the proxy, so that the app does not wait for slow clients.</summary>
-public sealed class BufferingOptions
+internal sealed class BufferingOptions
 {
     /// <summary>Whether the body of a request is taken in before the app is asked (nginx: <c>proxy_request_buffering</c>). Default true.</summary>
     public bool Requests { get; set; } = true;

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Switching.Companions;
 
 /// <summary>A unit beside the app that runs the same code and follows a switch: a Celery worker, beat, a channels worker.</summary>
-public sealed class CompanionOptions
+internal sealed class CompanionOptions
 {
     /// <summary>What it is called in reports: 1 to 32 of a-z, 0-9 and <c>-</c>. Required.</summary>
     public string? Name { get; set; }

@@ -1,7 +1,7 @@
 namespace EdgeProxy.Switching.Hooks;
 
 /// <summary>Commands that a switch runs, one after the other in their order.</summary>
-public sealed class HooksOptions
+internal sealed class HooksOptions
 {
     /// <summary>Run when the candidate is proved, before traffic moves; one that fails aborts the switch. Null or empty: none.</summary>
     public HookOptions[]? BeforeFlip { get; set; }
@@ -11,7 +11,7 @@ public sealed class HooksOptions
 }
 
 /// <summary>One command of a switch.</summary>
-public sealed class HookOptions
+internal sealed class HookOptions
 {
     /// <summary>The program, by its whole path, and its arguments: <c>["/srv/app/hooks/smoke-test", "--quick"]</c>. No shell runs. Required.</summary>
     public string[]? Command { get; set; }

@@ -3,14 +3,14 @@ using System.Text.Json.Serialization;
 namespace EdgeProxy.Switching.Hooks;
 
 /// <summary>When a hook runs.</summary>
-public enum HookPoint
+internal enum HookPoint
 {
     BeforeFlip,
     AfterEnd,
 }
 
 /// <summary>One command that a switch has run.</summary>
-public sealed record HookRun
+internal sealed record HookRun
 {
     public required HookPoint Hook { get; init; }
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace EdgeProxy.Switching.Progressive;
 
 /// <summary>What is compared.</summary>
-public enum JudgedFigure
+internal enum JudgedFigure
 {
     /// <summary>The ratio of 5xx, 0 to 1.</summary>
     Errors,
@@ -29,7 +29,7 @@ internal sealed record Finding(
     JudgedFigure Figure, double Candidate, double Reference, long CandidateRequests, long ReferenceRequests, double Chance);
 
 /// <summary>Why a switch went back: as <see cref="Finding"/>, for the admin API and the history.</summary>
-public sealed record Judgement
+internal sealed record Judgement
 {
     public required JudgedFigure Figure { get; init; }
 
@@ -59,7 +59,7 @@ public sealed record Judgement
 /// <summary>A path with bad requests.</summary>
 /// <param name="Path">Its pattern.</param>
 /// <param name="Requests">How many: with a 5xx, or slow ones.</param>
-public sealed record JudgedPath(string Path, long Requests)
+internal sealed record JudgedPath(string Path, long Requests)
 {
     internal string Words => string.Create(CultureInfo.InvariantCulture, $"{Path} ({Requests})");
 }

@@ -4,7 +4,7 @@ using EdgeProxy.State;
 namespace EdgeProxy.Switching.Records;
 
 /// <summary>Who is active. This alone decides it, for a flip, for a flip back and at the next start.</summary>
-public sealed record ActiveSlot : VersionedRecord
+internal sealed record ActiveSlot : VersionedRecord
 {
     public required SlotName Slot { get; init; }
 

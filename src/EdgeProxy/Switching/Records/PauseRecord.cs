@@ -4,7 +4,7 @@ using EdgeProxy.State;
 namespace EdgeProxy.Switching.Records;
 
 /// <summary><c>pause.json</c>: the app is paused until somebody resumes it, also over a restart of the proxy.</summary>
-public sealed record PauseRecord : VersionedRecord
+internal sealed record PauseRecord : VersionedRecord
 {
     public const string FileName = "pause.json";
 
@@ -15,7 +15,7 @@ public sealed record PauseRecord : VersionedRecord
 }
 
 /// <summary><c>maintenance.json</c>: clients are told to come back later, also over a restart of the proxy.</summary>
-public sealed record MaintenanceRecord : VersionedRecord
+internal sealed record MaintenanceRecord : VersionedRecord
 {
     public const string FileName = "maintenance.json";
 

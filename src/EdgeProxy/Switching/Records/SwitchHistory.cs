@@ -9,7 +9,7 @@ namespace EdgeProxy.Switching.Records;
 /// Written by the running switch and by the start, one at a time; read by anyone. A line that another version of EdgeProxy has written in words of its own
 /// (a phase, an outcome) is not shown, but kept as it is, for when that version is back.
 /// </remarks>
-public sealed partial class SwitchHistory
+internal sealed partial class SwitchHistory
 {
     public const string FileName = "history.jsonl";
 

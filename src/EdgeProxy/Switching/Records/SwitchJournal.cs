@@ -4,7 +4,7 @@ using EdgeProxy.State;
 namespace EdgeProxy.Switching.Records;
 
 /// <summary>The switch that runs, as <c>switch.json</c> keeps it for the next process.</summary>
-public sealed record SwitchCheckpoint : VersionedRecord
+internal sealed record SwitchCheckpoint : VersionedRecord
 {
     /// <summary>As it was when its last phase began; where it has an outcome, it has ended, and its last hooks were run.</summary>
     public required Switch Switch { get; init; }
@@ -18,7 +18,7 @@ public sealed record SwitchCheckpoint : VersionedRecord
 }
 
 /// <summary><c>switch.json</c>: says what to clean up after a process that ended in the middle of a switch. Who is active it does not say.</summary>
-public sealed class SwitchJournal(StateDirectory directory)
+internal sealed class SwitchJournal(StateDirectory directory)
 {
     public const string FileName = "switch.json";
 

@@ -9,7 +9,7 @@ namespace EdgeProxy.Units.Process;
 /// Words are split before placeholders are replaced, so that a value never becomes two words. Blanks separate, single quotes keep everything,
 /// double quotes keep blanks and take <c>\"</c> and <c>\\</c>; outside quotes a backslash keeps the next character. Nothing else is expanded: no shell runs.
 /// </remarks>
-public sealed class CommandTemplate
+internal sealed class CommandTemplate
 {
     private const string Port = "{port}";
 

@@ -8,7 +8,7 @@ namespace EdgeProxy.Units.Process;
 /// A child leads a session and a process group of its own, and gets SIGTERM when the proxy dies, however it dies. It is restarted when it fails, with a
 /// growing delay, and its output is kept for <see cref="ReadLogAsync"/>. Disposing stops both slots.
 /// </remarks>
-public sealed class ProcessUnits : IUnitManager
+internal sealed class ProcessUnits : IUnitManager
 {
     private readonly SlotsOptions _slots;
     private readonly ChildLauncher _launcher = new();

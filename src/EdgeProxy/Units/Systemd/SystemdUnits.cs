@@ -11,7 +11,7 @@ namespace EdgeProxy.Units.Systemd;
 /// running is asked for, and one that ended unheard is judged by what its unit is then. Repeating is safe: starting what runs and
 /// stopping what does not are no-ops to systemd, and an idle unit that is restarted twice is still restarted.
 /// </remarks>
-public sealed partial class SystemdUnits : IUnitManager
+internal sealed partial class SystemdUnits : IUnitManager
 {
     /// <summary>With the back-off below: about six seconds. A restarted bus is back in well under one.</summary>
     private const int MaxRetries = 10;
