@@ -71,7 +71,7 @@ public sealed class DependencyTests
             "Units",
         ]),
         ("Importing", [Root, "Configuration", "Json", "Slots"]),
-        ("CaddyImport", ["Clients", "Importing", "Proxying", "Sites", "Slots"]),
+        ("CaddyImport", ["Clients", "Importing", "Proxying", "Sites", "Slots", "Tls"]),
         ("NginxImport", ["Importing", "Proxying", "Sites", "Slots"]),
         ("Demo", [Root, "Api", "Apps", "Common", "Configuration", "Diagnostics", "Hosting", "Json", "Processes", "Slots", "Switching", "Units"]),
         ("Cli",

@@ -78,7 +78,7 @@ internal sealed class SitesImport(string file) : ImportRun(file, hasSites: true)
     }
 
     private bool IsOfAuthority(List<SiteAddress> addresses, SiteOptions site) =>
-        !site.Tls.HasFiles && !site.Tls.IsInternal && !Global.IsInternal && !addresses.Exists(address => address.IsLocal);
+        !site.Tls.HasFiles && !addresses.Exists(address => Listening.IsInternal(address, site));
 
     /// <summary>The one that holds for all requests, where an error finds it too.</summary>
     private static string? RootOf(SiteBlock block) =>

@@ -71,6 +71,10 @@ internal static class HostHeader
     /// <summary>An address as it stands in a host: IPv6 in brackets.</summary>
     public static string Of(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
 
+    /// <summary>Reads an address as it stands in a host, IPv6 also without brackets. IPv4 has its four numbers: 127.1 is a name.</summary>
+    public static bool TryParseAddress(string text, [NotNullWhen(true)] out IPAddress? address) =>
+        IPAddress.TryParse(text.Trim('[', ']'), out address) && (address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text);
+
     /// <summary>Digits alone, up to 65535.</summary>
     public static bool TryParsePort(ReadOnlySpan<char> text, out int port)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Net;
 
 namespace EdgeProxy.Tls;
 
@@ -14,8 +15,8 @@ internal sealed class CertificateTable
 
     private Names _names = new([]);
 
-    /// <summary>The certificate for a name as a client gave it, in either script and any case, also with the dot of the root; null: none, also for no name and
-    /// for what is no name.</summary>
+    /// <summary>The certificate for a name as a client gave it, in either script and any case, also with the dot of the root, or for an address, IPv6 with or
+    /// without brackets; null: none, also for no name and for what is no name.</summary>
     public ServingCertificate? Find(string? asked)
     {
         if (string.IsNullOrEmpty(asked) || DomainName.ToAscii(asked) is not { } name)
@@ -23,7 +24,7 @@ internal sealed class CertificateTable
             return null;
         }
 
-        name = name.EndsWith('.') ? name[..^1] : name;
+        name = name.EndsWith('.') ? name[..^1] : name.Contains(':') && IPAddress.TryParse(name.Trim('[', ']'), out var address) ? address.ToString() : name;
         var names = Volatile.Read(ref _names);
         if (names.Exact.TryGetValue(name, out var certificate))
         {

@@ -1,5 +1,8 @@
+using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
+using EdgeProxy.Clients;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -78,7 +81,7 @@ internal sealed partial class HttpsEndpoints(
             return new(proof);
         }
 
-        if (certificates.Find(name) is not { } certificate)
+        if (certificates.Find(string.IsNullOrEmpty(name) ? AddressOf(handshake.Connection) : name) is not { } certificate)
         {
             return RefuseAsync(handshake);
         }
@@ -86,6 +89,10 @@ internal sealed partial class HttpsEndpoints(
         var options = certificate.HandshakeFor(protocols);
         return options.IsCompletedSuccessfully ? options : WaitAsync(transport, options, handshake.CancellationToken);
     }
+
+    /// <summary>What a client has connected to that asks for no name: clients send none for an address (RFC 6066 section 3).</summary>
+    private static string? AddressOf(ConnectionContext connection) =>
+        connection.LocalEndPoint is IPEndPoint local ? NodeAddress.Normalize(local.Address)?.ToString() : null;
 
     /// <summary>The certificate is not ready yet: others need not wait for that, too.</summary>
     private static async ValueTask<SslServerAuthenticationOptions> WaitAsync(

@@ -21,7 +21,7 @@ internal sealed class ServingCertificate
 
     public X509Certificate2 Leaf { get; }
 
-    /// <summary>The DNS names of the certificate, in lower case; wildcards as <c>*.example.com</c>. At least one.</summary>
+    /// <summary>The DNS names of the certificate, in lower case; wildcards as <c>*.example.com</c>; and its addresses. At least one.</summary>
     public IReadOnlyList<string> Names { get; }
 
     public DateTimeOffset NotBefore => new(Leaf.NotBefore.ToUniversalTime(), TimeSpan.Zero);
@@ -53,11 +53,11 @@ internal sealed class ServingCertificate
         }
 
         var leaf = WithKey(chain, key);
-        string[] names = [.. leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames())
-            .Select(name => name.ToLowerInvariant())];
+        string[] names = [.. leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames()
+            .Select(name => name.ToLowerInvariant()).Concat(extension.EnumerateIPAddresses().Select(address => address.ToString())))];
         if (names.Length == 0)
         {
-            throw new CertificateException("has no DNS name (subject alternative name), so no browser would accept it");
+            throw new CertificateException("has no DNS name and no address (subject alternative name), so no browser would accept it");
         }
 
         all.RemoveAt(0);

@@ -18,8 +18,8 @@ internal sealed class TlsOptions
     /// <summary>The value of <c>Strict-Transport-Security</c>; null: none.</summary>
     public string? Hsts { get; set; }
 
-    /// <summary>Certificates from an own local authority, for development: for <c>localhost</c> and the hosts of <c>AllowedHosts</c> that are not in
-    /// <c>Acme:Domains</c>. Default false.</summary>
+    /// <summary>Certificates from an own local authority, for development: for <c>localhost</c> and the hosts of <c>AllowedHosts</c> and
+    /// of sites, addresses too, that are not in <c>Acme:Domains</c>. Default false.</summary>
     public bool Internal { get; set; }
 }
 

@@ -140,7 +140,7 @@ public sealed class RefusalTests
     [InlineData("a.example.com {\nreverse_proxy :8000\n}\nb.example.com {\nreverse_proxy :9000\n}", 5, "one of several upstreams")]
     [InlineData(
         "{\nservers {\ntrusted_proxies static 10.0.0.0/8\n}\n}\n:80 {\n@x not remote_ip 10.0.0.0/8\nrespond @x 403\nreverse_proxy :8000\n}", 7, "client_ip")]
-    [InlineData("myhost {\nreverse_proxy :8000\n}", 1, "must be a full domain name")]
+    [InlineData("{\nacme_ca https://ca.lan/directory\n}\nmyhost {\nreverse_proxy :8000\n}", 4, "must be a full domain name")]
     [InlineData(":80 {\nreverse_proxy {$APP}\n}", 2, "{$APP} is not set here")]
     public void Around_the_sites(string content, int line, string why)
     {

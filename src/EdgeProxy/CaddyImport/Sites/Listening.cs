@@ -53,6 +53,9 @@ internal sealed class Listening(ImportRemarks remarks, SettingsDraft server, Glo
         }
     }
 
+    /// <summary>Whether no other authority certifies a name of https.</summary>
+    public bool IsInternal(SiteAddress address, SiteOptions site) => _certificates.IsInternal(address, site.Tls);
+
     /// <summary>Writes what <c>EdgeProxy:Sites</c> does not say: names, and where the server listens.</summary>
     public void FinishSites(SourceLine file)
     {

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Net;
 using EdgeProxy.CaddyImport.Syntax;
+using EdgeProxy.Clients;
 using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;
@@ -12,11 +12,22 @@ namespace EdgeProxy.CaddyImport.Sites;
 /// <param name="At">Where it stands.</param>
 internal sealed record SiteAddress(bool IsHttps, string Host, int Port, SourceLine At)
 {
-    /// <summary>Names that no public authority certifies: Caddy makes certificates of its own for them.</summary>
+    private static readonly string[] _local = [".localhost", ".local"];
+
+    /// <summary>Ends that no name in public has (RFC 2606, RFC 6762 appendix G, RFC 8375, and what ICANN keeps free).</summary>
+    private static readonly string[] _private =
+        [".internal", ".home.arpa", ".test", ".example", ".invalid", ".lan", ".home", ".corp", ".intranet", ".private"];
+
+    /// <summary>An address, or a name that Caddy makes certificates of its own for whatever authority is set.</summary>
     public bool IsLocal =>
-        IPAddress.TryParse(Host.Trim('[', ']'), out _)
+        HostHeader.TryParseAddress(Host, out _)
         || Host is "localhost"
-        || Array.Exists([".localhost", ".local", ".internal", ".home.arpa"], end => Host.EndsWith(end, StringComparison.OrdinalIgnoreCase));
+        || (IsWildcard && Host.Count(character => character == '.') == 1)
+        || Array.Exists(_local, end => Host.EndsWith(end, StringComparison.Ordinal));
+
+    /// <summary>No public authority certifies the name.</summary>
+    public bool IsPrivate =>
+        IsLocal || !Host.Contains('.', StringComparison.Ordinal) || Array.Exists(_private, end => Host.EndsWith(end, StringComparison.Ordinal));
 
     public override string ToString() => $"{(IsHttps ? "https" : "http")}://{Host}:{Port}";
 
@@ -46,8 +57,12 @@ internal sealed record SiteAddress(bool IsHttps, string Host, int Port, SourceLi
         }
 
         var isHttps = scheme == "https" || (scheme.Length == 0 && (port == 0 ? host.Length > 0 : port == httpsPort || (port != httpPort && host.Length > 0)));
-        return new SiteAddress(isHttps, host.ToLowerInvariant(), port > 0 ? port : isHttps ? httpsPort : httpPort, token.At);
+        return new SiteAddress(isHttps, Normalize(host), port > 0 ? port : isHttps ? httpsPort : httpPort, token.At);
     }
+
+    /// <summary>In the one form that clients send, as Caddy has it.</summary>
+    private static string Normalize(string host) =>
+        HostHeader.TryParseAddress(host, out var address) ? HostHeader.Of(address) : host.ToLowerInvariant();
 
     /// <summary>At the last colon, unless that is one of an IPv6 address.</summary>
     private static (string Host, string Port) Split(string authority) =>

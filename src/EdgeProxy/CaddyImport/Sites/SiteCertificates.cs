@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.Importing;
+using EdgeProxy.Tls.Local;
 
 namespace EdgeProxy.CaddyImport.Sites;
 
@@ -11,7 +12,7 @@ internal sealed class SiteCertificates(ImportRemarks remarks, SettingsDraft serv
     /// <param name="hasSites">Each site says itself what it serves.</param>
     public void Add(SiteAddress address, TlsReader tls, bool hasSites)
     {
-        var isInternal = tls.IsInternal || global.IsInternal || address.IsLocal;
+        var isInternal = IsInternal(address, tls);
         if (tls.HasFiles)
         {
             if (address.Host.Length == 0 && !hasSites)
@@ -29,15 +30,34 @@ internal sealed class SiteCertificates(ImportRemarks remarks, SettingsDraft serv
         {
             remarks.Problem(address.At, WhyNoCertificate(address));
         }
+        else if (isInternal && !LocalNames.Has(address.Host))
+        {
+            remarks.Problem(
+                address.At,
+                $"{address.Host} gets no certificate here, and would be served in clear text: write its labels with letters, digits and hyphens alone");
+        }
         else if (isInternal)
         {
             server.Set("EdgeProxy:Tls:Internal", JsonValue.Create(true), address.At);
+            if (address.IsPrivate)
+            {
+                remarks.NoteOnce(
+                    address.At,
+                    "local authority",
+                    $"{address.Host} is no name of a public authority: EdgeProxy's own signs for it, as Caddy's does (Tls:Internal). Clients have to trust " +
+                        "its root, which 'edgeproxy certificates root' prints, in place of Caddy's");
+            }
         }
         else
         {
             AddDomain(address);
         }
     }
+
+    /// <summary>Whether the local authority signs for a name: it is told to, or no other would.</summary>
+    public bool IsInternal(SiteAddress address, TlsReader tls) =>
+        tls.IsInternal || global.IsInternal || address.IsLocal
+        || (address.IsPrivate && address.Host.Length > 0 && !server.Has("EdgeProxy:Tls:Acme:DirectoryUrl")); // an own authority may have any name
 
     private static string WhyNoCertificate(SiteAddress address) =>
         address.Host.Length == 0 ? "https without a name needs a certificate from files; name the host, and write 'tls CERTIFICATE KEY'"

@@ -1,3 +1,5 @@
+using EdgeProxy.Clients;
+
 namespace EdgeProxy.Tls.Local;
 
 /// <summary>The names that the local authority signs for.</summary>
@@ -5,8 +7,8 @@ internal static class LocalNames
 {
     private const string Localhost = "localhost";
 
-    /// <summary><c>localhost</c> and the hosts of <c>AllowedHosts</c>, wildcards too; not those whose certificates come from an ACME authority, and no
-    /// addresses.</summary>
+    /// <summary><c>localhost</c> and the hosts of <c>AllowedHosts</c>, wildcards and addresses too; not those whose certificates come from an ACME
+    /// authority.</summary>
     /// <param name="tls">With <see cref="TlsOptions.Internal"/>.</param>
     /// <param name="allowedHosts">ASP.NET Core's setting: host names with <c>;</c> between them; null: not set.</param>
     /// <param name="hosts">Of sites.</param>
@@ -32,12 +34,19 @@ internal static class LocalNames
         ];
     }
 
-    /// <returns>Null: no name, or any.</returns>
+    /// <summary>Whether a certificate can be made for a host of the settings.</summary>
+    public static bool Has(string host) => Normalize(host) is not null;
+
+    /// <returns>A name, also of one label, or an address without brackets. Null: neither, or any.</returns>
     private static string? Normalize(string host)
     {
+        if (HostHeader.TryParseAddress(host, out var address))
+        {
+            return address.ToString();
+        }
+
         var wildcard = host.StartsWith("*.", StringComparison.Ordinal) ? "*." : "";
-        return DomainName.TryNormalize(host[wildcard.Length..], out var ascii) ? wildcard + ascii
-            : host.Equals(Localhost, StringComparison.OrdinalIgnoreCase) ? Localhost
-            : null;
+        return DomainName.ToAscii(host[wildcard.Length..])?.ToLowerInvariant() is { } ascii && ascii.Split('.').All(label => DomainName.IsLabel(label))
+            ? wildcard + ascii : null;
     }
 }

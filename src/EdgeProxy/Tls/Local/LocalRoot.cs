@@ -1,4 +1,5 @@
 using System.Formats.Asn1;
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -78,7 +79,14 @@ internal sealed class LocalRoot(X509Certificate2 certificate)
         var alternatives = new SubjectAlternativeNameBuilder();
         foreach (var name in names)
         {
-            alternatives.AddDnsName(name);
+            if (IPAddress.TryParse(name, out var address))
+            {
+                alternatives.AddIpAddress(address);
+            }
+            else
+            {
+                alternatives.AddDnsName(name);
+            }
         }
 
         var request = new CertificateRequest(new X500DistinguishedName(""), key, HashAlgorithmName.SHA256)
@@ -98,39 +106,54 @@ internal sealed class LocalRoot(X509Certificate2 certificate)
         return ServingCertificate.FromPem(signed.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
-    /// <summary>Permits the names and what is below them, and no address at all.</summary>
+    /// <summary>Permits the names and what is below them, these addresses, and no others.</summary>
     private static byte[] Constrain(IReadOnlyList<string> names)
     {
+        var addresses = names.Select(name => IPAddress.TryParse(name, out var address) ? address.GetAddressBytes() : null).OfType<byte[]>().ToList();
         var permitted = new Asn1Tag(TagClass.ContextSpecific, 0, isConstructed: true);
         var excluded = new Asn1Tag(TagClass.ContextSpecific, 1, isConstructed: true);
         var dnsName = new Asn1Tag(TagClass.ContextSpecific, 2);
-        var address = new Asn1Tag(TagClass.ContextSpecific, 7);
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
         {
             using (writer.PushSequence(permitted))
             {
-                foreach (var name in names.Select(name => name.TrimStart('*').TrimStart('.')).Distinct())
+                foreach (var name in names.Where(name => !IPAddress.TryParse(name, out _)).Select(name => name.TrimStart('*').TrimStart('.')).Distinct())
                 {
                     using (writer.PushSequence())
                     {
                         writer.WriteCharacterString(UniversalTagNumber.IA5String, name, dnsName);
                     }
                 }
+
+                foreach (var address in addresses)
+                {
+                    WriteNetwork(writer, [.. address, .. Enumerable.Repeat(byte.MaxValue, address.Length)]);
+                }
             }
 
-            using (writer.PushSequence(excluded))
+            var foreign = new[] { 4, 16 }.Where(length => !addresses.Exists(address => address.Length == length)).ToList();
+            if (foreign.Count > 0)
             {
-                foreach (var length in (ReadOnlySpan<int>)[8, 32]) // address and mask, all zero: every IPv4 and every IPv6 address
+                using (writer.PushSequence(excluded))
                 {
-                    using (writer.PushSequence())
+                    foreach (var length in foreign) // address and mask, all zero: every address of the kind
                     {
-                        writer.WriteOctetString(new byte[length], address);
+                        WriteNetwork(writer, new byte[2 * length]);
                     }
                 }
             }
         }
 
         return writer.Encode();
+    }
+
+    /// <param name="network">An address and its mask.</param>
+    private static void WriteNetwork(AsnWriter writer, byte[] network)
+    {
+        using (writer.PushSequence())
+        {
+            writer.WriteOctetString(network, new Asn1Tag(TagClass.ContextSpecific, 7));
+        }
     }
 }
