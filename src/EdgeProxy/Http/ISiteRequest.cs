@@ -7,4 +7,7 @@ internal interface ISiteRequest
 
     /// <summary>Null: none of the site's routes takes it.</summary>
     string? RouteName { get; }
+
+    /// <summary>The response is an error of EdgeProxy itself: whatever the site says of caching is not said of it.</summary>
+    void AnswersError();
 }

@@ -170,6 +170,7 @@ internal static class GatewayErrors
         string? heading = null)
     {
         var response = context.Response;
+        context.Features.Get<ISiteRequest>()?.AnswersError();
         response.Clear();
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";

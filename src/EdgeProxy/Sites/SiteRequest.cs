@@ -12,6 +12,7 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
 {
     private readonly string _original = target;
     private HeaderChanges? _routeHeaders;
+    private bool _isError;
 
     public string SiteName => site;
 
@@ -39,6 +40,8 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
     /// <param name="headers">What it changes in the header of the response; null: nothing.</param>
     public void Enter(string route, HeaderChanges? headers) => (RouteName, _routeHeaders) = (route, headers);
 
+    public void AnswersError() => _isError = true;
+
     /// <summary>Takes back what a route has changed that has not served the request.</summary>
     public void Leave()
     {
@@ -57,5 +60,9 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
     {
         siteHeaders?.Apply(context.Response.Headers, Original);
         _routeHeaders?.Apply(context.Response.Headers, Original);
+        if (_isError)
+        {
+            CacheFields.Forbid(context.Response.Headers);
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
+using EdgeProxy.Sites;
 
 namespace EdgeProxy.CaddyImport.Routes;
 
@@ -59,6 +60,16 @@ internal sealed class RouteContent(ImportRemarks remarks)
             remarks.Problem(
                 moving.At,
                     $"{moving.Field} has the path in \"{moving.Value}\", which {source?.Name.Text ?? "another line"} sees changed; write it without the path");
+        }
+
+        if (state.ResponseFields.Concat(end.ResponseFields).FirstOrDefault(
+            change => change.Verb != FieldVerb.Remove && CacheFields.Has(change.Field)) is { } kept)
+        {
+            remarks.NoteOnce(
+                kept.At,
+                "caching of errors",
+                $"{kept.Field} is left off EdgeProxy's own error responses (an app that is down, a file that is not there), which have 'no-store'; Caddy " +
+                    "sends it with its own, so that browsers and networks keep an outage");
         }
 
         if (end.IsForwarded && state.ResponseFields.Find(change => change is { IsLate: false, Verb: FieldVerb.Set }) is { } beside)
