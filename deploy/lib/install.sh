@@ -202,7 +202,10 @@ static_samples() {
   for name in "${!setting[@]}"; do
     root=${setting[$name]%/}
     case $name in
-      EdgeProxy__StaticFiles__*__Root) path=${setting[${name%Root}Path]} ;;
+      EdgeProxy__StaticFiles__*__Root)
+        path=${setting[${name%Root}Path]}
+        path=${path%/}
+        ;;
       EdgeProxy__Sites__*__Files__Root)
         route=${name%Files__Root}
         path=${setting[${route}Path]:-${setting[${route}Path__0]:-/*}}

@@ -59,14 +59,19 @@ internal sealed class StaticReader(ImportRemarks remarks)
 
         if (CacheControl(level) is { Length: > 0 } value)
         {
-            files["CacheControl"] = new JsonArray(new JsonObject { ["Path"] = "*", ["Value"] = value });
+            files["CacheControl"] = ImportedFiles.CacheControl(value);
+        }
+        else
+        {
+            files["CacheControl"] = ImportedFiles.CacheControl();
+            remarks.NoteOnce(line.At, "Cache-Control of files", ImportedFiles.WithoutCacheControl);
         }
 
         remarks.NoteOnce(
             line.At,
             "files",
             "serves files: EdgeProxy answers 404 for names that begin with a dot, for links that lead out of the root and for directories without an index " +
-                "(nginx: 403), and sends Cache-Control");
+                "(nginx: 403)");
         route["Files"] = files;
         return (route, fallback);
     }

@@ -46,6 +46,6 @@ internal sealed class CacheRuleOptions
     /// <summary>A path below the entry, <c>/assets/*</c>, or a name, <c>*.woff2</c>, as in <c>Hide</c>. Required.</summary>
     public string? Path { get; set; }
 
-    /// <summary>The header's value, e.g. <c>public, max-age=31536000, immutable</c>. Required.</summary>
+    /// <summary>The header's value, e.g. <c>public, max-age=31536000, immutable</c>; empty: the header is not sent. Required.</summary>
     public string? Value { get; set; }
 }

@@ -52,7 +52,7 @@ internal sealed class StaticFile
 
     public string ContentType { get; }
 
-    public string CacheControl { get; }
+    public string? CacheControl { get; }
 
     /// <summary>Null: shown in place.</summary>
     public string? ContentDisposition { get; }

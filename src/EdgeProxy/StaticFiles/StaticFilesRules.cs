@@ -55,8 +55,11 @@ internal static class StaticFilesRules
                 CheckPattern(ruleAt, nameof(rule.Path), rule.Path!);
             }
 
-            if (ruleAt.Required(nameof(rule.Value), rule.Value, "the value of Cache-Control, such as public, max-age=86400")
-                && rule.Value!.Any(character => character is < ' ' or > '~'))
+            if (rule.Value is null)
+            {
+                ruleAt.Required(nameof(rule.Value), rule.Value, "the value of Cache-Control, such as public, max-age=86400; empty for none");
+            }
+            else if (rule.Value.Any(character => character is < ' ' or > '~'))
             {
                 ruleAt.Error(nameof(rule.Value), "must be a header value: printable ASCII");
             }

@@ -11,6 +11,7 @@ internal sealed partial class StaticMount
     private const string PathPlaceholder = "{path}";
 
     private readonly FilesOptions _options;
+    private readonly bool _ownsItself;
     private readonly NamePatterns _hidden;
     private readonly (NamePatterns Names, string Value)[] _cacheRules;
 
@@ -28,6 +29,7 @@ internal sealed partial class StaticMount
         _hidden = new NamePatterns(options.Hide);
         _cacheRules = [.. (options.CacheControl ?? []).Select(rule => (new NamePatterns([rule.Path!]), rule.Value!))];
         KeyPrefix = keyPrefix;
+        _ownsItself = !path.EndsWith('/');
         Path = PathString.FromUriComponent(path.TrimEnd('/')).Value ?? "";
         Roots = [.. new[] { options.Root! }.Concat(options.Fallbacks ?? []).Select(root => new RootDirectory(root))];
         IsPlain = Index.Count == 0 && TryFiles.Count == 0 && !Browse;
@@ -54,8 +56,9 @@ internal sealed partial class StaticMount
     /// <summary>A path is the file of that name, and nothing else.</summary>
     public bool IsPlain { get; }
 
-    /// <summary><c>/static</c> and what lies beneath it; not <c>/staticfoo</c>.</summary>
-    public bool Owns(string path) => path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length || path[Path.Length] == '/');
+    /// <summary><c>/static</c> and what lies beneath it; not <c>/staticfoo</c>. Of <c>/static/</c> only the latter.</summary>
+    public bool Owns(string path) =>
+        path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length ? _ownsItself : path[Path.Length] == '/');
 
     /// <summary>The path that an element of <see cref="TryFiles"/> means for a request.</summary>
     /// <param name="pattern">The element.</param>
@@ -96,13 +99,14 @@ internal sealed partial class StaticMount
     public bool Lists(string name) => !HasDotFile($"/{name}") && !name.AsSpan().ContainsAny(_neverInNames) && !_hidden.Match(name);
 
     /// <summary>Hashed names never change their content; all others are asked for again, which costs a 304. Names that strangers chose are no hashes.</summary>
-    public string CacheControlOf(string name)
+    /// <returns>Null: the header is not sent.</returns>
+    public string? CacheControlOf(string name)
     {
         foreach (var (names, value) in _cacheRules)
         {
             if (names.Match(name))
             {
-                return value;
+                return value.Length > 0 ? value : null;
             }
         }
 

@@ -23,6 +23,16 @@ public sealed class CaddyEquivalenceTests
         "/media/static/a.css",
         "/assets/a.css",
         "/other/static/a.css",
+        "/static/",
+        "/static",
+        "/media",
+        "/static/css",
+        "/static/css/",
+        "/static/index.html",
+        "/static/css/index.html",
+        "/static/css/a.css/",
+        "/media/",
+        "/assets/",
     ];
 
     [Theory]
@@ -41,6 +51,9 @@ public sealed class CaddyEquivalenceTests
     [InlineData("handle /static/* {\nhandle /static/css/* {\nroot * DIR/files\n}\nhandle {\nroot * DIR/files/media\n}\nfile_server\n}\nimport app")]
     // the app beneath files
     [InlineData("handle /static/* {\nuri strip_prefix /static\nroot * DIR/files\nfile_server\n}\nhandle /static/css/* {\nimport app\n}\nimport app")]
+    [InlineData("root * DIR/files\n@f path /static/* /media/* /assets/*\nhandle @f {\nfile_server\n}\nimport app")]
+    [InlineData("root * DIR/files\nroute /static/* {\nfile_server {\nindex page.html index.html\n}\n}\nimport app")]
+    [InlineData("root * DIR/files\nhandle /static/* {\nfile_server\n}\nhandle /static/css/* {\nfile_server {\nindex page.html\n}\n}\nimport app")]
     [InlineData("handle /other/* {\nroot * DIR\n}\nroute /assets/* {\nroot * DIR/files\nfile_server\n}\nimport app")]
     public async Task The_same_requests_have_the_same_answers(string directives)
     {
@@ -62,6 +75,11 @@ public sealed class CaddyEquivalenceTests
                 "assets/a.css",
                 "staticfoo/a.css",
                 "static/static/a.css",
+                "static/index.html",
+                "index.html",
+                "static/css/index.txt",
+                "static/css/page.html",
+                "media/index.html",
             })
         {
             file.Write($"files/{name}", $"/* {name} */");
@@ -166,6 +184,7 @@ public sealed class CaddyEquivalenceTests
     private static async Task<(int Status, string Body)> AskAsync(HttpClient client, Uri server, string path)
     {
         using var response = await client.GetAsync(new Uri(server, path), TestContext.Current.CancellationToken);
-        return ((int)response.StatusCode, response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken) : "");
+        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        return ((int)response.StatusCode, response.IsSuccessStatusCode ? $"{response.Headers.CacheControl} {body}" : "");
     }
 }

@@ -48,8 +48,8 @@ public sealed class RecipeTests
                         "InitialSlot": "Blue",
                         "Health": { "Path": "/v1/config/feature-flags/" },
                         "StaticFiles": [
-                          { "Path": "/media", "Root": "{{file["app-server/media/media"]}}" },
-                          { "Path": "/static", "Root": "{{file["app-server/staticfiles/static"]}}" }
+                          { "Path": "/media/", "Root": "{{file["app-server/media/media"]}}", "Index": ["index.html", "index.txt"], "CacheControl": [{ "Path": "*", "Value": "" }] },
+                          { "Path": "/static/", "Root": "{{file["app-server/staticfiles/static"]}}", "Index": ["index.html", "index.txt"], "CacheControl": [{ "Path": "*", "Value": "" }] }
                         ],
                         "Compression": { "Encodings": ["zstd", "gzip"] },
                         "Tls": { "Acme": { "Domains": ["api.example.com"], "AcceptTermsOfService": true } },

@@ -22,7 +22,7 @@ public sealed class SiteTranslationTests
     [InlineData(
         "handle /api/* {\nreverse_proxy 127.0.0.1:8000\n}\nhandle {\nroot * /srv\ntry_files {path} /index.html\nfile_server\n}",
         """
-        [{"Path":"/api/*","App":"app"},{"Files":{"Root":"/srv","Index":["index.html","index.txt"],"TryFiles":["{path}","/index.html"]}}]
+        [{"Path":"/api/*","App":"app"},{"Files":{"Root":"/srv","Index":["index.html","index.txt"],"TryFiles":["{path}","/index.html"],"CacheControl":[{"Path":"*","Value":""}]}}]
         """)]
     [InlineData(
         "respond /up \"ok\" 200\n@private path /metrics /internal/*\nrespond @private 404\nreverse_proxy 127.0.0.1:8000",
@@ -34,7 +34,7 @@ public sealed class SiteTranslationTests
             "/static/* {\nroot * /srv" +
             "\nfile_server\n}\nhandle {\nreverse_proxy 127.0.0.1:8000\n}",
         """
-        [{"Path":"/static/*","StripPrefix":"/static","Files":{"Root":"/srv","Index":["index.html","index.txt"]}},{"App":"app"}]
+        [{"Path":"/static/*","StripPrefix":"/static","Files":{"Root":"/srv","Index":["index.html","index.txt"],"CacheControl":[{"Path":"*","Value":""}]}},{"App":"app"}]
         """)]
     [InlineData(
         "@m {\nmethod POST\nheader X-A *b*\nquery q=1\nnot path /x/*\nremote_ip 10.0.0.0/8\n}\nrespond @m 403\nreverse_proxy 127.0.0.1:8000",
@@ -49,8 +49,8 @@ public sealed class SiteTranslationTests
     [InlineData( // no pattern is both, so that the rest is written first
         "handle /static/* {\nroot * /srv\n@css path *.css\nheader @css X-Css 1\nfile_server\n}\nhandle {\nreverse_proxy 127.0.0.1:8000\n}",
         """
-        [{"Path":"/static/*","Match":{"Not":[{"Path":"*.css"}]},"Files":{"Root":"/srv","Index":["index.html","index.txt"]}},
-         {"Path":"/static/*","Headers":{"Set":{"X-Css":"1"}},"Files":{"Root":"/srv","Index":["index.html","index.txt"]}},{"App":"app"}]
+        [{"Path":"/static/*","Match":{"Not":[{"Path":"*.css"}]},"Files":{"Root":"/srv","Index":["index.html","index.txt"],"CacheControl":[{"Path":"*","Value":""}]}},
+         {"Path":"/static/*","Headers":{"Set":{"X-Css":"1"}},"Files":{"Root":"/srv","Index":["index.html","index.txt"],"CacheControl":[{"Path":"*","Value":""}]}},{"App":"app"}]
         """)]
     [InlineData("handle /api/* {\nreverse_proxy 127.0.0.1:8000\n}", """[{"Path":"/api/*","App":"app"},{"Respond":{"Status":200}}]""")] // what Caddy answers
     [InlineData(

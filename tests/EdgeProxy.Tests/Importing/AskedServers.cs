@@ -73,7 +73,8 @@ internal static class AskedServers
 
     /// <summary>Of what the other server has said, and of all own fields.</summary>
     public static IEnumerable<string> Differences(Dictionary<string, string> theirs, Dictionary<string, string> ours) => theirs.Keys
-        .Union(ours.Keys.Where(key => key.StartsWith("X-", StringComparison.Ordinal) && key != "X-Content-Type-Options"))
+        .Union(ours.Keys.Where(key => (key.StartsWith("X-", StringComparison.Ordinal) && key != "X-Content-Type-Options")
+            || (key == "Cache-Control" && ours["status"] == "200" && ours["body"] != "a listing")))
         .Where(key => key != "Content-Type" || theirs["status"] == "200")
         .Select(aspect => (Aspect: aspect, Theirs: theirs.GetValueOrDefault(aspect, ""), Ours: ours.GetValueOrDefault(aspect, "")))
         .Where(pair => pair.Theirs != pair.Ours)

@@ -8,11 +8,11 @@ namespace EdgeProxy.CaddyImport.Routes;
 internal sealed class FilesReader(ImportRemarks remarks)
 {
     /// <summary>Caddy's own, in its order.</summary>
-    private static readonly string[] _indexNames = ["index.html", "index.txt"];
+    public static readonly IReadOnlyList<string> IndexNames = ["index.html", "index.txt"];
 
     public EndStep? Read(Statement directive, Matcher matcher, Token[] arguments)
     {
-        var (root, index, hide) = ((string?)null, (IReadOnlyList<string>)_indexNames, new List<Token>());
+        var (root, index, hide) = ((string?)null, IndexNames, new List<Token>());
         var isBrowsed = arguments is [{ Text: "browse" }];
         if (arguments.Length > 0 && !isBrowsed)
         {
@@ -26,8 +26,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
                 case { Name.Text: "root", Arguments: [var path] }:
                     root = path.Text;
                     break;
-                case { Name.Text: "index", Arguments.Length: > 0 } when option.Words.All(name => !name.StartsWith('.') && !name.Contains('/',
-                    StringComparison.Ordinal)):
+                case { Name.Text: "index", Arguments.Length: > 0 } when option.Words.All(IsIndexName):
                     index = [.. option.Words];
                     break;
                 case { Name.Text: "hide" }:
@@ -46,6 +45,9 @@ internal sealed class FilesReader(ImportRemarks remarks)
 
         return new EndStep(directive, matcher, state => End(directive, state, root, index, isBrowsed, hide));
     }
+
+    /// <summary>Whether a directory can be served as a file of this name.</summary>
+    public static bool IsIndexName(string name) => name.Length > 0 && !name.StartsWith('.') && !name.Contains('/', StringComparison.Ordinal);
 
     /// <summary>The directory of files, absolute and without placeholders.</summary>
     /// <returns>Null: a problem has said why.</returns>
@@ -79,6 +81,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
             "files",
             "serves files: EdgeProxy answers 404 for names that begin with a dot and for links that lead out of the root, and 405 for all methods but " +
                 "GET and HEAD");
+        remarks.NoteOnce(directive.At, "Cache-Control of files", ImportedFiles.WithoutCacheControl);
         var options = new JsonObject { ["Root"] = root, ["Index"] = List(index) };
         if (state.TryFiles is { } tries)
         {
@@ -95,6 +98,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
             options["Hide"] = List(hidden);
         }
 
+        options["CacheControl"] = ImportedFiles.CacheControl();
         return new RouteEnd("Files", options);
     }
 

@@ -1,3 +1,4 @@
+using EdgeProxy.CaddyImport.Routes;
 using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
 
@@ -9,6 +10,7 @@ internal static class FileServerReader
     public static FilesStep Read(Statement directive, PathMatcher matcher, Token[] arguments, ImportRemarks remarks)
     {
         string? root = null;
+        var index = FilesReader.IndexNames;
         foreach (var argument in arguments)
         {
             remarks.Problem(argument.At, argument.Text == "browse" ? Browse : $"'{argument.Text}' is not understood behind file_server");
@@ -21,8 +23,8 @@ internal static class FileServerReader
                 case "root" when option.Arguments is [var path]:
                     root = path.Text;
                     break;
-                case "precompressed" or "disable_canonical_uris" or "etag_file_extensions":
-                    break; // sidecars are used wherever they lie; there are no pages of directories to redirect to
+                case "precompressed" or "etag_file_extensions":
+                    break; // sidecars are used wherever they lie
                 case "hide":
                     foreach (var name in option.Arguments.Where(name => !name.Text.StartsWith('.')))
                     {
@@ -33,8 +35,8 @@ internal static class FileServerReader
                     }
 
                     break;
-                case "index":
-                    remarks.Note(option.At, "index has no counterpart: static paths have files, not pages, and a directory is 404");
+                case "index" when option.Arguments.Length > 0 && option.Words.All(FilesReader.IsIndexName):
+                    index = [.. option.Words];
                     break;
                 default:
                     remarks.Problem(option.At, Why(option));
@@ -42,7 +44,7 @@ internal static class FileServerReader
             }
         }
 
-        return new FilesStep(directive, matcher, root);
+        return new FilesStep(directive, matcher, root, index);
     }
 
     private const string Browse = "browse cannot be translated: EdgeProxy shows no listings of directories; remove it, or let the app show them";

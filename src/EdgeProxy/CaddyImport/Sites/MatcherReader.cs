@@ -109,7 +109,7 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
             return "";
         }
 
-        var prefix = text.EndsWith("/*", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('*') ? text[..^1] : null;
+        var prefix = text.EndsWith("/*", StringComparison.Ordinal) ? text[..^2] : null;
         if (prefix is null || !prefix.StartsWith('/') || prefix.Contains("//", StringComparison.Ordinal) || prefix.AsSpan().ContainsAny(_special))
         {
             remarks.Problem(
@@ -117,11 +117,6 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
                 $"the path {text} cannot be translated: EdgeProxy takes a path with all beneath it (/static/*), not single files or patterns; let the app " +
                     "serve it, or put the files below such a path");
             return null;
-        }
-
-        if (!text.EndsWith("/*", StringComparison.Ordinal))
-        {
-            remarks.Note(pattern.At, $"{text} takes {prefix.TrimEnd('/')}foo too; here it is {prefix.TrimEnd('/')} with what is beneath it");
         }
 
         return prefix.TrimEnd('/');

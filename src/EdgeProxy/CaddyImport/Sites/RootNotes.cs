@@ -21,11 +21,6 @@ internal static class RootNotes
                 + $"and the settings say the same. {named} exists: if its files are meant, set \"Root\": \"{named}\" (in Caddy: handle_path {walk.Region}/*)");
         }
 
-        if (File.Exists(Path.Combine(root, "index.html")))
-        {
-            remarks.Note(at, $"Caddy answers {walk.Region}/ with {root}/index.html; EdgeProxy answers 404: static paths have files, not pages");
-        }
-
         if (_uploads.Contains(walk.Region, StringComparer.OrdinalIgnoreCase))
         {
             remarks.Note(

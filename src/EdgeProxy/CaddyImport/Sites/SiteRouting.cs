@@ -39,9 +39,9 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
         draft.Set("EdgeProxy:StaticFiles", StaticFiles(walks, upstream), site);
         SetCompression(walks, site);
         NoteUnreached(steps, [.. walks.SelectMany(walk => walk.Reached)]);
-        foreach (var (header, isOfFiles) in walks.SelectMany(walk => walk.CacheHeaders.Select(header => (header, walk.End is FilesStep))).Distinct())
+        foreach (var header in walks.SelectMany(walk => walk.CacheHeaders).Distinct())
         {
-            SayOfCacheHeader(header, isOfFiles);
+            remarks.Problem(header.At, $"'{header}' changes responses, which settings without sites leave as they are");
         }
     }
 
@@ -61,20 +61,28 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
 
     private JsonArray StaticFiles(List<RegionWalk> walks, string upstream)
     {
-        var roots = new Dictionary<string, string?> { [""] = null }; // null: the app's
+        var roots = new Dictionary<string, (string Root, IReadOnlyList<string> Index)?> { [""] = null }; // null: the app's
         var entries = new JsonArray();
         foreach (var walk in walks.Skip(1))
         {
             var above = PathTree.Above(walk.Region, roots.Keys)!;
-            var inherited = roots[above] is { } root ? root + walk.Region[above.Length..] : null;
+            var held = roots[above];
+            var inherited = held is null ? null : held.Value.Root + walk.Region[above.Length..];
             switch (walk.End)
             {
                 case ProxyStep proxy:
                     CheckProxy(walk, proxy, upstream, inherited is null ? null : above);
                     break;
-                case FilesStep files when RootOf(walk, files) is { } own && own != inherited:
-                    roots[walk.Region] = own;
-                    entries.Add((JsonNode)new JsonObject { ["Path"] = new PathString(walk.Region).ToUriComponent(), ["Root"] = own });
+                case FilesStep files when RootOf(walk, files) is { } own && (own != inherited || !files.Index.SequenceEqual(held!.Value.Index)):
+                    roots[walk.Region] = (own, files.Index);
+                    entries.Add((JsonNode)new JsonObject
+                    {
+                        ["Path"] = new PathString(walk.Region).ToUriComponent() + "/", // as Caddy's /static/*, not /static itself
+                        ["Root"] = own,
+                        ["Index"] = new JsonArray([.. files.Index.Select(name => (JsonNode)JsonValue.Create(name))]),
+                        ["CacheControl"] = ImportedFiles.CacheControl(),
+                    });
+                    remarks.NoteOnce(files.Source.At, "Cache-Control of files", ImportedFiles.WithoutCacheControl);
                     RootNotes.Add(walk, files.Source.At, own, remarks);
                     break;
                 case null:
@@ -152,21 +160,6 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
 
     private static bool IsAlike(EncodeStep? one, EncodeStep? other) =>
         one is null || other is null ? one == other : one.Encodings.SequenceEqual(other.Encodings);
-
-    private void SayOfCacheHeader(Statement header, bool isOfFiles)
-    {
-        if (isOfFiles)
-        {
-            remarks.Note(
-                header.At,
-                $"'{header}' is left out for files: EdgeProxy lets names with a hash be kept for a year, and has all others asked for again, which costs " +
-                    "a 304");
-        }
-        else
-        {
-            remarks.Problem(header.At, $"'{header}' changes the app's responses, which EdgeProxy leaves as they are; set the header in the app");
-        }
-    }
 
     private void NoteUnreached(IReadOnlyList<Step> steps, HashSet<Step> reached)
     {

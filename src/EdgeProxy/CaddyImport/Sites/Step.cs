@@ -35,7 +35,8 @@ internal sealed record BlockStep(Statement Source, PathMatcher Matcher, IReadOnl
 
 /// <summary><c>file_server</c>: the request ends here.</summary>
 /// <param name="Root">Its own root; null: that of the request.</param>
-internal sealed record FilesStep(Statement Source, PathMatcher Matcher, string? Root) : Step(Source, Matcher);
+/// <param name="Index">Names of the file that is served for its directory.</param>
+internal sealed record FilesStep(Statement Source, PathMatcher Matcher, string? Root, IReadOnlyList<string> Index) : Step(Source, Matcher);
 
 /// <summary><c>reverse_proxy</c>: the request ends here.</summary>
 /// <param name="Upstream">Where to, in the form of <see cref="Slots.SlotAddress"/>; null: not to be translated, as a problem has said.</param>
