@@ -13,4 +13,13 @@ internal static class SiteHosts
         ['*', .. var below] => host.IndexOf('.') is > 0 and var dot && host[dot..].Equals(below, StringComparison.OrdinalIgnoreCase),
         _ => host.Equals(pattern, StringComparison.OrdinalIgnoreCase),
     };
+
+    /// <summary>Whether a pattern matches whatever another one does.</summary>
+    public static bool Covers(string pattern, string other) =>
+        pattern == AppHosts.Any || pattern.Equals(other, StringComparison.OrdinalIgnoreCase) || (!other.StartsWith('*') && Matches(pattern, other));
+
+    /// <summary>Whether no host matches both.</summary>
+    public static bool AreDisjoint(string one, string other) => one != AppHosts.Any && other != AppHosts.Any
+        && (one.StartsWith('*') == other.StartsWith('*') ? !one.Equals(other, StringComparison.OrdinalIgnoreCase)
+            : one.StartsWith('*') ? !Matches(one, other) : !Matches(other, one));
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using EdgeProxy.Configuration;
 using EdgeProxy.Proxying;
-using EdgeProxy.Sites.Matching;
+using EdgeProxy.Sites.Reaching;
 
 namespace EdgeProxy.Sites;
 
@@ -115,7 +115,8 @@ internal static class SiteRules
             return;
         }
 
-        var earlier = new List<(RouteMatch Match, int Index)>();
+        var reach = new RouteReach(site);
+        var earlier = new List<SiteRouteOptions>();
         for (var i = 0; i < routes.Length; i++)
         {
             var scope = at.In(nameof(site.Routes), i);
@@ -125,30 +126,45 @@ internal static class SiteRules
                 continue;
             }
 
-            if (routes[i].Match?.Hosts is { Count: > 0 } hosts && site.Hosts is { Count: > 0 } && !hosts.Concat(site.Hosts).Any(host => host.StartsWith('*'))
-                && !hosts.Intersect(site.Hosts, StringComparer.OrdinalIgnoreCase).Any())
-            {
-                scope.In(nameof(SiteRouteOptions.Match)).Warn(
-                    nameof(MatchOptions.Hosts), $"gets no request: the hosts of the site are {string.Join(", ", site.Hosts)}");
-            }
-
-            var match = new RouteMatch(routes[i]);
-            if (earlier.Find(other => other.Match.Covers(match)) is { Match: not null } before)
-            {
-                var message = $"gets no request: {nameof(site.Routes)}:{before.Index} comes first and takes all of them";
-                if (routes[i].Path is { Count: > 0 })
-                {
-                    scope.Warn(nameof(SiteRouteOptions.Path), message);
-                }
-                else
-                {
-                    at.In(nameof(site.Routes)).Warn(i.ToString(CultureInfo.InvariantCulture), message);
-                }
-            }
-
+            CheckReach(at, site, i, reach, earlier);
             if (!routes[i].PassThru)
             {
-                earlier.Add((match, i));
+                earlier.Add(routes[i]);
+            }
+        }
+    }
+
+    /// <summary>Warns of a route that no request comes to.</summary>
+    /// <param name="earlier">The routes before it that keep what they take, as far as they can be used.</param>
+    private static void CheckReach(SettingsScope at, SiteOptions site, int index, RouteReach reach, List<SiteRouteOptions> earlier)
+    {
+        var (routes, route) = (site.Routes!, site.Routes![index]);
+        var scope = at.In(nameof(site.Routes), index);
+        if (site.Hosts is { Count: > 0 } && route.Match?.Hosts is { Count: > 0 } hosts
+            && hosts.All(host => site.Hosts.TrueForAll(other => SiteHosts.AreDisjoint(host, other))))
+        {
+            scope.In(nameof(route.Match)).Warn(nameof(MatchOptions.Hosts), $"gets no request: the hosts of the site are {string.Join(", ", site.Hosts)}");
+        }
+        else if (reach.IsContradictory(route))
+        {
+            Warn("gets no request: its conditions, and those of the site, exclude each other");
+        }
+        else if (reach.FindTakers(route, earlier) is { Count: > 0 } takers)
+        {
+            var names = takers.Select(taker => $"{nameof(site.Routes)}:{Array.IndexOf(routes, taker)}").ToList();
+            Warn(names is [var only] ? $"gets no request: {only} comes first and takes all of them"
+                : $"gets no request: {string.Join(", ", names.SkipLast(1))} and {names[^1]} come first and take all of them");
+        }
+
+        void Warn(string message)
+        {
+            if (route.Path is { Count: > 0 })
+            {
+                scope.Warn(nameof(route.Path), message);
+            }
+            else
+            {
+                at.In(nameof(site.Routes)).Warn(index.ToString(CultureInfo.InvariantCulture), message);
             }
         }
     }

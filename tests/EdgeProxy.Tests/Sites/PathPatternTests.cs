@@ -10,7 +10,8 @@ public sealed class PathPatternTests
 {
     private static readonly Gen<string> _pattern =
         from parts in Gen.Elements("/", "a", "B", "*", "?", "[ab]", "[^a]", "[a-c]", "\\*", ".", "é").ListOf()
-        let text = "/" + string.Concat(parts)
+        from begin in Gen.Elements("/", "/", "*", "/a", "*/a")
+        let text = begin + string.Concat(parts)
         where PathPattern.FindFault(text) is null
         select text;
 
@@ -49,6 +50,12 @@ public sealed class PathPatternTests
     public void A_pattern_that_covers_another_takes_whatever_that_takes() => Prop.ForAll(
         (from one in _pattern from other in _pattern from path in _path select (one, other, path)).ToArbitrary(),
         of => !PathPattern.Parse(of.one).Covers(PathPattern.Parse(of.other)) || !Takes(of.other, Escape(of.path)) || Takes(of.one, Escape(of.path)))
+        .QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void No_path_matches_two_patterns_that_are_disjoint() => Prop.ForAll(
+        (from one in _pattern from other in _pattern from path in _path select (one, other, path)).ToArbitrary(),
+        of => !PathPattern.Parse(of.one).IsDisjoint(PathPattern.Parse(of.other)) || !Takes(of.other, Escape(of.path)) || !Takes(of.one, Escape(of.path)))
         .QuickCheckThrowOnFailure();
 
     [Theory]

@@ -20,6 +20,19 @@ internal sealed class FieldTest(string name, IEnumerable<string> allowed)
         return false;
     }
 
+    /// <summary>Whether an allowed value allows whatever another one does.</summary>
+    public static bool Covers(string allowed, string other) => allowed == "*" || allowed == other
+        || (other switch
+        {
+            "*" => false,
+            ['*', .. var part, '*'] => allowed is ['*', .. var own, '*'] && part.Contains(own, StringComparison.Ordinal),
+            ['*', .. var end] => (allowed is ['*', .. var own, '*'] && end.Contains(own, StringComparison.Ordinal))
+                || (allowed is ['*', .. var tail] && !allowed.EndsWith('*') && end.EndsWith(tail, StringComparison.Ordinal)),
+            [.. var begin, '*'] => (allowed is ['*', .. var own, '*'] && begin.Contains(own, StringComparison.Ordinal))
+                || (allowed is [.. var head, '*'] && !allowed.StartsWith('*') && begin.StartsWith(head, StringComparison.Ordinal)),
+            _ => Holds(allowed, other),
+        });
+
     /// <remarks>Slices of spans: those of a string would be copies.</remarks>
     private static bool Holds(ReadOnlySpan<char> allowed, ReadOnlySpan<char> value) => allowed switch
     {

@@ -7,6 +7,8 @@ namespace EdgeProxy.Sites.Matching;
 /// </remarks>
 internal sealed class PathPattern
 {
+    private const string Special = "*?[\\";
+
     private readonly Kind _kind;
     private readonly string _text;
     private readonly bool _keepsSlashes;
@@ -38,7 +40,7 @@ internal sealed class PathPattern
             (2, true, true) => new PathPattern(Kind.Part, text[1..^1]),
             (1, true, false) => new PathPattern(Kind.Suffix, text[1..]),
             (1, false, true) => new PathPattern(Kind.Prefix, text[..^1]),
-            _ => new PathPattern(text.AsSpan().ContainsAny("*?[\\") ? Kind.Glob : Kind.Exact, text),
+            _ => new PathPattern(text.AsSpan().ContainsAny(Special) ? Kind.Glob : Kind.Exact, text),
         };
     }
 
@@ -74,26 +76,66 @@ internal sealed class PathPattern
         return Parse(text)._kind == Kind.Glob && !Glob.IsValid(decoded) ? "has a [ without its ], or ends with \\" : null;
     }
 
-    public bool Matches(in RequestPath path)
-    {
-        var text = _keepsSlashes ? path.Decoded : path.Merged;
-        return _kind switch
-        {
-            Kind.Any => true,
-            Kind.Exact => text.Equals(_text, StringComparison.OrdinalIgnoreCase),
-            Kind.Prefix => text.StartsWith(_text, StringComparison.OrdinalIgnoreCase),
-            Kind.Suffix => text.EndsWith(_text, StringComparison.OrdinalIgnoreCase),
-            Kind.Part => text.Contains(_text, StringComparison.OrdinalIgnoreCase),
-            _ => Glob.Matches(_text, text),
-        };
-    }
+    public bool Matches(in RequestPath path) => MatchesText(_keepsSlashes ? path.Decoded : path.Merged);
 
     /// <summary>Whether it matches whatever the other one matches, as far as that is plain to see.</summary>
     public bool Covers(PathPattern other) => (_kind, other._kind) switch
     {
         (Kind.Any, _) => true,
-        (Kind.Prefix, Kind.Prefix or Kind.Exact) => other._text.StartsWith(_text, StringComparison.OrdinalIgnoreCase) && !other._keepsSlashes,
-        (Kind.Suffix, Kind.Suffix or Kind.Exact) => other._text.EndsWith(_text, StringComparison.OrdinalIgnoreCase) && !other._keepsSlashes,
-        (var kind, _) => kind == other._kind && _text.Equals(other._text, StringComparison.OrdinalIgnoreCase),
+        (Kind.Prefix, _) when _text == "/" => true, // so every path begins
+        (var kind, _) when kind == other._kind && _text.Equals(other._text, StringComparison.OrdinalIgnoreCase) => true,
+        _ when _keepsSlashes || other._keepsSlashes => false,
+        (_, Kind.Exact) => MatchesText(other._text),
+        (Kind.Prefix, Kind.Prefix or Kind.Glob) => other.Begin.StartsWith(_text, StringComparison.OrdinalIgnoreCase),
+        (Kind.Suffix, Kind.Suffix or Kind.Glob) => other.End.EndsWith(_text, StringComparison.OrdinalIgnoreCase),
+        (Kind.Part, Kind.Prefix or Kind.Suffix or Kind.Part) => other._text.Contains(_text, StringComparison.OrdinalIgnoreCase),
+        (Kind.Part, Kind.Glob) => other.Begin.Contains(_text, StringComparison.OrdinalIgnoreCase)
+            || other.End.Contains(_text, StringComparison.OrdinalIgnoreCase),
+        _ => false,
+    };
+
+    /// <summary>Whether no path matches both, as far as that is plain to see.</summary>
+    public bool IsDisjoint(PathPattern other)
+    {
+        if (_keepsSlashes || other._keepsSlashes)
+        {
+            return false;
+        }
+
+        if (_kind == Kind.Exact || other._kind == Kind.Exact)
+        {
+            return _kind == Kind.Exact ? !other.MatchesText(_text) : !MatchesText(other._text);
+        }
+
+        return !IsOne(Begin, other.Begin, (text, start) => text.StartsWith(start, StringComparison.OrdinalIgnoreCase))
+            || !IsOne(End, other.End, (text, end) => text.EndsWith(end, StringComparison.OrdinalIgnoreCase));
+
+        static bool IsOne(string one, string other, Func<string, string, bool> has) => has(one, other) || has(other, one);
+    }
+
+    /// <summary>What all of its paths begin with.</summary>
+    private string Begin => _kind switch
+    {
+        Kind.Exact or Kind.Prefix => _text,
+        Kind.Glob => _text[.._text.AsSpan().IndexOfAny(Special)],
+        _ => "",
+    };
+
+    /// <summary>What all of its paths end with.</summary>
+    private string End => _kind switch
+    {
+        Kind.Exact or Kind.Suffix => _text,
+        Kind.Glob when !_text.Contains('\\', StringComparison.Ordinal) => _text[(_text.AsSpan().LastIndexOfAny("*?]") + 1)..],
+        _ => "",
+    };
+
+    private bool MatchesText(ReadOnlySpan<char> text) => _kind switch
+    {
+        Kind.Any => true,
+        Kind.Exact => text.Equals(_text, StringComparison.OrdinalIgnoreCase),
+        Kind.Prefix => text.StartsWith(_text, StringComparison.OrdinalIgnoreCase),
+        Kind.Suffix => text.EndsWith(_text, StringComparison.OrdinalIgnoreCase),
+        Kind.Part => text.Contains(_text, StringComparison.OrdinalIgnoreCase),
+        _ => Glob.Matches(_text, text),
     };
 }

@@ -35,11 +35,9 @@ internal sealed class RequestCondition
     }
 
     /// <summary>Nothing but paths is looked at.</summary>
-    public bool HasPathsOnly =>
+    private bool HasPathsOnly =>
         _hosts.Length + _methods.Length + _headers.Length + _query.Length + _clients.Length + _pathRegexes.Length + _headerRegexes.Length == 0
         && _scheme is null;
-
-    public IReadOnlyList<PathPattern> Paths => _paths;
 
     public static IPNetwork[] Networks(TextList? entries) =>
         [.. (entries ?? []).Select(entry => TrustedProxies.TryParse(entry, out var network) ? network : throw new FormatException(entry))];

@@ -18,11 +18,6 @@ internal sealed class RouteMatch
         _not = [.. (match.Not ?? []).Select(not => new RequestCondition(not, not.Path))];
     }
 
-    /// <summary>It takes every request that comes this far.</summary>
-    public bool TakesAll => IsByPathOnly && (_condition.Paths.Count == 0 || _condition.Paths.Any(path => path.Covers(PathPattern.Parse("*"))));
-
-    private bool IsByPathOnly => _condition.HasPathsOnly && _clientNotIn.Length == 0 && _not.Length == 0;
-
     public bool Takes(HttpContext context, in RequestPath path)
     {
         if (!_condition.Holds(context, path)
@@ -41,9 +36,4 @@ internal sealed class RouteMatch
 
         return true;
     }
-
-    /// <summary>Whether it takes whatever the other one takes, as far as that is plain to see.</summary>
-    public bool Covers(RouteMatch other) => TakesAll
-        || (IsByPathOnly && other._condition.Paths.Count > 0
-            && other._condition.Paths.All(path => _condition.Paths.Any(own => own.Covers(path))));
 }
