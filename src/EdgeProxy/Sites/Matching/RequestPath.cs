@@ -107,10 +107,25 @@ internal readonly ref struct RequestPath
             }
         }
 
-        var length = Encoding.UTF8.GetChars(bytes[..count], decoded);
+        var length = Characters(bytes[..count], decoded);
         if (rented is not null)
         {
             ArrayPool<byte>.Shared.Return(rented);
+        }
+
+        return length;
+    }
+
+    /// <summary>Each byte that is not of UTF-8 becomes one U+FFFD, as in Go: .NET makes one of several, and a <c>.</c> or <c>?</c> would take them
+    /// all.</summary>
+    private static int Characters(ReadOnlySpan<byte> bytes, Span<char> characters)
+    {
+        var length = 0;
+        while (!bytes.IsEmpty)
+        {
+            var status = Rune.DecodeFromUtf8(bytes, out var rune, out var consumed);
+            length += rune.EncodeToUtf16(characters[length..]);
+            bytes = bytes[(status == OperationStatus.Done ? consumed : 1)..];
         }
 
         return length;

@@ -8,13 +8,13 @@ internal sealed partial class SafeRegex
 {
     private void ReadEscape()
     {
-        switch (ClassOf(Escaped(), out var literal))
+        switch (ClassOf(Escaped(), _ignoresCase, out var literal))
         {
             case { } members:
                 _made.Append('[').Append(members).Append(']');
                 break;
             case null when literal is 'D' or 'W' or 'S':
-                AppendNegated(ClassOf(char.ToLowerInvariant(literal), out _)!);
+                AppendNegated(ClassOf(char.ToLowerInvariant(literal), _ignoresCase, out _)!);
                 break;
             case null when literal is 'A' or 'z':
                 _made.Append('\\').Append(literal);
@@ -27,13 +27,14 @@ internal sealed partial class SafeRegex
 
     private char Escaped() => _at < _pattern.Length ? _pattern[_at++] : throw Fault("a \\ at its end");
 
-    private static string? ClassOf(char letter, out char literal)
+    /// <remarks>Go folds the letters of a class, too: with <c>(?i)</c> <c>\w</c> has the two letters beyond ASCII that fold to k and s.</remarks>
+    private static string? ClassOf(char letter, bool ignoresCase, out char literal)
     {
         literal = letter;
         return letter switch
         {
             'd' => "0-9",
-            'w' => "0-9A-Za-z_",
+            'w' => ignoresCase ? @"0-9A-Za-z_\u212A\u017F" : "0-9A-Za-z_",
             's' => @"\t\n\f\r ",
             _ => null,
         };
@@ -89,7 +90,7 @@ internal sealed partial class SafeRegex
 
         if (character == '\\')
         {
-            if (ClassOf(Escaped(), out var escaped) is { } inner)
+            if (ClassOf(Escaped(), _ignoresCase, out var escaped) is { } inner)
             {
                 members.Append(inner);
                 return;
