@@ -14,6 +14,11 @@ namespace EdgeProxy.Proxying;
 /// <summary>Responses that come from the proxy and not from the app: small, JSON (RFC 9457) or HTML by <c>Accept</c>, never cached.</summary>
 internal static class GatewayErrors
 {
+    /// <summary>Fields that an error may have of EdgeProxy, and that others may want to set.</summary>
+    public static readonly IReadOnlyList<string> OwnFields = ["Retry-After", "X-Content-Type-Options", RequestIdField];
+
+    private const string RequestIdField = "X-Request-ID";
+
     private static readonly TimeSpan _retrySoon = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _retryAfterMaintenance = TimeSpan.FromSeconds(60);
 
@@ -177,7 +182,7 @@ internal static class GatewayErrors
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers.Allow = allow;
         response.Headers.WWWAuthenticate = challenge;
-        response.Headers["X-Request-ID"] = context.TraceIdentifier;
+        response.Headers[RequestIdField] = context.TraceIdentifier;
         if (retryAfter is { } wait)
         {
             response.Headers.RetryAfter = ((int)wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);

@@ -58,6 +58,20 @@ internal sealed class HeaderChanges
         }
     }
 
+    /// <summary>Whether values are added to those that a field has.</summary>
+    public bool Adds(string field)
+    {
+        foreach (var (name, _) in _add)
+        {
+            if (name.Equals(field, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>What is to be changed in a request that is forwarded, with the values that this one has.</summary>
     public IReadOnlyList<FieldChange> Read(in RequestWords request)
     {

@@ -58,11 +58,28 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
 
     private void CompleteHeader()
     {
+        if (_isError)
+        {
+            LeaveToSite();
+        }
+
         siteHeaders?.Apply(context.Response.Headers, Original);
         _routeHeaders?.Apply(context.Response.Headers, Original);
         if (_isError)
         {
             CacheFields.Forbid(context.Response.Headers);
+        }
+    }
+
+    /// <summary>What is added beside the fields of an app stands alone where EdgeProxy has set them: they may be there once.</summary>
+    private void LeaveToSite()
+    {
+        foreach (var name in GatewayErrors.OwnFields)
+        {
+            if (siteHeaders?.Adds(name) == true || _routeHeaders?.Adds(name) == true)
+            {
+                context.Response.Headers.Remove(name);
+            }
         }
     }
 }

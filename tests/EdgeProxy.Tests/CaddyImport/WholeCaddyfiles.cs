@@ -459,6 +459,381 @@ internal static class WholeCaddyfiles
             "/w/a%20b%0A", "/w/a%0Ab%F0%9F%98%80", "/w/%C3%A4%20bc", "/x User-Agent=a-BOT/1", "/x User-Agent=curl/7.8", "/x User-Agent=curl/7.8x",
             "/token/x X-Token=t12", "/token/x X-Token=t12x"),
         Site(
+            "regular expressions of RE2 that .NET reads otherwise",
+            Answers(
+                @"^/1/a$", @"^/2/\d+$", @"^/3/\w+$", @"^/4/\S\s\S$", @"^/5/.$", @"^/6/[^x]$", @"(?i)^/7/[a-k]s$", @"(?i)^/8/\w$",
+                @"(?i)^/9/\W$", @"^/10/\D$", @"^/11/..$", @"^/12/a{2,3}?$", @"^/13/(?P<n>a|b)(?:c)\z", @"\A/14/[\d.-]+$", @"^/15/a|b$", @"^/16/x*$", @"^/17/[[a]$", @"^/18/[^\w]$"),
+"/1/a", "/1/a%0A", "/1/a%0Ab", "/2/12", "/2/%D9%A3", "/2/1%0A", "/3/a_9", "/3/%C3%A4", "/3/%D9%A3", "/4/a%20b", "/4/a%0Bb", "/4/a%C2%A0b",
+            "/4/a%0Db", "/5/%0A", "/5/%F0%9F%98%80", "/5/%FF", "/5/%E2%82", "/5/%C3%A4", "/6/%0A", "/6/%F0%9F%98%80", "/6/x", "/7/%E2%84%AAS",
+            "/7/k%C5%BF", "/7/Ks", "/8/%C5%BF", "/8/%E2%84%AA", "/8/%C3%A4", "/9/%C5%BF", "/9/%C3%A4", "/10/%D9%A3", "/10/1", "/11/%E2%82",
+            "/11/%F0%9F%98", "/11/%FF%FE", "/11/%E2%82%AC", "/12/aaa", "/12/aaaa", "/13/ac", "/13/ac%0A", "/14/1.2-%D9%A3", "/14/1.2-3", "/15/abc",
+            "/x/15/b", "/16/", "/16/xx", "/17/%5B", "/18/%C5%BF"),
+        Site(
+            "two apps by path, each with its files",
+            """
+            encode zstd gzip
+            redir /shop /shop/ 308
+            handle_path /shop/* {
+                handle /static/* {
+                    root * DIR/files
+                    file_server
+                }
+                handle {
+                    request_header X-Script-Name /shop
+                    reverse_proxy OTHER {
+                        header_up X-Prefix /shop
+                    }
+                }
+            }
+            handle_path /static/* {
+                root * DIR/files/static
+                file_server
+            }
+            handle {
+                reverse_proxy APP
+            }
+            """,
+            "/shop", "/shop/", "/shop/cart?x=1", "/shop/static/a.css", "/shop/static", "/shop/static/", "/SHOP/x", "/shop//x", "/shopx", "POST /shop/x"),
+        Site(
+            "a single-page app beside Django, with caching by kind of file",
+            """
+            root * DIR/files
+            @django path /api/* /admin/* /accounts/*
+            handle @django {
+                reverse_proxy APP
+            }
+            handle {
+                @hashed path_regexp \.[0-9a-f]{12}\.(css|js)$
+                header @hashed Cache-Control "public, max-age=31536000, immutable"
+                @page not path_regexp \.[0-9a-f]{12}\.(css|js)$
+                header @page Cache-Control "no-cache"
+                try_files {path} {path}/index.html /index.html
+                file_server
+            }
+            """,
+            "/app.0123456789ab.css", "/none.0123456789ab.css", "/docs", "/client/route", "/admin", "/accounts/login/", "HEAD /app.0123456789ab.css"),
+        Site(
+            "names that look hashed",
+            """
+            root * DIR/files
+            handle /h/* {
+                uri strip_prefix /h
+                file_server
+            }
+            handle_path /g/* {
+                file_server
+            }
+            reverse_proxy APP
+            """,
+            "/h/app.0123456789ab.css", "/h/", "/h", "/g/app.0123456789ab.css", "/g/x.css", "/g/static", "/g/static/"),
+        Hosts(
+            "www and an old domain, with what is exempt",
+            """
+            http://www.a.test:PORT, http://old.test:PORT {
+                @keep path /.well-known/* /feed
+                handle @keep {
+                    respond "kept on {host}"
+                }
+                handle /blog/* {
+                    redir http://blog.a.test{uri} 301
+                }
+                handle {
+                    redir http://a.test{uri} permanent
+                }
+            }
+            http://a.test:PORT {
+                @php path *.php /wp-* /xmlrpc*
+                respond @php 410
+                redir /index.html / 301
+                @legacy query page=old
+                redir @legacy /new?{query} 302
+                reverse_proxy APP
+            }
+            http://blog.a.test:PORT {
+                root * DIR/files
+                file_server
+                header X-Blog yes
+            }
+            """,
+            "www.a.test/x?y=1", "old.test/.well-known/security.txt", "old.test/feed", "old.test/feed/", "old.test/blog/a?b", "www.a.test/blog",
+            "a.test/x.php", "a.test/wp-login", "a.test/WP-admin/x", "a.test/index.html", "a.test/?page=old&x=2", "a.test/?x=2", "blog.a.test/",
+            "blog.a.test/docs", "blog.a.test/docs/", "blog.a.test/none", "POST a.test/x.php", "www.a.test/a%2Fb?c=%20", "www.a.test/?", "a.test/x.php/"),
+        Site(
+            "maintenance for all but some, with a page",
+            """
+            root * DIR/files
+            @visitors {
+                not remote_ip 10.0.0.0/8
+                not path /healthz /static/*
+                not header X-Let-Me-In secret
+            }
+            error @visitors 503
+            handle /static/* {
+                file_server
+            }
+            handle {
+                reverse_proxy APP
+            }
+            handle_errors {
+                @maintenance expression {err.status_code} == 503
+                handle @maintenance {
+                    root * DIR/errors
+                    rewrite * /503.html
+                    file_server
+                }
+            }
+            """,
+            "/healthz", "/x X-Let-Me-In=secret", "/x X-Let-Me-In=no", "/static/a.css", "HEAD /x", "POST /x"),
+        Site(
+            "maintenance by a fixed page",
+            """
+            header Retry-After 3600
+            header Cache-Control "no-store"
+            @open path /status
+            handle @open {
+                reverse_proxy APP
+            }
+            respond "<h1>Back soon</h1>" 503 {
+                close
+            }
+            """,
+            "/status", "/x"),
+        Site(
+            "a staging site with a password but for hooks",
+            """
+            header X-Robots-Tag "noindex, nofollow"
+            @locked {
+                not path /healthz /hooks/*
+                not method OPTIONS
+            }
+            basicauth @locked bcrypt "Staging" {
+                bob HASH
+            }
+            handle_path /static/* {
+                root * DIR/files/static
+                file_server
+            }
+            reverse_proxy APP
+            """,
+            "/healthz", "/hooks/x", "/hooks", "OPTIONS /x", "/x Authorization=Basic Ym9iOnNlY3JldA==", "/static/a.css Authorization=Basic Ym9iOnNlY3JldA==",
+            "/x Authorization=Basic Ym9iOndyb25n", "/x Authorization=Bearer abc"),
+        Site(
+            "a blog of files below a prefix",
+            """
+            redir /blog /blog/ permanent
+            handle /blog/* {
+                uri strip_prefix /blog
+                root * DIR/files
+                @drafts path /list/*
+                file_server {
+                    index index.html
+                    hide *.txt
+                }
+            }
+            handle {
+                reverse_proxy APP
+            }
+            """,
+            "/blog", "/blog/", "/blog/docs", "/blog/docs/", "/blog/docs/b.txt", "/blog/none", "/blog/static/", "/BLOG/index.html", "/blogx",
+            "/blog/index.html"),
+        Site(
+            "headers up and down",
+            """
+            header {
+                Permissions-Policy "camera=(), microphone=()"
+                Content-Security-Policy "default-src 'self'"
+                X-Frame-Options "DENY"
+                ?X-Has "default"
+                -Server
+                defer
+            }
+            reverse_proxy /tool/* OTHER {
+                header_up Host internal.test
+                header_up X-Real-IP {remote_host}
+                header_up X-Forwarded-Prefix /tool
+                header_up -X-Secret
+                header_up +X-More yes
+                header_down -X-Up-*
+                header_down X-Has tool
+                header_down +X-Down added
+                header_down Cache-Control "private"
+            }
+            reverse_proxy APP {
+                header_up X-Scheme {scheme}
+                header_down -X-Up-1
+            }
+            """,
+            "/tool/x X-Secret=1", "/tool", "/x X-Secret=1", "/status/404", "HEAD /tool/x"),
+        Site(
+            "limits of bodies",
+            """
+            request_body {
+                max_size 30
+            }
+            request_body /tiny/* {
+                max_size 5
+            }
+            handle_path /up/* {
+                request_body {
+                    max_size 1MB
+                }
+                reverse_proxy OTHER
+            }
+            reverse_proxy APP
+            """,
+            "POST /x", "PUT /x", "POST /up/x", "/tiny/x"),
+        Hosts(
+            "snippets with arguments and variables with defaults",
+            """
+            (static) {
+                handle_path {args.0}/* {
+                    root * {args.1}
+                    file_server
+                }
+            }
+            (security) {
+                header {
+                    X-Content-Type-Options nosniff
+                    X-Frame-Options {args.0}
+                    Referrer-Policy strict-origin
+                }
+            }
+            (proxy) {
+                reverse_proxy {args.0} {
+                    header_up X-Via {args.1}
+                }
+            }
+            http://{$EDGE_NAME:a.test}:PORT {
+                import security DENY
+                import static /static DIR/files/static
+                import static /docs DIR/files/docs
+                header X-Release {$EDGE_RELEASE:dev}
+                import proxy APP main
+            }
+            http://b.test:PORT {
+                import security SAMEORIGIN
+                import proxy OTHER second
+            }
+            """,
+            "a.test/static/a.css", "a.test/docs/", "a.test/docs", "a.test/docs/b.txt", "a.test/x", "b.test/x", "b.test/static/a.css", "a.test/static/none"),
+        Site(
+            "CORS for an API",
+            """
+            @preflight {
+                method OPTIONS
+                path /api/*
+            }
+            handle @preflight {
+                header Access-Control-Allow-Origin "https://app.test"
+                header Access-Control-Allow-Methods "GET, POST"
+                respond 204
+            }
+            handle /api/* {
+                header Access-Control-Allow-Origin "https://app.test"
+                header Vary Origin
+                reverse_proxy APP
+            }
+            handle {
+                reverse_proxy OTHER
+            }
+            """,
+            "OPTIONS /api/x", "OPTIONS /x", "OPTIONS /api", "/api/x Origin=https://app.test"),
+        Site(
+            "websockets by header, and long polls",
+            """
+            @ws {
+                header Connection *pgrade*
+                header X-Kind ws*
+            }
+            reverse_proxy @ws OTHER
+            @lang header_regexp Accept-Language (?i)^de
+            redir @lang /de{uri} 302
+            @mobile header User-Agent *Mobile*
+            handle @mobile {
+                rewrite * /m{uri}
+                reverse_proxy OTHER
+            }
+            reverse_proxy APP
+            """,
+            "/x X-Kind=ws1", "/x Accept-Language=DE-at,en", "/x Accept-Language=en,de", "/x?y User-Agent=a-Mobile/1", "/a%20b User-Agent=a-Mobile/1"),
+        Site(
+            "a download area",
+            """
+            root * DIR/files
+            handle /list/* {
+                header Content-Disposition attachment
+                header X-Content-Type-Options nosniff
+                file_server browse
+            }
+            handle /docs/* {
+                file_server {
+                    index b.txt
+                }
+            }
+            handle /favicon.ico {
+                header Cache-Control "max-age=86400"
+                file_server
+            }
+            redir /downloads /list/
+            redir /downloads/* /list/
+            reverse_proxy APP
+            """,
+            "/list/", "/list", "/list/sub", "/list/sub/x.txt", "/list/none", "/docs/", "/docs/index.html", "/favicon.ico", "/downloads", "/downloads/a?b"),
+        Site(
+            "rewrites of old addresses",
+            """
+            rewrite /feed /rss.xml
+            rewrite /u/* /user?{query}
+            redir /old/* /new{uri} 301
+            redir /a /b?x=1 308
+            @dated path_regexp ^/20\d\d/(?:0[1-9]|1[0-2])/
+            redir @dated /archive{uri}
+            handle_path /v1/* {
+                rewrite * /api{uri}
+                reverse_proxy OTHER
+            }
+            route /raw/* {
+                uri strip_prefix /raw
+                respond /ping "pong"
+                reverse_proxy OTHER
+            }
+            reverse_proxy APP
+            """,
+            "/feed", "/feed?x=1", "/u/7?a=1", "/u/7", "/old/x?y", "/a", "/a?z", "/2024/05/post", "/2024/13/post", "/v1/x?y=1", "/v1/", "/v1", "/raw/ping",
+            "/raw/ping/", "/raw/x%20y?z", "/RAW/ping"),
+        Site(
+            "errors with pages for some, and caching of everything",
+            """
+            root * DIR/files
+            header Cache-Control "public, max-age=600"
+            header Surrogate-Control "max-age=60"
+            header Expires "Thu, 31 Dec 2037 23:55:55 GMT"
+            handle /static/* {
+                file_server
+            }
+            handle /gone/* {
+                error "gone" 410
+            }
+            handle /fixed/* {
+                respond "no" 403
+            }
+            handle {
+                reverse_proxy APP
+            }
+            handle_errors {
+                @4xx expression `{err.status_code} >= 400 && {err.status_code} < 500`
+                handle @4xx {
+                    respond "{err.status_code}: nothing at {uri}"
+                }
+                handle {
+                    root * DIR/errors
+                    rewrite * /down.html
+                    file_server
+                }
+            }
+            """,
+            "/static/none.css", "/gone/x", "/fixed/x", "/status/500", "HEAD /gone/x", "/static/"),
+        Site(
             "a text for errors",
             """
             root * DIR/files
@@ -602,6 +977,10 @@ internal static class WholeCaddyfiles
             "/staticx", "/x/y",
         "/docs", "/docs/", "HEAD /api/x", "POST /api/x", "PUT /x",
     ];
+
+    /// <summary>One response for each regular expression, its number.</summary>
+    private static string Answers(params string[] patterns) => string.Join('\n', patterns.Index().Select(
+        pattern => $"@r{pattern.Index + 1} path_regexp `{pattern.Item}`\nrespond @r{pattern.Index + 1} \"{pattern.Index + 1}\"")) + "\nreverse_proxy APP";
 
     private static Whole Site(string name, string directives, params string[] asks) => new(name, $"http://a.test:PORT {{\n{directives}\n}}\n", asks);
 

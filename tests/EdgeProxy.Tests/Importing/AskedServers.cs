@@ -11,7 +11,12 @@ internal static class AskedServers
 {
     private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
-    private static readonly string[] _compared = ["Location", "Content-Type", "WWW-Authenticate", "Cache-Control", "Referrer-Policy"];
+    private static readonly string[] _compared =
+    [
+        "Location", "Content-Type", "WWW-Authenticate", "Cache-Control", "Referrer-Policy", "Permissions-Policy", "Content-Security-Policy", "Expires",
+        "Content-Disposition", "Strict-Transport-Security", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Surrogate-Control", "Link",
+        "Content-Language", "Retry-After", "Server-Timing",
+    ];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -36,7 +41,7 @@ internal static class AskedServers
     {
         foreach (var name in new[]
         {
-            "index.html", "static/a.css", "docs/index.html", "docs/b.txt", "a b.txt", "favicon.ico", "list/sub/x.txt", "x.css",
+            "index.html", "static/a.css", "docs/index.html", "docs/b.txt", "app.0123456789ab.css", "a b.txt", "favicon.ico", "list/sub/x.txt", "x.css",
         })
         {
             file.Write($"files/{name}", $"this is {name}");

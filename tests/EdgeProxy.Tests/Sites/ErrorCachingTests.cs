@@ -64,6 +64,23 @@ public sealed class ErrorCachingTests
         Assert.All(_fields, field => Assert.Contains(response.Headers.Concat(response.Content.Headers), sent => sent.Key == field));
     }
 
+    /// <summary>What is added beside the fields of an app is not added to those of an error.</summary>
+    [Fact]
+    public async Task A_field_that_may_be_there_once_is_there_once()
+    {
+        await using var proxy = await SiteProxy.StartAsync("""
+            [ { "Hosts": "*", "Headers": { "Add": { "Retry-After": "60", "X-Content-Type-Options": "nosniff" } },
+                "Routes": [ { "Headers": { "Add": { "X-Request-ID": "own" } }, "App": "app" } ] } ]
+            """);
+
+        using var response = await proxy.Client.GetAsync("/", Cancellation);
+
+        Assert.Equal(503, (int)response.StatusCode);
+        Assert.Equal("60", Assert.Single(response.Headers.GetValues("Retry-After")));
+        Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
+        Assert.Equal("own", Assert.Single(response.Headers.GetValues("X-Request-ID")));
+    }
+
     private static Task<DataPlane> StartAsync(string verb, string files, string? app)
     {
         const string Expires = "Thu, 31 Dec 2037 23:55:55 GMT";

@@ -25,6 +25,9 @@ internal sealed record Condition
     /// <summary>The path decides, by patterns or by regular expressions.</summary>
     public bool AsksPath => Paths is not null || Lists.ContainsKey(PathRegex) || Not.Exists(excluded => excluded.AsksPath);
 
+    /// <summary>The kinds of lists, also of what is excluded.</summary>
+    public IEnumerable<string> Kinds => Lists.Keys.Concat(Not.SelectMany(excluded => excluded.Kinds));
+
     public bool IsAll => Paths is null && Lists.IsEmpty && Not.IsEmpty;
 
     /// <summary>Nothing but paths is looked at.</summary>

@@ -37,7 +37,7 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
             return null;
         }
 
-        if (!ActionRules.IsSafe(target) || target.Contains(' ', StringComparison.Ordinal))
+        if (!ActionRules.IsSafe(target) || target.Contains(' ', StringComparison.Ordinal) || target.StartsWith("//", StringComparison.Ordinal))
         {
             remarks.Problem(
                 to.At,

@@ -54,6 +54,11 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
     {
         const int Down = StatusCodes.Status502BadGateway;
         const int Here = StatusCodes.Status503ServiceUnavailable;
+        if (IsTaken(Here) && !IsTaken(Down))
+        {
+            remarks.NoteOnce(at, "502 and 503", "what is sent for 503 is sent while the app is down, too: that is 503 here, and 502 in Caddy");
+        }
+
         if (IsTaken(Here) || !IsTaken(Down))
         {
             return;

@@ -71,7 +71,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
             return null;
         }
 
-        if (ownRoot is not null && state.TryFiles is not null && ownRoot != state.Root)
+        if (state.TryFiles is not null && (ownRoot ?? state.Root) != state.TryFilesRoot)
         {
             remarks.Problem(directive.At, "try_files looks in another root than file_server; name the root by a root line before both");
         }
@@ -93,13 +93,22 @@ internal sealed class FilesReader(ImportRemarks remarks)
             options["Browse"] = true;
         }
 
-        if (hide.Select(name => Hidden(name, root)).OfType<string>().ToList() is { Count: > 0 } hidden)
+        var hidden = hide.Select(name => Hidden(name, root)).Append(CaddyfileBelow(root, directive.At)).OfType<string>().Distinct().ToList();
+        if (hidden.Count > 0)
         {
             options["Hide"] = List(hidden);
         }
 
         options["CacheControl"] = ImportedFiles.CacheControl();
         return new RouteEnd("Files", options);
+    }
+
+    /// <summary>Caddy does not serve the file that its directive stands in, which may have passwords.</summary>
+    /// <returns>As <c>Hide</c> has it; null: it lies elsewhere.</returns>
+    public static string? CaddyfileBelow(string root, SourceLine at)
+    {
+        var (file, directory) = (Path.GetFullPath(at.File), root.TrimEnd('/') + "/");
+        return file.StartsWith(directory, StringComparison.Ordinal) ? file[(directory.Length - 1)..] : null;
     }
 
     /// <summary>Caddy compares names with a slash with paths on the disk.</summary>

@@ -32,11 +32,18 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
         state.IsPathChanged ? (state,
             $"'{directive}' takes something off a path that was changed before, which is not translated; write one handle_path with the " +
             "whole prefix")
+        : FaultOfFields(state, directive) is { } fault ? (state, fault)
         : (state with
         {
             StripPrefix = prefix,
             IsStripSure = where.Paths is { } paths && paths.All(path => PathSets.IsBelow(path, prefix)),
         }, null));
+
+    /// <summary>Fields of what is forwarded have the path as it is at the end.</summary>
+    private static string? FaultOfFields(RouteState state, Statement directive) =>
+        state.RequestFields.Find(change => PlaceholderText.IsOfTarget(change.Value)) is { } early
+            ? $"'{directive}' changes the path that {early.Field} has had before (line {early.At.Line}); write the field as header_up, or without the path"
+            : null;
 
     private static ChangeStep Always(Statement directive, Matcher matcher, Func<RouteState, RouteState> change, string? kind = null) =>
         new(directive, matcher, kind, (state, _) => (change(state), null));
@@ -95,6 +102,7 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
             (state, _) =>
             state.Rewrite is not null || state.TryFiles is not null
                 ? (state, $"'{directive}' rewrites a path that was rewritten before, which is not translated; write one rewrite")
+                : FaultOfFields(state, directive) is { } fault ? (state, fault)
                 : (state with { Rewrite = target }, null));
     }
 
@@ -127,7 +135,8 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
         // "{path}" of a directory is "/": Caddy looks for the directory then.
         return new ChangeStep(directive, matcher, null, (state, _) => state.TryFiles is not null || state.Rewrite is not null
             ? (state, $"'{directive}' looks for a path that was changed before, which is not translated; write one of the two")
-            : (state with { TryFiles = [.. tries], TryFilesAt = directive }, null));
+            : FaultOfFields(state, directive) is { } fault ? (state, fault)
+            : (state with { TryFiles = [.. tries], TryFilesRoot = state.Root, TryFilesAt = directive }, null));
     }
 
     private ChangeStep? BasicAuth(Statement directive, Matcher matcher, Token[] arguments)

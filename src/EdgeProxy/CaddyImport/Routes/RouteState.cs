@@ -19,6 +19,9 @@ internal sealed record RouteState
 
     public ImmutableArray<string>? TryFiles { get; init; }
 
+    /// <summary>Where <c>try_files</c> looks: the root as it was then.</summary>
+    public string? TryFilesRoot { get; init; }
+
     /// <summary>The line of <c>try_files</c>.</summary>
     public Statement? TryFilesAt { get; init; }
 

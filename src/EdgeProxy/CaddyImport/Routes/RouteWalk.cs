@@ -110,6 +110,15 @@ internal sealed class RouteWalk(ImportRemarks remarks)
     private Condition? ConditionOf(RouteStep step, RouteState state)
     {
         var condition = step.Matcher.Condition;
+        if (condition.Kinds.FirstOrDefault(kind => IsChanged(kind, state)) is { } changed)
+        {
+            _reached.Add(step);
+            remarks.Problem(
+                step.Source.At,
+                $"'{step.Source}' asks for {changed.Replace(':', ' ')}, which a directive before it has changed, and routes ask for what the client has sent");
+            return null;
+        }
+
         if (!condition.AsksPath || !state.IsPathChanged)
         {
             return condition;
@@ -143,6 +152,15 @@ internal sealed class RouteWalk(ImportRemarks remarks)
             $"'{step.Source}' matches a path that {changer} has changed before, which is not translated; put the two into handle blocks of their own");
         return null;
     }
+
+    /// <summary>Whether what a list is about is not that of the client any more.</summary>
+    private static bool IsChanged(string kind, RouteState state) => kind.Split(':', 2) switch
+    {
+        ["Query", _] => state.Rewrite?.Contains('?', StringComparison.Ordinal) == true,
+        ["Headers" or "HeaderRegex", var field] => state.RequestFields.Exists(change => change.IsOf(field)),
+        ["Hosts"] => state.RequestFields.Exists(change => change.IsOf("Host")),
+        _ => false,
+    };
 
     private void Emit(Way way, RouteState state, RouteEnd end, Statement? source)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using EdgeProxy.CaddyImport.Routes;
 using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
 
@@ -75,13 +76,19 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
                     break;
                 case FilesStep files when RootOf(walk, files) is { } own && (own != inherited || !files.Index.SequenceEqual(held!.Value.Index)):
                     roots[walk.Region] = (own, files.Index);
-                    entries.Add((JsonNode)new JsonObject
+                    var entry = new JsonObject
                     {
                         ["Path"] = new PathString(walk.Region).ToUriComponent() + "/", // as Caddy's /static/*, not /static itself
                         ["Root"] = own,
                         ["Index"] = new JsonArray([.. files.Index.Select(name => (JsonNode)JsonValue.Create(name))]),
                         ["CacheControl"] = ImportedFiles.CacheControl(),
-                    });
+                    };
+                    if (FilesReader.CaddyfileBelow(own, files.Source.At) is { } caddyfile)
+                    {
+                        entry["Hide"] = new JsonArray(JsonValue.Create(caddyfile));
+                    }
+
+                    entries.Add((JsonNode)entry);
                     remarks.NoteOnce(files.Source.At, "Cache-Control of files", ImportedFiles.WithoutCacheControl);
                     RootNotes.Add(walk, files.Source.At, own, remarks);
                     break;
