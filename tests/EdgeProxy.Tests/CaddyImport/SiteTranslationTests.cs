@@ -79,6 +79,30 @@ public sealed class SiteTranslationTests
         Assert.Single(sites);
     }
 
+    /// <summary>Served otherwise until this was looked at: what a directive sees is what those before it have left.</summary>
+    [Theory]
+    [InlineData("route {\ntry_files {path} /index.html\nroot * /srv\nfile_server\n}\nreverse_proxy 127.0.0.1:8000", "another root than file_server")]
+    [InlineData("request_header X-T yes\n@t header X-T yes\nrespond @t t\nreverse_proxy 127.0.0.1:8000", "asks for Headers X-T, which a directive before it")]
+    [InlineData("request_header -X-T\n@t not header_regexp x-t a\nhandle @t {\nrespond t\n}\nreverse_proxy 127.0.0.1:8000", "HeaderRegex x-t")]
+    [InlineData("rewrite /s /x?debug=1\n@d query debug=1\nhandle @d {\nrespond d\n}\nreverse_proxy 127.0.0.1:8000", "asks for Query debug")]
+    [InlineData("route {\nrequest_header X-U {uri}\nuri strip_prefix /r\nreverse_proxy 127.0.0.1:8000\n}", "changes the path that X-U has had")]
+    [InlineData("route {\nrequest_header X-U {query}\nrewrite * /r?a=b\nreverse_proxy 127.0.0.1:8000\n}", "changes the path that X-U has had")]
+    [InlineData("redir /f //other.example{uri}\nreverse_proxy 127.0.0.1:8000", "no place that a redirect leads to")]
+    public void What_an_earlier_directive_has_changed_is_refused(string lines, string why)
+    {
+        using var file = new Caddyfile($"http://a.example.com {{\n{lines}\n}}\n");
+
+        Assert.Contains(file.Import(_app).Problems, problem => problem.Message.Contains(why, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_Caddyfile_is_hidden_in_settings_without_sites_too()
+    {
+        using var file = new Caddyfile("http://a.example.com {\nhandle_path /f/* {\nroot * DIR\nfile_server\n}\nreverse_proxy 127.0.0.1:8000\n}\n");
+
+        Assert.Equal("/Caddyfile", file.Import(_app).Settings!["EdgeProxy"]!["StaticFiles"]![0]!["Hide"]![0]!.GetValue<string>());
+    }
+
     [Theory]
     [InlineData("a.example.com {", """{"Hosts":"a.example.com"}""")]
     [InlineData("http://a.example.com {", """{"Hosts":"a.example.com","Scheme":"Http"}""")]

@@ -462,8 +462,9 @@ internal static class WholeCaddyfiles
             "regular expressions of RE2 that .NET reads otherwise",
             Answers(
                 @"^/1/a$", @"^/2/\d+$", @"^/3/\w+$", @"^/4/\S\s\S$", @"^/5/.$", @"^/6/[^x]$", @"(?i)^/7/[a-k]s$", @"(?i)^/8/\w$",
-                @"(?i)^/9/\W$", @"^/10/\D$", @"^/11/..$", @"^/12/a{2,3}?$", @"^/13/(?P<n>a|b)(?:c)\z", @"\A/14/[\d.-]+$", @"^/15/a|b$", @"^/16/x*$", @"^/17/[[a]$", @"^/18/[^\w]$"),
-"/1/a", "/1/a%0A", "/1/a%0Ab", "/2/12", "/2/%D9%A3", "/2/1%0A", "/3/a_9", "/3/%C3%A4", "/3/%D9%A3", "/4/a%20b", "/4/a%0Bb", "/4/a%C2%A0b",
+                @"(?i)^/9/\W$", @"^/10/\D$", @"^/11/..$", @"^/12/a{2,3}?$", @"^/13/(?P<n>a|b)(?:c)\z", @"\A/14/[\d.-]+$", @"^/15/a|b$",
+                @"^/16/x*$", @"^/17/[[a]$", @"^/18/[^\w]$"),
+            "/1/a", "/1/a%0A", "/1/a%0Ab", "/2/12", "/2/%D9%A3", "/2/1%0A", "/3/a_9", "/3/%C3%A4", "/3/%D9%A3", "/4/a%20b", "/4/a%0Bb", "/4/a%C2%A0b",
             "/4/a%0Db", "/5/%0A", "/5/%F0%9F%98%80", "/5/%FF", "/5/%E2%82", "/5/%C3%A4", "/6/%0A", "/6/%F0%9F%98%80", "/6/x", "/7/%E2%84%AAS",
             "/7/k%C5%BF", "/7/Ks", "/8/%C5%BF", "/8/%E2%84%AA", "/8/%C3%A4", "/9/%C5%BF", "/9/%C3%A4", "/10/%D9%A3", "/10/1", "/11/%E2%82",
             "/11/%F0%9F%98", "/11/%FF%FE", "/11/%E2%82%AC", "/12/aaa", "/12/aaaa", "/13/ac", "/13/ac%0A", "/14/1.2-%D9%A3", "/14/1.2-3", "/15/abc",
@@ -833,6 +834,37 @@ internal static class WholeCaddyfiles
             }
             """,
             "/static/none.css", "/gone/x", "/fixed/x", "/status/500", "HEAD /gone/x", "/static/"),
+        Site(
+            "a page of maintenance that is tried first, and a directory at last",
+            """
+            handle /api/* {
+                reverse_proxy APP
+            }
+            handle_path /off/* {
+                root * DIR/files
+                try_files /x.css {path}
+                file_server
+            }
+            handle {
+                root * DIR/files
+                try_files /maintenance.html {path} {path}/ /docs/
+                file_server
+            }
+            """,
+            "/zzz", "/docs", "/list", "/list/", "/off/", "/off/docs/", "/off", "/x.css"),
+        Site(
+            "the directory of the Caddyfile",
+            """
+            root * DIR
+            file_server /Caddyfile*
+            file_server /errors/*
+            handle_path /simple/* {
+                file_server
+            }
+            reverse_proxy /api/* APP
+            respond 404
+            """,
+            "/Caddyfile", "/Caddyfile/", "/errors/404.html", "/simple/Caddyfile", "/simple/files/x.css"),
         Site(
             "a text for errors",
             """

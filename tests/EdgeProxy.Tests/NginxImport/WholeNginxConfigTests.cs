@@ -22,6 +22,7 @@ public sealed class WholeNginxConfigTests
         new(@"\.css", @"^Content-Type: text/css \| text/plain$", "the text of a return has the type of its path, here that of its location"),
         new("", @"^body: (?<begin>(app|other): \S+ \S+ \S+ )(?<rest>.*) \| \k<begin>x-forwarded-proto=http ?\k<rest>$", "the field is set in any case"),
         new("A.TEST", @"^body: .* a\.test (?<rest>.*)\| .* A\.TEST ", "a host keeps its letter case"),
+        new(@"\.css|%2Ecss", @"^Expires: \d.* \| $", "expires becomes max-age, which counts more (RFC 9111 section 5.3)"),
         new("//", @"^body: exact /exact //exact \| exact //exact //exact$", "slashes in a row are one to nginx, in $uri, too"),
     ];
 

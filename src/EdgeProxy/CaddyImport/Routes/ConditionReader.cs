@@ -22,6 +22,7 @@ internal sealed class ConditionReader(ImportRemarks remarks, ConditionReader? ou
     /// <returns>A null matcher cannot be translated, and a problem says why.</returns>
     public (Matcher? Matcher, Token[] Arguments) Read(Statement directive) => directive.Arguments switch
     {
+        _ when directive.Name.Text == "try_files" => (Matcher.All, directive.Arguments), // it has none: /maintenance.html is a file
         [{ Text: "*" }, .. var rest] => (Matcher.All, rest),
         [{ Text: ['/', ..] } path, .. var rest] => (Of([new Statement(path with { Text = "path" }, [path], Block: null)], directive.At), rest),
         [{ Text: ['@', ..] } name, .. var rest] => (Named(name), rest),

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Routes;
-using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
 
 namespace EdgeProxy.CaddyImport.Sites;

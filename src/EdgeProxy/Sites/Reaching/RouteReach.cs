@@ -1,6 +1,3 @@
-using EdgeProxy.Configuration;
-using EdgeProxy.Proxying;
-
 namespace EdgeProxy.Sites.Reaching;
 
 /// <summary>Proves of routes that no request comes to them.</summary>
@@ -83,8 +80,8 @@ internal sealed class RouteReach(SiteOptions site)
         return known;
     }
 
-    private IReadOnlyList<Test> OfSite() => Test.Of(new ConditionOptions { Hosts = site.Hosts }, ["/*"]).Append(
-        TextTest.Exact("scheme", site.Scheme switch { SiteScheme.Http => ["http"], SiteScheme.Https => ["https"], _ => ["http", "https"] })).ToList();
+    private IEnumerable<Test> OfSite() => Test.Of(new ConditionOptions { Hosts = site.Hosts }, ["/*"]).Append(
+        TextTest.Exact("scheme", site.Scheme switch { SiteScheme.Http => ["http"], SiteScheme.Https => ["https"], _ => ["http", "https"] }));
 
     /// <summary>What does not hold for a route's requests.</summary>
     private static IEnumerable<Clause> Exclusions(SiteRouteOptions route)

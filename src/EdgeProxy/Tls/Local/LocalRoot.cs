@@ -17,6 +17,9 @@ internal sealed class LocalRoot(X509Certificate2 certificate)
     /// <summary>RFC 5280 section 4.2.1.10.</summary>
     private const string NameConstraints = "2.5.29.30";
 
+    /// <summary>In bytes, of IPv4 and IPv6.</summary>
+    private static readonly int[] _addressLengths = [4, 16];
+
     /// <summary>Clocks differ.</summary>
     private static readonly TimeSpan _leeway = TimeSpan.FromHours(1);
 
@@ -132,7 +135,7 @@ internal sealed class LocalRoot(X509Certificate2 certificate)
                 }
             }
 
-            var foreign = new[] { 4, 16 }.Where(length => !addresses.Exists(address => address.Length == length)).ToList();
+            var foreign = _addressLengths.Where(length => !addresses.Exists(address => address.Length == length)).ToList();
             if (foreign.Count > 0)
             {
                 using (writer.PushSequence(excluded))
