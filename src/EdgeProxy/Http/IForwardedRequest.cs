@@ -17,7 +17,8 @@ internal interface IForwardedRequest
     /// <summary>How long it has waited for its turn, as the app had as many requests as it may.</summary>
     TimeSpan Queued { get; }
 
-    /// <summary>How long the app took until its response began, in the last try; null: there was none.</summary>
+    /// <summary>How long the app took, in the last try, from when it had the whole request until its response began; null: there was no response, or it began
+    /// before the client had sent everything.</summary>
     TimeSpan? Answered { get; }
 
     /// <summary>The client left before it had the whole response.</summary>

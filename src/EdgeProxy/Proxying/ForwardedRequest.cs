@@ -11,7 +11,7 @@ namespace EdgeProxy.Proxying;
 /// <summary>What became of a request to the app, for the transforms and the observers of requests. A feature of its <see cref="HttpContext"/>.</summary>
 internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
 {
-    private long _began;
+    private long _whole; // when the app was about to have all of it; 0: not yet
 
     public static ForwardedRequest? Of(HttpContext context) => (ForwardedRequest?)context.Features.Get<IForwardedRequest>();
 
@@ -44,7 +44,9 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
 
     public TimeSpan Queued => Turn?.Waited ?? TimeSpan.Zero;
 
-    /// <summary>How long the app took until its response began, in the last try; null: there was none.</summary>
+    /// <summary>How long the app took, in the last try, from when it had the whole request until its response began; null: there was no response, or it began
+    /// before the client had sent everything.</summary>
+    /// <remarks>What a client takes to send its body is not the app's time: a slow one must not make a version look slow.</remarks>
     public TimeSpan? Answered { get; private set; }
 
     /// <summary>The client left before it had the whole response.</summary>
@@ -76,9 +78,18 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
         Tunnel = null;
         IsWebSocketUnsupported = false;
         ResponseEnded = false;
-        _began = time.GetTimestamp();
+        Volatile.Write(ref _whole, ClientBody is null or { HasEnded: true } ? time.GetTimestamp() : 0);
+    }
+
+    /// <summary>The client has sent the last of a body that is passed on as it comes. From the flow that sends it.</summary>
+    public void Complete()
+    {
+        if (Volatile.Read(ref _whole) == 0)
+        {
+            Volatile.Write(ref _whole, time.GetTimestamp());
+        }
     }
 
     /// <summary>The app's response begins.</summary>
-    public void Answer() => Answered = time.GetElapsedTime(_began);
+    public void Answer() => Answered = Volatile.Read(ref _whole) is not 0 and var whole ? time.GetElapsedTime(whole) : null;
 }

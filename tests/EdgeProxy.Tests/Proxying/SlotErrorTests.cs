@@ -3,6 +3,8 @@ using System.Net.Sockets;
 using EdgeProxy.Proxying.Upstream;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Proxying;
 
@@ -228,6 +230,70 @@ public sealed class SlotErrorTests
 
         await proxy.Slots.Active.WaitIdleAsync(Cancellation).Within();
         Assert.Equal((3, 3), (proxy.Slots.Active.Requests, proxy.Slots.Active.Errors));
+    }
+
+    /// <summary>What a client takes to send its body, or to read the response, says nothing of how fast the app is.</summary>
+    [Theory]
+    [InlineData("Content-Length: 10", "half ", "whole")]
+    [InlineData("Transfer-Encoding: chunked", "5\r\nhalf \r\n", "5\r\nwhole\r\n0\r\n\r\n")]
+    public async Task The_time_of_a_slow_client_is_not_the_slots(string framing, string first, string rest)
+    {
+        var clock = new FakeTimeProvider();
+        await using var app = await Backend.StartAsync(async context =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            clock.Advance(TimeSpan.FromSeconds(2)); // the app's own
+            await context.Response.WriteAsync("done");
+        });
+        await using var proxy = await DataPlane.StartAsync(
+            app.Address, "http://127.0.0.1:1", clock, options => options.Upstream.Buffering.ExcludePaths = ["/up"]);
+        using var client = await RawClient.ConnectAsync(proxy);
+        await client.SendAsync($"POST /up HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{first}");
+        await Eventually.TrueAsync(() => proxy.Connections.Open(SlotName.Blue) == 1, "the app has the beginning");
+        clock.Advance(TimeSpan.FromSeconds(30));
+        await client.SendAsync(rest);
+
+        Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
+
+        await Eventually.TrueAsync(() => proxy.Slots.Active.Requests == 1, "it has ended");
+        var figures = proxy.Slots.Active.Figures;
+        Assert.Equal((1, 0, 1), (figures.Requests, figures.Errors, figures.Timed));
+        Assert.InRange(figures.Quantile(1), TimeSpan.FromSeconds(1.9), TimeSpan.FromSeconds(2.5));
+    }
+
+    /// <summary>Nobody can say how long the app takes for a request that it had only in part.</summary>
+    [Fact]
+    public async Task A_response_before_the_end_of_the_request_has_no_latency()
+    {
+        await using var app = new RawServer(MisbehavingApp.ServeAsync);
+        await using var proxy = await StartAsync(app.Address, isHttp2: false, Patience);
+        using var client = await RawClient.ConnectAsync(proxy);
+        await client.SendAsync("POST /refuses HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf ");
+
+        Assert.Equal(403, (await client.ReadAnswerAsync())?.Status);
+
+        await Eventually.TrueAsync(() => proxy.Slots.Active.Requests == 1, "it has ended");
+        Assert.Equal((1, 0), (proxy.Slots.Active.Requests, proxy.Slots.Active.Figures.Timed));
+    }
+
+    /// <summary>One that is not taken from the app ahead of its client (<c>Upstream:Buffering:Responses</c>).</summary>
+    [Fact]
+    public async Task A_client_that_does_not_read_a_response_until_it_is_given_up_is_no_error_of_the_slot()
+    {
+        await using var app = new RawServer(MisbehavingApp.ServeAsync);
+        await using var proxy = await DataPlane.StartAsync(
+            app.Address,
+            "http://127.0.0.1:1",
+            options => (options.Upstream.ActivityTimeout, options.Upstream.Buffering.Responses) = (ActivityTimeout, false),
+            ("Kestrel:Endpoints:Http:Protocols", "Http2"));
+        using (var client = await RawHttp2.ConnectAsync(proxy))
+        {
+            await client.SendAsync(RawHttp2.Get(1, "/endless"));
+            Assert.Equal("reset", await client.ReadBodyAsync(1));
+        }
+
+        await proxy.Slots.Active.WaitIdleAsync(Cancellation).Within();
+        Assert.Equal(0, proxy.Slots.Active.Errors);
     }
 
     /// <summary>The queue of connections that the app has not accepted yet is full, for which one client is enough: the kernel answers no SYN any

@@ -10,7 +10,9 @@ namespace EdgeProxy.Proxying.Upstream;
 /// <param name="head">Not sent yet, at the beginning of <paramref name="block"/>: it goes out with the first piece. 0: it is out.</param>
 /// <param name="block">Owned by this writer.</param>
 /// <param name="length">Of the body; null: not known.</param>
-internal sealed class RequestBodyWriter(UpstreamConnection connection, IMemoryOwner<byte> block, int head, long? length) : AsyncStream
+/// <param name="observer">Is told when the last of it has come; null: nobody asks.</param>
+internal sealed class RequestBodyWriter(
+    UpstreamConnection connection, IMemoryOwner<byte> block, int head, long? length, ForwardedRequest? observer) : AsyncStream
 {
     /// <summary>Up to eight digits of a size, CR LF.</summary>
     private const int LongestChunkHead = 10;
@@ -54,6 +56,11 @@ internal sealed class RequestBodyWriter(UpstreamConnection connection, IMemoryOw
             throw new IOException("The body of the request is longer than its Content-Length."); // the app would take the rest for another request
         }
 
+        if (_written == length)
+        {
+            observer?.Complete(); // before it is sent: the app may respond at once
+        }
+
         if (_pending > 0)
         {
             buffer = buffer[Append(buffer)..];
@@ -74,6 +81,7 @@ internal sealed class RequestBodyWriter(UpstreamConnection connection, IMemoryOw
             "0\r\n\r\n"u8.CopyTo(block.Memory.Span[_pending..]);
             _pending += 5;
             _isWhole = true;
+            observer?.Complete();
         }
         else if (_written < length)
         {

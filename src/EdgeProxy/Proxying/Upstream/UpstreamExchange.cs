@@ -182,7 +182,7 @@ internal sealed class UpstreamExchange(
             head = 0;
         }
 
-        _upload = new RequestBodyWriter(connection, block, head, bodyLength);
+        _upload = new RequestBodyWriter(connection, block, head, bodyLength, observer);
         var response = ReceiveHeadAsync(request); // first: sending may go on for long without giving way
         _ = SendBodyAsync(request.Content!, _upload);
         return await response;
