@@ -7,6 +7,7 @@ internal sealed class Lease : IDisposable
     private readonly LeaseEnds _ends;
     private readonly int _wave;
     private int _released;
+    private int _pinned;
     private IPlaceHolder? _place;
 
     internal Lease(Slot slot, LeaseClass @class, LeaseEnds ends, int wave)
@@ -63,8 +64,34 @@ internal sealed class Lease : IDisposable
             _ends.Count(EndsInOrder);
         }
 
-        Slot.Leave(Class);
-        GiveBackPlace();
+        Slot.Leave(Class); // a full fence, as in UnpinPlace: one of the two sees the other
+        if (Volatile.Read(ref _pinned) == 0)
+        {
+            GiveBackPlace();
+        }
+    }
+
+    /// <summary>The app gets the request: until <see cref="UnpinPlace"/> the place is kept, also where the lease ends before.</summary>
+    /// <returns>False: there is no place.</returns>
+    internal bool TryPinPlace()
+    {
+        if (!HasPlace)
+        {
+            return false;
+        }
+
+        Interlocked.Exchange(ref _pinned, 1);
+        return true;
+    }
+
+    /// <summary>The app has done its part, or is out of reach.</summary>
+    internal void UnpinPlace()
+    {
+        Interlocked.Exchange(ref _pinned, 0);
+        if (Volatile.Read(ref _released) != 0)
+        {
+            GiveBackPlace();
+        }
     }
 
     /// <summary>Gives its place back, if it has one, before it ends.</summary>

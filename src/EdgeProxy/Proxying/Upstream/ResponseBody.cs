@@ -29,6 +29,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
     private ChunkedReader _chunks;
     private long _remaining = length;
     private bool _isOver;
+    private bool _isBroken;
 
     /// <summary>What is shorter is read in one piece where it comes in one; its last byte is read before anybody waits for the client.</summary>
     public bool IsLong => !_isOver && (framing is ResponseFraming.Chunked or ResponseFraming.UntilClose || _remaining > ShortLength);
@@ -51,11 +52,9 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
             return ValueTask.FromResult(0);
         }
 
-        // The exchange's own end closes the socket: no registration for each read.
-        var own = cancellationToken == exchange.Over ? CancellationToken.None : cancellationToken;
         if (buffer.IsEmpty)
         {
-            return WaitAsync(own);
+            return WaitAsync(cancellationToken);
         }
 
         if (framing == ResponseFraming.Length && _connection.HasBuffered)
@@ -63,7 +62,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
             return ValueTask.FromResult(TakeOfLength(CopyBuffered(buffer.Span, _remaining)));
         }
 
-        return ReadMoreAsync(buffer, own);
+        return ReadMoreAsync(buffer, cancellationToken);
     }
 
     protected override void Dispose(bool disposing)
@@ -71,7 +70,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
         if (disposing)
         {
             _isOver = true;
-            exchange.End(mayBeReused: false); // nothing, where it has been completed
+            exchange.GiveUp(_isBroken); // nothing, where it has been completed
         }
 
         base.Dispose(disposing);
@@ -173,7 +172,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
             var framing = _chunks.ReadSize(_connection.Buffered);
             if (framing <= 0)
             {
-                return framing == 0 ? total : throw new HttpIOException(HttpRequestError.InvalidResponse, "Invalid chunk.");
+                return framing == 0 ? total : throw Invalid("Invalid chunk.");
             }
 
             _connection.Consume(framing);
@@ -187,7 +186,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
         {
             if (ChunkedReader.HasBareLineFeed(_connection.Buffered))
             {
-                throw new HttpIOException(HttpRequestError.InvalidResponse, "Invalid trailers.");
+                throw Invalid("Invalid trailers.");
             }
 
             return;
@@ -195,7 +194,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
 
         if (length > 2 && !ResponseHeadParser.ParseTrailers(_connection.Buffered[..length], response.TrailingHeaders))
         {
-            throw new HttpIOException(HttpRequestError.InvalidResponse, "Invalid trailers.");
+            throw Invalid("Invalid trailers.");
         }
 
         _connection.Consume(length);
@@ -216,7 +215,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
         int count;
         try
         {
-            count = await _connection.FillAsync(ResponseHeadParser.MaxSize, cancellationToken);
+            count = await _connection.FillAsync(ResponseHeadParser.MaxSize, exchange.ReadToken(cancellationToken));
         }
         catch (IOException broken) when (exchange.Over.IsCancellationRequested)
         {
@@ -225,7 +224,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
 
         if (count <= 0)
         {
-            throw count == 0 ? Truncated() : new HttpIOException(HttpRequestError.InvalidResponse, "A chunk's size or the trailers are too long.");
+            throw count == 0 ? Truncated() : Invalid("A chunk's size or the trailers are too long.");
         }
     }
 
@@ -233,7 +232,7 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
     {
         try
         {
-            return await _connection.ReceiveAsync(destination, cancellationToken);
+            return await _connection.ReceiveAsync(destination, exchange.ReadToken(cancellationToken));
         }
         catch (IOException broken) when (exchange.Over.IsCancellationRequested)
         {
@@ -245,6 +244,12 @@ internal sealed class ResponseBody(UpstreamExchange exchange, HttpResponseMessag
     {
         _isOver = true;
         exchange.Complete(mayBeReused);
+    }
+
+    private HttpIOException Invalid(string problem)
+    {
+        _isBroken = true;
+        return new HttpIOException(HttpRequestError.InvalidResponse, problem);
     }
 
     private static HttpIOException Truncated() => new(HttpRequestError.ResponseEnded, "The connection ended in the middle of the response.");

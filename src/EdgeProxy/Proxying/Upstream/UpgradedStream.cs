@@ -42,7 +42,7 @@ internal sealed class UpgradedStream(UpstreamExchange exchange) : AsyncStream, I
     {
         if (disposing)
         {
-            exchange.End(mayBeReused: false);
+            exchange.GiveUp(isBroken: false);
         }
 
         base.Dispose(disposing);

@@ -30,12 +30,19 @@ internal sealed class UpstreamExchange(
     private volatile bool _isSending;
     private volatile bool _isBodyBroken;
     private volatile bool _isHandedOver; // to abandonment, with its place
+    private volatile bool _hasUpgraded;
+    private bool _isWithoutBody; // by HTTP, whatever the app makes of it: an app may work on one behind the head
+    private bool _isPinned; // the place of the request is kept while the app works on it
     private bool _isOver;
 
     public UpstreamConnection Connection => connection;
 
-    /// <summary>Cancels the whole exchange; a read that is given the same one needs no registration of its own.</summary>
+    /// <summary>Cancels the whole exchange.</summary>
     public CancellationToken Over => over;
+
+    /// <summary>The token of a read of the response. One that is given <see cref="Over"/> needs no registration of its own: the socket is closed. Where
+    /// places are counted it is not.</summary>
+    public CancellationToken ReadToken(CancellationToken given) => given == over && abandonment is null ? CancellationToken.None : given;
 
     /// <summary>Sends the request, and returns its response when its head has come.</summary>
     /// <exception cref="ResponseEndedException">The connection ended before.</exception>
@@ -44,6 +51,7 @@ internal sealed class UpstreamExchange(
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<HttpResponseMessage> SendAsync(HttpRequestMessage request, string target, long? bodyLength)
     {
+        _isPinned = abandonment is not null && observer?.Lease?.TryPinPlace() == true;
         // Before anybody may cancel it. It has no timer and no registration: nothing is to be disposed.
         _givenUp = abandonment is null || bodyLength == 0 ? null : new CancellationTokenSource();
         _whenOver = over.UnsafeRegister(static exchange => ((UpstreamExchange)exchange!).Cut(), this);
@@ -53,16 +61,8 @@ internal sealed class UpstreamExchange(
         }
         catch (Exception failure)
         {
-            if (abandonment is not null && IsAbandoned)
-            {
-                _isOver = _isHandedOver = true;
-                _whenOver.Unregister();
-                abandonment.Take(connection, observer!.Life!.Lease!);
-            }
-            else
-            {
-                End(mayBeReused: false);
-            }
+            // What ends without a response may be tried again, with the same place. Nonsense is not.
+            End(mayBeReused: false, isAtWork: IsAbandoned || failure is HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse });
 
             if (over.IsCancellationRequested && failure is not OperationCanceledException)
             {
@@ -83,7 +83,7 @@ internal sealed class UpstreamExchange(
             observer.ResponseEnded = true;
         }
 
-        End(mayBeReused);
+        End(mayBeReused, isAtWork: _isWithoutBody);
         if (isRead)
         {
             observer?.Life?.EndLease(); // the app has done its part, however long the client takes
@@ -95,8 +95,14 @@ internal sealed class UpstreamExchange(
         }
     }
 
+    /// <summary>The response is given up before its end.</summary>
+    /// <param name="isBroken">It is not what HTTP allows.</param>
+    public void GiveUp(bool isBroken) => End(mayBeReused: false, isAtWork: isBroken || IsAbandoned);
+
     /// <summary>Called once or more, by the flow that receives.</summary>
-    public void End(bool mayBeReused)
+    /// <param name="mayBeReused">The connection.</param>
+    /// <param name="isAtWork">The app may go on with the request.</param>
+    private void End(bool mayBeReused, bool isAtWork)
     {
         if (_isOver)
         {
@@ -109,18 +115,28 @@ internal sealed class UpstreamExchange(
         {
             idle.Put(connection);
         }
+        else if (isAtWork && abandonment is not null && Abandonment.AppliesTo(observer) && (!over.IsCancellationRequested || HasClientLeft))
+        {
+            _isHandedOver = true; // before the place is gone: Cut may look
+            abandonment.Take(connection, observer!.Lease!);
+        }
         else
         {
             connection.Close();
         }
+
+        if (_isPinned)
+        {
+            observer!.Lease!.UnpinPlace();
+        }
     }
 
     /// <summary>
-    /// The app has something of the request and has not begun to respond, and the client has left or sends no more of its body: the app may go on with it,
-    /// also where it has got a part of the body, which many apps do not read.
+    /// The app has something of the request, and the client has left, or sends no more of its body before there is a response: the app may go on with it,
+    /// also where it has got a part of the body, which many apps do not read, and where its response has begun, of which the rest is still to be made.
     /// </summary>
     private bool IsAbandoned =>
-        (_isSending && !_hasBegun && (_isBodyBroken || HasClientLeft) && Abandonment.AppliesTo(observer)) || _isHandedOver;
+        (_isSending && !_hasUpgraded && (HasClientLeft || (_isBodyBroken && !_hasBegun)) && Abandonment.AppliesTo(observer)) || _isHandedOver;
 
     private bool HasClientLeft => over.IsCancellationRequested && observer?.Life is { HasClientLeft: true };
 
@@ -328,6 +344,7 @@ internal sealed class UpstreamExchange(
             throw new HttpRequestException(HttpRequestError.InvalidResponse, fault);
         }
 
+        _hasUpgraded = head.Status == StatusCodes.Status101SwitchingProtocols;
         response.StatusCode = (HttpStatusCode)head.Status;
         if (head.Status is >= 200 or StatusCodes.Status101SwitchingProtocols)
         {
@@ -343,6 +360,7 @@ internal sealed class UpstreamExchange(
     {
         var hasNone = request.Method == HttpMethod.Head || head.Status is StatusCodes.Status204NoContent
             or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified;
+        _isWithoutBody = hasNone;
         _mayBeReused &= !hasNone && !head.Closes && !head.IsHttp10 && head.Status != StatusCodes.Status408RequestTimeout;
         return head.Status == StatusCodes.Status101SwitchingProtocols ? ResponseFraming.Upgraded
             : hasNone || head.Length == 0 ? ResponseFraming.None

@@ -337,6 +337,74 @@ public sealed class PlacesTests : IAsyncDisposable
         await AssertItsPlaceIsTakenAsync(proxy);
     }
 
+    /// <summary>The app has begun to respond, and works on: what it has still to say costs it a worker, whoever listens.</summary>
+    [Theory]
+    [InlineData("GET", "/begun/length", "Content-Length: 1000000", true)]
+    [InlineData("GET", "/begun/chunks", "Transfer-Encoding: chunked", true)]
+    [InlineData("POST", "/begun/body", "Content-Length: 1000000", true)]
+    [InlineData("GET", "/begun/close", "X: y", true)]
+    [InlineData("GET", "/begun/unbuffered", "X-Accel-Buffering: no", false)]
+    [InlineData("GET", "/begun/large", "Content-Length: 40000000", true)]
+    public async Task Nor_one_that_leaves_a_response_which_has_begun(string method, string path, string framing, bool buffers)
+    {
+        await using var proxy = await StartAsync(options => (options.Upstream.MaxConcurrent, options.Upstream.Buffering.Responses) = (1, buffers));
+        var beginning = framing.Contains("chunked", StringComparison.Ordinal) ? "5\r\nbegun\r\n" : "begun";
+        _blue.Begins = $"HTTP/1.1 200 OK\r\n{framing}\r\nConnection: close\r\n\r\n{beginning}";
+        _blue.BeginsWith = path.EndsWith("large", StringComparison.Ordinal) ? 20_000_000 : 0;
+        using (var client = await RawClient.ConnectAsync(proxy))
+        {
+            await client.SendAsync($"{method} {path} HTTP/1.1\r\nHost: a\r\n{(method == "POST" ? "Content-Length: 10\r\n\r\n0123456789" : "\r\n")}");
+            await _blue.WorksOnAsync(1);
+            Assert.Contains("HTTP/1.1 200", await client.ReadAsync(30), StringComparison.Ordinal);
+            client.ResetWhenClosed();
+        }
+
+        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "no drain waits for it");
+        _blue.Begins = null;
+        await AssertItsPlaceIsTakenAsync(proxy);
+        Assert.Equal(1, _blue.MostAtATime);
+    }
+
+    /// <summary>A response without a body is whole with its head; an app may make the body nevertheless, and be at work for as long.</summary>
+    [Theory]
+    [InlineData("HEAD", "200 OK")]
+    [InlineData("GET", "304 Not Modified")]
+    public async Task Nor_one_that_has_its_whole_response_while_the_app_works_on_what_nobody_gets(string method, string status)
+    {
+        await using var proxy = await StartAsync(options => options.Upstream.MaxConcurrent = 1);
+        _blue.Begins = $"HTTP/1.1 {status}\r\nContent-Length: 1000\r\n\r\n";
+        using (var request = new HttpRequestMessage(new HttpMethod(method), "/left"))
+        {
+            (await proxy.Client.SendAsync(request, Cancellation).Within()).Dispose();
+        }
+
+        _blue.Begins = null;
+        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "no drain waits for it");
+        await AssertItsPlaceIsTakenAsync(proxy);
+    }
+
+    /// <summary>As a framework does that begins its response, and then looks at a database.</summary>
+    [Fact]
+    public async Task Nor_one_that_has_left_before_the_response_begins_and_the_app_goes_on_behind_it()
+    {
+        await using var proxy = await StartAsync(options => options.Upstream.MaxConcurrent = 1);
+        _blue.Begins = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun";
+        _blue.BeginsWhenTold = true;
+        using (var leaves = new CancellationTokenSource())
+        {
+            var left = proxy.Client.GetAsync("/left", leaves.Token);
+            await _blue.WorksOnAsync(1);
+            await leaves.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        }
+
+        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "no drain waits for it");
+        _blue.EndOne(); // it begins now
+        _blue.Begins = null;
+        await AssertItsPlaceIsTakenAsync(proxy);
+        Assert.Equal(1, _blue.MostAtATime);
+    }
+
     /// <summary>CVE-2023-44487 against the workers instead of the proxy: every stream is reset as soon as it is open.</summary>
     [Fact]
     public async Task A_flood_of_requests_that_are_reset_reaches_the_app_no_more_often_than_a_client_may()
@@ -450,7 +518,7 @@ public sealed class PlacesTests : IAsyncDisposable
         Assert.Equal(1, proxy.Slots.Active.Places!.Used);
         var next = proxy.Client.GetStringAsync("/next", Cancellation);
         await Eventually.TrueAsync(() => QueueOf(proxy).Waiting == 1, "it waits");
-        Assert.Equal(["/left"], _blue.Paths);
+        Assert.Single(_blue.Paths);
 
         _blue.EndOne();
         _blue.EndOne();
@@ -510,6 +578,15 @@ public sealed class PlacesTests : IAsyncDisposable
 
         public int MostAtATime { get; private set; }
 
+        /// <summary>The beginning of a response, sent before the work is done; null: nothing is.</summary>
+        public string? Begins { get; set; }
+
+        /// <summary>So many bytes more.</summary>
+        public int BeginsWith { get; set; }
+
+        /// <summary>After a first <see cref="EndOne"/>.</summary>
+        public bool BeginsWhenTold { get; set; }
+
         public IReadOnlyList<string> Paths
         {
             get
@@ -550,6 +627,13 @@ public sealed class PlacesTests : IAsyncDisposable
             {
                 _paths.Add(path);
                 MostAtATime = Math.Max(MostAtATime, ++_working);
+            }
+
+            if (Begins is { } begins)
+            {
+                await (BeginsWhenTold ? _mayEnd.WaitAsync(CancellationToken.None) : Task.CompletedTask);
+                await RawServer.WriteAsync(connection, begins, CancellationToken.None);
+                await connection.WriteAsync(new byte[BeginsWith], CancellationToken.None);
             }
 
             await _mayEnd.WaitAsync(CancellationToken.None); // as a sync worker, which sees no client leave
