@@ -75,6 +75,7 @@ internal sealed class RequestWaits(
     {
         var clientLeft = context.RequestAborted;
         var turn = request.Turn ??= queue.NewTurn(context.Connection.RemoteIpAddress);
+        turn.Choice = request.Choice;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, stop.Passed);
         var began = time.GetTimestamp();
         var end = await queue.WaitAsync(turn, options.QueueTimeout - turn.Waited, over.Token);

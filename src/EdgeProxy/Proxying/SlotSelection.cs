@@ -83,10 +83,11 @@ internal sealed class SlotSelection(
         }
     }
 
-    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none.</summary>
+    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. One that finds no place with it waits: its page is the
+    /// candidate's, too.</summary>
     private bool IsOfCandidate(ForwardedRequest request, Obstacle obstacle)
     {
-        if (request.Choice is null || obstacle.Pause is not null || obstacle.Slot == slots.Active)
+        if (request.Choice is null || obstacle.Pause is not null || obstacle.IsFull || obstacle.Slot == slots.Active)
         {
             return false;
         }

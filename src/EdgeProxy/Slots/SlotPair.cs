@@ -31,8 +31,8 @@ internal sealed class SlotPair
 
     public Slot Active => Plan.Active;
 
-    /// <summary>Raised behind each flip, on the thread that makes it.</summary>
-    public event Action? Activated;
+    /// <summary>Raised behind each change of the plan, a flip or another share of the candidate, on the thread that makes it.</summary>
+    public event Action? PlanChanged;
 
     /// <summary>Completes at the next <see cref="Activate"/>.</summary>
     public Task Flipped => Volatile.Read(ref _flipped).Task;
@@ -53,7 +53,7 @@ internal sealed class SlotPair
         while (true)
         {
             var plan = Volatile.Read(ref _plan);
-            var slot = client is not null && plan.Candidate is { } candidate && candidate.Takes(client) ? candidate.Slot : plan.Active;
+            var slot = plan.SlotOf(client);
             var ends = slot.Ends;
             var ordinal = slot.Enter(@class); // a full fence: the second reads are not moved before it
             if (ReferenceEquals(plan, Volatile.Read(ref _plan)) && ReferenceEquals(ends, slot.Ends))
@@ -73,7 +73,7 @@ internal sealed class SlotPair
     {
         Interlocked.Exchange(ref _plan, new TrafficPlan(this[name], this[name.Other()], revision));
         Interlocked.Exchange(ref _flipped, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-        Activated?.Invoke();
+        PlanChanged?.Invoke();
     }
 
     /// <summary>Gives the idle slot a share of the clients, another one, or none: one reference write, seen by the next request.</summary>
@@ -88,5 +88,6 @@ internal sealed class SlotPair
         }
 
         Interlocked.Exchange(ref _plan, new TrafficPlan(plan.Active, plan.Previous, plan.Revision, share));
+        PlanChanged?.Invoke();
     }
 }

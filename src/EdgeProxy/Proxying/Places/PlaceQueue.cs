@@ -5,12 +5,14 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Proxying.Places;
 
 /// <summary>
-/// Gives the places of the active slot (<see cref="SlotPlaces"/>) to ordinary requests, in the order in which they came, and to each client at most so many.
+/// Gives the places of the active slot (<see cref="SlotPlaces"/>), and those of a candidate that has a share, to ordinary requests, in the order in which they
+/// came, and to each client at most so many.
 /// </summary>
 /// <remarks>
 /// Where a place is free and nobody waits, it is taken by atomic operations and no lock. Otherwise the request waits, without a lease. A thread that gives a
 /// place back looks for those who wait behind a full fence; one that begins to wait is counted, behind a full fence, before a place is looked for once more:
-/// one of the two sees the other. A flip looks, too, so that the queue goes to the new slot at once.
+/// one of the two sees the other. A change of the traffic plan looks, too, so that the queue goes to the new slot at once. Who gets the candidate waits for
+/// the candidate: a page and what belongs to it are not to be of two versions.
 /// </remarks>
 internal sealed class PlaceQueue
 {
@@ -23,9 +25,8 @@ internal sealed class PlaceQueue
     /// <summary>Held for a few instructions, never while something is awaited or called that is not of this folder.</summary>
     private readonly Lock _lock = new();
     private readonly SortedSet<PlaceWaiter> _all = new(PlaceWaiter.InOrder); // guarded by _lock
-    private readonly SortedSet<PlaceWaiter> _next = new(PlaceWaiter.InOrder); // guarded by _lock; for each, its client has a claim
+    private readonly PlaceLine[] _lines; // by slot: those that are next
     private readonly long[] _refused = new long[Enum.GetValues<PlaceEnd>().Length];
-    private int _nextCount;
     private int _waiting;
     private long _numbers; // guarded by _lock
 
@@ -38,10 +39,12 @@ internal sealed class PlaceQueue
         (_slots, _room, _time, MaxPerClient) = (slots, room, time, maxPerClient);
         _everybody = new PlaceClient(this, key: null, int.MaxValue);
         _clients = maxPerClient is { } limit ? new PlaceClients(key => new PlaceClient(this, key, limit)) : null;
-        slots.Activated += () =>
+        _lines = [.. SlotNameExtensions.All.Select(name => new PlaceLine(slots[name]))];
+        slots.PlanChanged += () =>
         {
             lock (_lock)
             {
+                Realign();
                 Serve();
             }
         };
@@ -95,7 +98,7 @@ internal sealed class PlaceQueue
             return false;
         }
 
-        if (Volatile.Read(ref _nextCount) == 0 && lease.Slot.Places!.TryTake())
+        if (LineOf(lease.Slot).IsEmpty && lease.Slot.Places!.TryTake())
         {
             lease.Occupy(client);
             return true;
@@ -113,7 +116,7 @@ internal sealed class PlaceQueue
     /// <summary>The turn of a request that has to wait for the first time.</summary>
     public PlaceWaiter NewTurn(IPAddress? address) => new(this, ClientOf(address));
 
-    /// <summary>Waits, without a lease, for a place in the slot that is active then.</summary>
+    /// <summary>Waits, without a lease, for a place in the slot that is the client's then (<see cref="PlaceWaiter.Choice"/>).</summary>
     /// <param name="patience">At most so long; 0 or less: not at all.</param>
     /// <param name="over">The client has left, or the proxy waits no longer.</param>
     public async ValueTask<PlaceEnd> WaitAsync(PlaceWaiter turn, TimeSpan patience, CancellationToken over)
@@ -160,7 +163,7 @@ internal sealed class PlaceQueue
     {
         slot.Places!.GiveBack();
         client.Unclaim();
-        if (Volatile.Read(ref _nextCount) != 0 || client.HasParked)
+        if (!LineOf(slot).IsEmpty || client.HasParked)
         {
             Serve(client);
         }
@@ -173,7 +176,7 @@ internal sealed class PlaceQueue
         {
             if (turn.IsWaiting)
             {
-                var wasNext = turn.IsNext;
+                var wasNext = turn.Line is not null;
                 Remove(turn);
                 if (wasNext)
                 {
@@ -256,30 +259,47 @@ internal sealed class PlaceQueue
     {
         while (client.TakeParked() is { } turn)
         {
-            turn.IsNext = true;
-            _next.Add(turn);
-            Interlocked.Increment(ref _nextCount);
+            LineOf(turn).Add(turn);
         }
     }
 
-    /// <summary>Under the lock: gives free places of the active slot to those who are next.</summary>
+    /// <summary>Under the lock: gives free places to those who are next.</summary>
     private void Serve()
     {
-        while (_next.Min is { } turn && _slots.Active is var slot && slot.Places!.TryTake())
+        foreach (var line in _lines)
         {
-            Remove(turn); // its claim stays
-            turn.Granted = slot;
-            turn.End(PlaceEnd.Granted);
+            while (line.First is { } turn && line.Slot.Places!.TryTake())
+            {
+                Remove(turn); // its claim stays
+                turn.Granted = line.Slot;
+                turn.End(PlaceEnd.Granted);
+            }
         }
     }
+
+    /// <summary>Under the lock: those who are next are in the line of their slot. One that was put into another by an older plan is found here: the plan is
+    /// replaced first.</summary>
+    private void Realign()
+    {
+        foreach (var turn in _all)
+        {
+            if (turn.Line is { } line && LineOf(turn) is var other && other != line)
+            {
+                line.Remove(turn);
+                other.Add(turn);
+            }
+        }
+    }
+
+    private PlaceLine LineOf(PlaceWaiter turn) => LineOf(_slots.Plan.SlotOf(turn.Choice));
+
+    private PlaceLine LineOf(Slot slot) => _lines[(int)slot.Name];
 
     private void Remove(PlaceWaiter turn)
     {
-        if (turn.IsNext)
+        if (turn.Line is { } line)
         {
-            turn.IsNext = false;
-            _next.Remove(turn);
-            Interlocked.Decrement(ref _nextCount);
+            line.Remove(turn);
         }
         else
         {

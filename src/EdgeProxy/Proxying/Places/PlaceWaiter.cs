@@ -41,8 +41,11 @@ internal sealed class PlaceWaiter(PlaceQueue queue, PlaceClient client)
 
     public bool IsWaiting => _end is not null;
 
-    /// <summary>The next free place is for it or one before it; otherwise it is parked with its client.</summary>
-    public bool IsNext { get; set; }
+    /// <summary>Which slot its client gets; null: the active one.</summary>
+    public CandidateClient? Choice { get; set; }
+
+    /// <summary>The next free place of its slot is for it or one before it; null: it is parked with its client.</summary>
+    public PlaceLine? Line { get; set; }
 
     /// <summary>The slot in which it was given a place, which it has not taken yet; null: none.</summary>
     public Slot? Granted { get; set; }
@@ -68,4 +71,33 @@ internal sealed class PlaceWaiter(PlaceQueue queue, PlaceClient client)
 
     /// <summary>Waits no longer, if it still does. From any thread.</summary>
     public void Quit(PlaceEnd end) => queue.Quit(this, end);
+}
+
+/// <summary>Those for whom the next places of one slot are; for each, its client has a claim. Guarded by the lock of <see cref="PlaceQueue"/>.</summary>
+internal sealed class PlaceLine(Slot slot)
+{
+    private readonly SortedSet<PlaceWaiter> _waiters = new(PlaceWaiter.InOrder);
+    private int _count;
+
+    public Slot Slot => slot;
+
+    /// <summary>From any thread.</summary>
+    public bool IsEmpty => Volatile.Read(ref _count) == 0;
+
+    public PlaceWaiter? First => _waiters.Min;
+
+    /// <summary>A full fence: a place that is given back meanwhile is seen behind it, or its owner sees who waits.</summary>
+    public void Add(PlaceWaiter turn)
+    {
+        turn.Line = this;
+        _waiters.Add(turn);
+        Interlocked.Increment(ref _count);
+    }
+
+    public void Remove(PlaceWaiter turn)
+    {
+        turn.Line = null;
+        _waiters.Remove(turn);
+        Interlocked.Decrement(ref _count);
+    }
 }

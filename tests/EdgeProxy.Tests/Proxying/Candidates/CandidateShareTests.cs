@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
+using EdgeProxy.Proxying;
 using EdgeProxy.Proxying.Candidates;
+using EdgeProxy.Proxying.Places;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -168,6 +170,7 @@ public sealed class CandidateShareTests : IAsyncLifetime
             using var test = await SendAsync(Member, "/", ("X-EdgeProxy-Slot", slot), ("X-Forwarded-For", "10.7.7.7"));
             Assert.Equal(slot, await test.Content.ReadAsStringAsync(Cancellation));
             Assert.Equal(slot, test.Headers.GetValues("X-EdgeProxy-Slot").Single());
+            Assert.Equal("no-store, private", test.Headers.CacheControl!.ToString()); // a cache would show it to others
             Assert.False(test.Headers.Contains("Set-Cookie"));
         }
 
@@ -192,26 +195,71 @@ public sealed class CandidateShareTests : IAsyncLifetime
         Assert.Equal(0, _proxy.Slots[SlotName.Green].Errors);
     }
 
+    /// <summary>A page and what belongs to it are of one version, however many of its client's requests are under way.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(4, 1)]
+    public async Task A_request_that_finds_no_place_with_the_candidate_waits_for_one(int places, int perClient)
+    {
+        await _proxy.DisposeAsync();
+        _proxy = await StartAsync(options => (options.Upstream.MaxConcurrent, options.Upstream.MaxConcurrentPerClient) = (places, perClient));
+        Share(percent: 1);
+        var first = SendAsync(Member, "/wait");
+        await Eventually.TrueAsync(() => _proxy.Slots[SlotName.Green].InFlight.Http == 1, "it is with the candidate");
+
+        var waiting = SendAsync(Member);
+        await Eventually.TrueAsync(() => Queue.Waiting == 1, "it waits");
+        if (places == 1)
+        {
+            using var other = await SendAsync(NoMember).Within(); // the other slot has a place, and nobody waits for it
+            Assert.Equal("blue", await other.Content.ReadAsStringAsync(Cancellation));
+        }
+
+        _released.SetResult();
+        foreach (var answer in await Task.WhenAll(first, waiting).Within())
+        {
+            Assert.Equal("green", await answer.Content.ReadAsStringAsync(Cancellation));
+            answer.Dispose();
+        }
+
+        Assert.All(SlotNameExtensions.All, slot => Assert.Equal(0, _proxy.Slots[slot].Places!.Used));
+    }
+
     [Fact]
-    public async Task A_request_that_finds_no_place_with_the_candidate_is_the_active_slots()
+    public async Task Who_waits_for_a_place_with_the_candidate_gets_the_active_slot_when_the_share_ends()
     {
         await _proxy.DisposeAsync();
         _proxy = await StartAsync(options => options.Upstream.MaxConcurrent = 1);
-        Share(percent: 100);
-        var waiting = _visitor.GetStringAsync(new Uri(_proxy.Address, "/wait"), Cancellation);
+        Share(percent: 1);
+        var first = SendAsync(Member, "/wait");
         await Eventually.TrueAsync(() => _proxy.Slots[SlotName.Green].InFlight.Http == 1, "it is with the candidate");
+        var waiting = SendAsync(Member, "/", ("X-Forwarded-For", "10.1.1.1")); // another client than the first one, by its share of the places
+        await Eventually.TrueAsync(() => Queue.Waiting == 1, "it waits");
 
-        using var answer = await SendAsync(Member);
+        _proxy.Slots.Share(null);
 
+        using var answer = await waiting.Within();
         Assert.Equal("blue", await answer.Content.ReadAsStringAsync(Cancellation));
         _released.SetResult();
-        Assert.Equal("green", await waiting);
+        (await first.Within()).Dispose();
     }
 
     [Theory]
     [InlineData("public, max-age=60", false)]
     [InlineData("max-age=60, s-maxage=5", false)]
+    [InlineData("max-age=60", false)]
+    [InlineData("max-age=60, must-revalidate", false)]
+    [InlineData("max-age=60, private=\"x, no-store, y\"", false)]
+    [InlineData("max-age=60, no-cache=\"Set-Cookie\"", false)]
+    [InlineData("!Expires", false)]
+    [InlineData("!CDN-Cache-Control", false)]
+    [InlineData("!Surrogate-Control", false)]
+    [InlineData("!X-Accel-Expires", false)]
+    [InlineData("", true)]
     [InlineData("private", true)]
+    [InlineData("private, max-age=60", true)]
+    [InlineData("no-cache, max-age=60", true)]
+    [InlineData("max-age=0, no-cache, no-store, must-revalidate, private", true)] // Django's never_cache
     public async Task A_response_that_caches_share_gets_no_cookie(string control, bool isSet)
     {
         Share(percent: 50);
@@ -250,6 +298,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
 
     /// <summary>The last one.</summary>
     private string NoMember => $"{Cookie}={ClientNumber.Sign(_key, CandidateShare.Whole - 1)}";
+
+    private PlaceQueue Queue => _proxy.Get<ProxiedApps>().All[0].Places!;
 
     private Task<DataPlane> StartAsync(Action<EdgeProxyOptions>? configure = null) => DataPlane.StartAsync(_blue.Address, _green.Address, options =>
     {
@@ -293,7 +343,18 @@ public sealed class CandidateShareTests : IAsyncLifetime
                 await _released.Task.WaitAsync(context.RequestAborted);
                 break;
             case "/cached":
-                context.Response.Headers.CacheControl = Uri.UnescapeDataString(context.Request.QueryString.Value![1..]);
+                var control = Uri.UnescapeDataString(context.Request.QueryString.Value![1..]);
+                if (control.StartsWith('!'))
+                {
+                    context.Response.Headers.CacheControl = "private"; // which does not count for a field of its own
+                    context.Response.Headers[control[1..]] = control == "!Expires" ? "Fri, 30 Nov 2029 12:00:00 GMT" : "max-age=60";
+                    context.Response.Headers.CacheControl = control == "!Expires" ? default : context.Response.Headers.CacheControl;
+                }
+                else if (control.Length > 0)
+                {
+                    context.Response.Headers.CacheControl = control;
+                }
+
                 break;
         }
 

@@ -13,6 +13,8 @@ public sealed class PlaceQueueModelTests
     private const int Places = 3;
     private const int PerClient = 2;
 
+    private static readonly CandidateKey _key = new(new byte[32]);
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private enum Step
@@ -28,11 +30,15 @@ public sealed class PlaceQueueModelTests
 
         /// <summary>Traffic moves to the other slot.</summary>
         Flip,
+
+        /// <summary>Clients 0 and 1 get the idle slot from now on, or not any more.</summary>
+        Share,
     }
 
     [Property(MaxTest = 2000)]
     public Property Places_go_to_the_first_whose_client_may_have_one() => Prop.ForAll(
-        (from step in Gen.Frequency((6, Gen.Constant(Step.Come)), (5, Gen.Constant(Step.End)), (2, Gen.Constant(Step.Leave)), (1, Gen.Constant(Step.Flip)))
+        (from step in Gen.Frequency((6, Gen.Constant(Step.Come)), (5, Gen.Constant(Step.End)), (2, Gen.Constant(Step.Leave)), (1, Gen.Constant(Step.Flip)),
+             (1, Gen.Constant(Step.Share)))
          from number in Gen.Choose(0, 999)
          select (step, number)).ListOf().Select(steps => steps.ToArray()).ToArbitrary(),
         steps =>
@@ -60,9 +66,12 @@ public sealed class PlaceQueueModelTests
                     case Step.Flip:
                         queue.Slots.Activate(queue.Slots.Active.Name.Other());
                         break;
+                    case Step.Share:
+                        queue.Slots.Share(queue.Slots.Plan.Candidate is null ? new CandidateShare(queue.Slots.Plan.Previous, 1, _key) : null);
+                        break;
                 }
 
-                Serve(model, queue.Slots.Active.Name);
+                Serve(model, queue.Slots.Plan);
                 AssertSame(queue, model);
             }
         });
@@ -144,7 +153,7 @@ public sealed class PlaceQueueModelTests
             var ended = waiting.Ended;
             while (await ended == PlaceEnd.Granted)
             {
-                var lease = queue.Slots.Acquire(LeaseClass.Http);
+                var lease = queue.Slots.Acquire(LeaseClass.Http, waiting.Turn.Choice);
                 if (queue.Queue.TryOccupy(lease, waiting.Turn, null))
                 {
                     return lease;
@@ -190,19 +199,27 @@ public sealed class PlaceQueueModelTests
 
     private static Request Come(PlaceQueueTests.QueueUnderTest queue, int client)
     {
-        var request = new Request(client) { Lease = queue.Take($"10.0.0.{client}") };
-        request.Waiting = request.Lease is null ? queue.Wait($"10.0.0.{client}") : null;
+        var choice = new CandidateClient(_key, client < 2 ? 0 : CandidateShare.Whole - 1);
+        var request = new Request(client) { Lease = queue.Take($"10.0.0.{client}", choice) };
+        request.Waiting = request.Lease is null ? queue.Wait($"10.0.0.{client}", choice) : null;
         return request;
     }
 
-    private static void Serve(List<Request> model, SlotName active)
+    private static void Serve(List<Request> model, TrafficPlan plan)
     {
-        foreach (var request in model.Where(request => request.Slot is null))
+        // First those who may be next, with a claim of their client each; then those of them whose slot has a place.
+        foreach (var request in model)
         {
-            if (model.Count(other => other.Slot == active) < Places
-                && model.Count(other => other.Slot is not null && other.Client == request.Client) < PerClient)
+            request.IsNext |= request.Slot is null
+                && model.Count(other => (other.Slot is not null || other.IsNext) && other.Client == request.Client) < PerClient;
+        }
+
+        foreach (var request in model.Where(request => request.IsNext))
+        {
+            var active = request.Client < 2 && plan.Candidate is { } candidate ? candidate.Slot.Name : plan.Active.Name;
+            if (model.Count(other => other.Slot == active) < Places)
             {
-                request.Slot = active;
+                (request.Slot, request.IsNext) = (active, false);
             }
         }
     }
@@ -230,6 +247,9 @@ public sealed class PlaceQueueModelTests
 
         /// <summary>Null: it waits.</summary>
         public SlotName? Slot { get; set; }
+
+        /// <summary>It waits for a place alone: its client has a claim for it.</summary>
+        public bool IsNext { get; set; }
 
         public Lease? Lease { get; set; }
 

@@ -238,9 +238,9 @@ public sealed class PlaceQueueTests
         public PlaceQueue Queue { get; }
 
         /// <returns>Null: the request has to wait.</returns>
-        public Lease? Take(string client)
+        public Lease? Take(string client, CandidateClient? choice = null)
         {
-            var lease = Slots.Acquire(LeaseClass.Http);
+            var lease = Slots.Acquire(LeaseClass.Http, choice);
             if (Queue.TryOccupy(lease, null, IPAddress.Parse(client)))
             {
                 return lease;
@@ -250,11 +250,12 @@ public sealed class PlaceQueueTests
             return null;
         }
 
-        public Waiting Wait(string client) => WaitUntil(client, CancellationToken.None);
+        public Waiting Wait(string client, CandidateClient? choice = null) => WaitUntil(client, CancellationToken.None, choice);
 
-        public Waiting WaitUntil(string client, CancellationToken over)
+        public Waiting WaitUntil(string client, CancellationToken over, CandidateClient? choice = null)
         {
             var turn = Queue.NewTurn(IPAddress.Parse(client));
+            turn.Choice = choice;
             return new(turn, Queue.WaitAsync(turn, _patience, over).AsTask());
         }
 
@@ -263,7 +264,7 @@ public sealed class PlaceQueueTests
         /// <summary>Takes the place that was granted.</summary>
         public Lease Occupy(Waiting waiting)
         {
-            var lease = Slots.Acquire(LeaseClass.Http);
+            var lease = Slots.Acquire(LeaseClass.Http, waiting.Turn.Choice);
             Assert.True(Queue.TryOccupy(lease, waiting.Turn, null));
             return lease;
         }
