@@ -162,6 +162,7 @@ internal static class EdgeProxyServer
         app.UseRequestValidation();
         app.UseHostFiltering();
         app.UseTls(SitesFeature.KeepsClearText(app.Services));
+        app.UseCandidateVisits();
         app.UseSites();
         app.UseStaticPaths();
         app.UseRouting();

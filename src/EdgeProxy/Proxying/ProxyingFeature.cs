@@ -1,5 +1,6 @@
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Platform;
+using EdgeProxy.Proxying.Candidates;
 using EdgeProxy.Proxying.Places;
 using EdgeProxy.Proxying.RateLimiting;
 using EdgeProxy.Proxying.Servers;
@@ -77,6 +78,9 @@ internal static class ProxyingFeature
 
     /// <summary>Nothing behind it sees a request that app and proxy could understand differently. Needs the client's address, scheme and host.</summary>
     public static void UseRequestValidation(this IApplicationBuilder app) => app.UseMiddleware<RequestValidation>();
+
+    /// <summary>In front of whatever serves a page. Needs the client's scheme.</summary>
+    public static void UseCandidateVisits(this IApplicationBuilder app) => app.UseMiddleware<CandidateVisits>();
 
     public static void MapProxying(this IEndpointRouteBuilder endpoints) => endpoints.MapReverseProxy(pipeline =>
     {

@@ -40,12 +40,6 @@ internal sealed class SlotSelection(
             return;
         }
 
-        if (slots.Plan.Candidate is { } shown && choices.Invite(context, shown) is { } invited)
-        {
-            await invited;
-            return;
-        }
-
         var request = new ForwardedRequest(time);
         context.Features.Set<IForwardedRequest>(request);
         var @class = classifier.Classify(context);

@@ -7,42 +7,22 @@ namespace EdgeProxy.Proxying.Candidates;
 /// <param name="number">See <see cref="CandidateClient.Number"/>.</param>
 /// <param name="cookie">To be set, name and value; null: the client has it, or is to get none.</param>
 /// <param name="isTest">The response names the slot that made it.</param>
-/// <param name="isPreview">The response is for this client alone.</param>
-internal sealed class ClientChoice(CandidateKey key, int number, (string Name, string Value)? cookie, bool isTest, bool isPreview = false)
+internal sealed class ClientChoice(CandidateKey key, int number, (string Name, string Value)? cookie, bool isTest)
     : CandidateClient(key, number)
 {
-    /// <summary>Longer than any switch.</summary>
-    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
+    public (string Name, string Value)? Cookie => cookie;
 
-    /// <summary>Called when the app's response begins, with its headers in place.</summary>
+    public bool IsTest => isTest;
+
+    /// <summary>The slot whose response has begun; null: none has.</summary>
+    public SlotName? Responds { get; private set; }
+
+    /// <summary>Called when the app's response begins.</summary>
     /// <param name="context">The request.</param>
     /// <param name="slot">The slot that responds.</param>
     public void Mark(HttpContext context, SlotName slot)
     {
-        if (isTest)
-        {
-            context.Response.Headers[ClientChoices.Header] = slot.ToKey();
-        }
-
-        if (isPreview)
-        {
-            context.Response.Headers.CacheControl = "private, no-store"; // a cache in front would show it to everybody
-        }
-
-        // A shared cache would hand the number of one client to all others (RFC 9111 section 7.3).
-        if (cookie is { } set && !IsShared(context.Response.Headers.CacheControl.ToString()))
-        {
-            context.Response.Cookies.Append(set.Name, set.Value, new CookieOptions
-            {
-                Path = "/",
-                HttpOnly = true,
-                SameSite = SameSiteMode.Lax,
-                Secure = context.Request.IsHttps,
-                MaxAge = Lifetime,
-            });
-        }
+        Responds = slot;
+        CandidateResponse.Of(context).IsPrivate |= isTest; // what a test has chosen is for the test
     }
-
-    private static bool IsShared(string cacheControl) =>
-        cacheControl.Contains("public", StringComparison.OrdinalIgnoreCase) || cacheControl.Contains("s-maxage", StringComparison.OrdinalIgnoreCase);
 }

@@ -6,7 +6,7 @@ namespace EdgeProxy.Proxying.Candidates;
 /// <summary>Decides, once a client, whether it gets the candidate of a switch. Asked only while a candidate has a share of the traffic.</summary>
 /// <param name="app">The name of the app: two on one host have a cookie each.</param>
 /// <param name="testClients">Addresses and networks of clients that may choose by <see cref="Header"/>.</param>
-/// <param name="time">The clock of preview links.</param>
+/// <param name="time">The clock of previews.</param>
 internal sealed class ClientChoices(string app, IReadOnlyCollection<string> testClients, TimeProvider time)
 {
     /// <summary>With it a test chooses the slot, <c>blue</c> or <c>green</c>; its response names the slot that made it.</summary>
@@ -18,10 +18,6 @@ internal sealed class ClientChoices(string app, IReadOnlyCollection<string> test
 
     /// <summary>The name of the cookie that keeps the number of a client.</summary>
     public static string CookieOf(string app) => $"edgeproxy-canary-{app}";
-
-    /// <summary>Answers a request that opens a preview link.</summary>
-    /// <returns>Null: it does not.</returns>
-    public Task? Invite(HttpContext context, CandidateShare candidate) => PreviewVisit.Answer(context, candidate, app, time.GetUtcNow());
 
     public ClientChoice Of(HttpContext context, CandidateShare candidate)
     {
@@ -35,7 +31,8 @@ internal sealed class ClientChoices(string app, IReadOnlyCollection<string> test
 
         if (PreviewToken.Read(key, context.Request.Cookies[_previewCookie], time.GetUtcNow()) is not null)
         {
-            return new(key, CandidateClient.Invited, cookie: null, isTest: false, isPreview: true);
+            CandidateResponse.Of(context).IsPrivate = true;
+            return new(key, CandidateClient.Invited, cookie: null, isTest: false);
         }
 
         if (ClientNumber.Read(key, context.Request.Cookies[_cookie]) is { } known)

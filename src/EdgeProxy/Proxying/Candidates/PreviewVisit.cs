@@ -1,4 +1,3 @@
-using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Http.Extensions;
 
 namespace EdgeProxy.Proxying.Candidates;
@@ -6,9 +5,10 @@ namespace EdgeProxy.Proxying.Candidates;
 /// <summary>The first request of somebody who has a preview link: it gets the cookie, and the address without the token.</summary>
 internal static class PreviewVisit
 {
-    /// <summary>Answers a request with a preview link. Called while there is a candidate.</summary>
+    /// <summary>Answers a request with a preview link. Called while an app has a candidate.</summary>
+    /// <param name="apps">Those that the link may be of.</param>
     /// <returns>Null: it has none.</returns>
-    public static Task? Answer(HttpContext context, CandidateShare candidate, string app, DateTimeOffset now)
+    public static Task? Answer(HttpContext context, IReadOnlyList<ProxiedApp> apps, DateTimeOffset now)
     {
         if (!context.Request.Query.TryGetValue(PreviewToken.Parameter, out var values) || !HttpMethods.IsGet(context.Request.Method))
         {
@@ -18,7 +18,7 @@ internal static class PreviewVisit
         // Whoever has the address in a history or a log is not to have the page; nor is a cache.
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers["Referrer-Policy"] = "no-referrer";
-        if (values is not [{ } token] || PreviewToken.Read(candidate.Key, token, now) is not { } left)
+        if (values is not [{ } token] || FindApp(apps, token, now) is not (var app, var left))
         {
             context.Response.StatusCode = StatusCodes.Status410Gone;
             context.Response.ContentType = "text/plain; charset=utf-8";
@@ -36,6 +36,20 @@ internal static class PreviewVisit
         context.Response.StatusCode = StatusCodes.Status302Found;
         context.Response.Headers.Location = AddressWithout(context.Request);
         return Task.CompletedTask;
+    }
+
+    /// <returns>Whose candidate it is for, and for how long; null: nobody's.</returns>
+    private static (string App, TimeSpan Left)? FindApp(IReadOnlyList<ProxiedApp> apps, string token, DateTimeOffset now)
+    {
+        foreach (var app in apps)
+        {
+            if (app.Slots.Plan.Candidate is { } candidate && PreviewToken.Read(candidate.Key, token, now) is { } left)
+            {
+                return (app.Name, left);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>On this host whatever the path is: one that began with two slashes would name another (RFC 3986 section 4.2).</summary>

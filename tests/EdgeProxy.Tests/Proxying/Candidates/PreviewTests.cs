@@ -1,6 +1,7 @@
 using System.Net;
 using EdgeProxy.Proxying.Candidates;
 using EdgeProxy.Slots;
+using EdgeProxy.Tests.Sites;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
@@ -10,6 +11,12 @@ namespace EdgeProxy.Tests.Proxying.Candidates;
 /// <summary>A preview link is for whoever has it, for a time, and for nobody else.</summary>
 public sealed class PreviewTests : IAsyncLifetime
 {
+    private static readonly string[] ForCaches =
+    [
+        "CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "Netlify-Cdn-Cache-Control", "Surrogate-Control", "X-Accel-Expires",
+        "Expires",
+    ];
+
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
     private readonly CandidateKey _key = new([7, .. new byte[31]]);
     private readonly HttpClient _visitor = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false });
@@ -44,6 +51,76 @@ public sealed class PreviewTests : IAsyncLifetime
         Assert.Equal("green", await page.Content.ReadAsStringAsync(Cancellation));
         Assert.Equal("no-store, private", page.Headers.CacheControl!.ToString()); // though the app has said public
         Assert.False(page.Headers.Contains("Set-Cookie"));
+    }
+
+    [Fact]
+    public async Task No_cache_keeps_what_is_seen()
+    {
+        using var page = await SendAsync("/", $"edgeproxy-preview-app={Token}");
+
+        Assert.Equal("green", await page.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal("no-store, private", page.Headers.CacheControl!.ToString());
+        Assert.DoesNotContain(page.Headers.Concat(page.Content.Headers), header => ForCaches.Contains(header.Key));
+
+        using var others = await SendAsync("/");
+        Assert.Equal(ForCaches.Order(), others.Headers.Concat(others.Content.Headers).Select(header => header.Key).Where(ForCaches.Contains).Order());
+    }
+
+    /// <summary>Whatever serves the page: a file, a redirect, a text, an app.</summary>
+    [Theory]
+    [InlineData("/files/page.html", 200)]
+    [InlineData("/text", 200)]
+    [InlineData("/moved", 301)]
+    [InlineData("/app", 200)]
+    public async Task The_link_may_lead_anywhere_on_a_site(string path, int status)
+    {
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(directory["page.html"], "a page", Cancellation);
+        await using var proxy = await SiteProxy.WithRoutesAsync(
+            $$"""
+            { "Path": "/files/*", "StripPrefix": "/files", "Files": { "Root": "{{directory.Path}}", "CacheControl": [ { "Path": "*", "Value": "public, max-age=60" } ] } },
+            { "Path": "/text", "Respond": { "Status": 200, "Body": "hello" }, "Headers": { "Set": { "CDN-Cache-Control": "max-age=60" } } },
+            { "Path": "/moved", "Redirect": { "To": "/", "Status": 301 } },
+            { "App": "app" }
+            """,
+            _blue.Address);
+        proxy.Slots.Share(new CandidateShare(proxy.Slots[SlotName.Green], 0, _key));
+        var token = PreviewToken.Sign(_key, TimeProvider.System.GetUtcNow().AddMinutes(15));
+        using (var opened = await _visitor.GetAsync(new Uri(proxy.Address, $"{path}?edgeproxy-preview={token}"), Cancellation))
+        {
+            Assert.Equal((HttpStatusCode.Found, path), (opened.StatusCode, opened.Headers.Location!.OriginalString));
+            Assert.StartsWith($"edgeproxy-preview-app={token};", Assert.Single(opened.Headers.GetValues("Set-Cookie")), StringComparison.Ordinal);
+        }
+
+        foreach (var isInvited in (bool[])[true, false])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Address, path));
+            request.Headers.TryAddWithoutValidation("Cookie", isInvited ? $"edgeproxy-preview-app={token}" : "a=b");
+            using var page = await _visitor.SendAsync(request, Cancellation);
+            Assert.Equal(status, (int)page.StatusCode);
+            Assert.Equal(isInvited, page.Headers.CacheControl?.ToString() == "no-store, private");
+            Assert.False(isInvited && page.Headers.Contains("CDN-Cache-Control"));
+        }
+    }
+
+    [Fact]
+    public async Task Files_of_a_static_path_are_kept_from_caches_too()
+    {
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(directory["app.0123456789ab.js"], "new", Cancellation);
+        await using var proxy = await DataPlane.StartAsync(
+            _blue.Address, _green.Address, options => options.StaticFiles = [new() { Path = "/static", Root = directory.Path }]);
+        proxy.Slots.Share(new CandidateShare(proxy.Slots[SlotName.Green], 0, _key));
+        var token = PreviewToken.Sign(_key, TimeProvider.System.GetUtcNow().AddMinutes(15));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Address, "/static/app.0123456789ab.js"));
+        request.Headers.TryAddWithoutValidation("Cookie", $"edgeproxy-preview-app={token}");
+
+        using var file = await _visitor.SendAsync(request, Cancellation);
+
+        Assert.Equal("new", await file.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal("no-store, private", file.Headers.CacheControl!.ToString());
+        using var others = await _visitor.GetAsync(new Uri(proxy.Address, "/static/app.0123456789ab.js"), Cancellation);
+        Assert.NotEqual("no-store, private", others.Headers.CacheControl?.ToString());
     }
 
     [Fact]
@@ -119,6 +196,11 @@ public sealed class PreviewTests : IAsyncLifetime
     private static Task AnswerAsync(HttpContext context, string name)
     {
         context.Response.Headers.CacheControl = "public, max-age=3600";
+        foreach (var field in ForCaches)
+        {
+            context.Response.Headers[field] = field == "Expires" ? "Fri, 30 Nov 2091 12:00:00 GMT" : "max-age=3600";
+        }
+
         return context.Response.WriteAsync(name);
     }
 
