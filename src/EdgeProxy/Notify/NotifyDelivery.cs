@@ -22,7 +22,6 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
     })
     {
         Timeout = System.Threading.Timeout.InfiniteTimeSpan, // ours has the clock of tests
-        MaxResponseContentBufferSize = LongestAnswer,
     });
 
     /// <returns>Why it was not told, for people and without the URL, which may be a secret; null: it was.</returns>
@@ -51,7 +50,8 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
             }
 
             using var request = Create(receiver, message, key);
-            using var response = await _http.Value.SendAsync(request, either.Token);
+            // The status decides: a body that is long, slow or without an end is not waited for.
+            using var response = await _http.Value.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             return !response.IsSuccessStatusCode ? $"it answered {(int)response.StatusCode}"
                 : receiver.Format is NotifyFormat.DingTalk or NotifyFormat.WeCom ? await ReadProblemAsync(response, either.Token)
                 : null;
@@ -98,10 +98,12 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
         return $"{url}{(url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}timestamp={timestamp}&sign={signature}";
     }
 
+    /// <summary>Robots answer 200 to all; their body, which is short, says whether they have taken the message.</summary>
     private static async Task<string?> ReadProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
+            await response.Content.LoadIntoBufferAsync(LongestAnswer, cancellationToken);
             var answer = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), NotifyJson.Default.RobotAnswer);
             return answer is { Code: 0 } ? null : $"it answered errcode {answer?.Code}: {answer?.Message}";
         }

@@ -20,7 +20,8 @@ internal sealed partial class NotifyService(
             var changed = queue.Changed; // before the look, so that no message is missed
             var next = queue.Next(name);
             var wait = next is null ? Timeout.InfiniteTimeSpan : next.NotBefore - time.GetUtcNow();
-            if (next is null || wait > TimeSpan.Zero)
+            // What is put off for longer was put off by a clock that was wrong: it is due. (No timer takes more than 49 days.)
+            if (next is null || (wait > TimeSpan.Zero && wait <= BackOff[^1]))
             {
                 await changed.WaitAsync(wait, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 continue;

@@ -138,6 +138,43 @@ public sealed class NotifyTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_a_wrong_clock_has_put_off_is_due()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        _options.Receivers!["ops"] = new() { Url = receiver.Address };
+        var message = new NotifyMessage { Id = "old", Event = NotifyEvent.SwitchEnded, Time = _clock.GetUtcNow(), Host = "a", Title = "put off" };
+        var kept = new PendingMessages { Version = 1, Pending = [new("ops", message, Tries: 1, _clock.GetUtcNow().AddYears(20))] };
+        await File.WriteAllBytesAsync(QueueFile, JsonSerializer.SerializeToUtf8Bytes(kept, NotifyJson.Default.PendingMessages), Cancellation);
+
+        await _plane.StartAsync();
+
+        Assert.Contains("put off", (await receiver.NextAsync()).Body, StringComparison.Ordinal);
+        await EmptiesAsync();
+    }
+
+    [Theory]
+    [InlineData("without an end")]
+    [InlineData("long")]
+    public async Task A_message_is_taken_when_the_status_says_so_whatever_the_body_is(string body)
+    {
+        var count = 0;
+        await using var receiver = await Backend.StartAsync(async context =>
+        {
+            Interlocked.Increment(ref count);
+            await context.Response.Body.WriteAsync(new byte[body == "long" ? 1_000_000 : 10], context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+            await (body == "long" ? Task.CompletedTask : Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
+        });
+        _options.Receivers!["ops"] = new() { Url = receiver.Address, Timeout = TimeSpan.FromSeconds(5) };
+        await _plane.StartAsync();
+
+        await _plane.SwitchAsync();
+
+        await EmptiesAsync(); // the clock stands still: a second try would not come
+        Assert.Equal(1, Volatile.Read(ref count));
+    }
+
+    [Fact]
     public async Task A_receiver_gets_the_events_that_it_wants()
     {
         await using var receiver = await Receiver.StartAsync();
