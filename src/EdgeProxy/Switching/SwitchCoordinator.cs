@@ -202,6 +202,7 @@ internal sealed partial class SwitchCoordinator(
             && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
         if (!moved)
         {
+            run.Recall.Close(); // it ends in any case; what is still to be done is not called back
             phases.Canary.End(run);
             return run.HasShared ? await TakeBackAsync(run, stopping) : await ending.AbortAsync(run, stopping);
         }
@@ -263,7 +264,6 @@ internal sealed partial class SwitchCoordinator(
     /// <summary>Ends a switch whose candidate a part of the clients had, and has no more: their requests in it are waited for.</summary>
     private async Task<Switch> TakeBackAsync(SwitchRun run, CancellationToken stopping)
     {
-        run.Recall.Close();
         await run.DisposeAsync();
         run.IsGoingBack = true;
         var log = await ending.ReadLogAsync(run.To, stopping); // before its stop adds lines of its own
@@ -296,16 +296,7 @@ internal sealed partial class SwitchCoordinator(
         {
             using var turn = await warm.TakeTurnAsync(_stopping.Token);
             CrashPoint.Enter(CrashPoint.Switch);
-            var ended = slots.Active.Name == run.From
-                ? await RunAsync(run, _stopping.Token)
-                : run.End(
-                    SwitchOutcome.Aborted,
-                    $"Another process has moved traffic to {slots.Active.Name.ToKey()} meanwhile. Nothing was started. Check whether that is intended; " +
-                        "otherwise switch again.",
-                    []);
-            var isDone = !hooks.HasAfterEnd
-                || await run.PhaseAsync(SwitchPhase.AfterEnd, (_, token) => hooks.AfterEndAsync(run, ended, token), _stopping.Token);
-            ended = run.Close(ended, isDone ? null : run.Problems[^1]);
+            var ended = await EndAsync(run, _stopping.Token);
             Keep(ended);
             ClearJournal(run);
             Log.Ended(logger, run.Id, ended.Outcome!.Value, ended.Duration.TotalSeconds, ended.Reason ?? "all went well");
@@ -316,13 +307,7 @@ internal sealed partial class SwitchCoordinator(
         }
         catch (Exception e)
         {
-            Log.Threw(logger, run.Id, e);
-            phases.Canary.End(run);
-            Keep(run.Close(run.End(
-                slots.Active.Name == run.Current.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
-                $"EdgeProxy itself failed ({e.GetType().Name}: {e.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, and " +
-                    "report this.",
-                [])));
+            Keep(run.Close(Explain(run, e)));
         }
         finally
         {
@@ -334,6 +319,44 @@ internal sealed partial class SwitchCoordinator(
         }
 
         return run.Current;
+    }
+
+    /// <summary>A switch with the hooks after its end, which run whatever the end was.</summary>
+    /// <exception cref="OperationCanceledException">The proxy stops.</exception>
+    private async Task<Switch> EndAsync(SwitchRun run, CancellationToken stopping)
+    {
+        Switch ended;
+        try
+        {
+            ended = slots.Active.Name == run.From
+                ? await RunAsync(run, stopping)
+                : run.End(
+                    SwitchOutcome.Aborted,
+                    $"Another process has moved traffic to {slots.Active.Name.ToKey()} meanwhile. Nothing was started. Check whether that is intended; " +
+                        "otherwise switch again.",
+                    []);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
+        {
+            ended = Explain(run, e);
+        }
+
+        run.Recall.Close(); // else an abort that was asked for would keep them from running
+        var isDone = !hooks.HasAfterEnd
+            || await run.PhaseAsync(SwitchPhase.AfterEnd, (_, token) => hooks.AfterEndAsync(run, ended, token), stopping);
+        return run.Close(ended, isDone ? null : run.Problems[^1]);
+    }
+
+    /// <summary>A bug has ended the run.</summary>
+    private Switch Explain(SwitchRun run, Exception failure)
+    {
+        Log.Threw(logger, run.Id, failure);
+        phases.Canary.End(run);
+        return run.End(
+            slots.Active.Name == run.Current.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
+            $"EdgeProxy itself failed ({failure.GetType().Name}: {failure.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, " +
+                "and report this.",
+            []);
     }
 
     /// <summary>Told first: a process that is killed in between leaves a switch without an end, which the next one tells again.</summary>

@@ -73,6 +73,42 @@ public sealed class SwitchHooksTests : IAsyncDisposable
         Assert.Equal(["start blue", "start green", "stop green"], _plane.Units.Calls);
     }
 
+    /// <summary>Whatever ends it before traffic moves: an operator, a probe, a bug of ours.</summary>
+    [Theory]
+    [InlineData("abort in a preview", "Preview: an abort was asked for.")]
+    [InlineData("abort in the hooks before the flip", "BeforeFlip: an abort was asked for.")]
+    [InlineData("a version that does not respond", "Probe: ")]
+    public async Task The_hooks_after_the_end_run_when_traffic_has_not_moved(string how, string reason)
+    {
+        _plane.Options.Switch.Hooks.AfterEnd = [Shell("echo $EDGEPROXY_OUTCOME on $EDGEPROXY_ACTIVE")];
+        _plane.Options.Switch.Hooks.BeforeFlip = how.Contains("hooks", StringComparison.Ordinal) ? [Shell("exec sleep 600")] : [];
+        (_plane.Options.Health.Attempts, _plane.Options.Health.Interval) = (5, TimeSpan.FromMilliseconds(100));
+        await _plane.StartAsync();
+        var phase = SwitchPhase.BeforeFlip;
+        if (how.Contains("respond", StringComparison.Ordinal))
+        {
+            _plane.Green.Handler = SlotApp.Answers(500);
+            phase = SwitchPhase.Probe;
+        }
+
+        var preview = how.Contains("preview", StringComparison.Ordinal);
+        var start = Assert.IsType<SwitchStart.Started>(
+            await _plane.Switches.BeginAsync(new(Preview: preview ? TimeSpan.FromMinutes(15) : null), Cancellation));
+        if (phase != SwitchPhase.Probe)
+        {
+            phase = preview ? SwitchPhase.Preview : phase;
+            await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == phase, "it can be aborted there");
+            Assert.IsType<SwitchStart.Recalled>(_plane.Switches.Abort());
+        }
+
+        var ended = await start.Completion.Within();
+
+        Assert.Equal(SwitchOutcome.Aborted, ended.Outcome);
+        Assert.StartsWith(reason, ended.Reason, StringComparison.Ordinal);
+        var after = Assert.Single(ended.Hooks!, hook => hook.Hook == HookPoint.AfterEnd);
+        Assert.Equal((null, "Aborted on blue"), (after.Problem, Assert.Single(after.Output)));
+    }
+
     [Fact]
     public async Task A_hook_that_fails_after_the_end_is_a_warning_and_the_others_run()
     {
