@@ -9,7 +9,7 @@ namespace EdgeProxy.Cli;
 /// <summary><c>--canary</c>: <c>5%</c>, steps such as <c>1%/30s,10%/2m</c>, or <c>off</c>.</summary>
 internal static class CanaryOption
 {
-    public const string Allowed = "5%, or steps such as 1%/30s,10%/2m, or off";
+    public const string Allowed = $"5%, or steps such as 1%/30s,10%/2m, or off; a step lasts {Duration.Allowed}";
 
     /// <summary>Null: the settings say.</summary>
     public static Option<IReadOnlyList<CanaryStepBody>?> Create() => new("--canary")

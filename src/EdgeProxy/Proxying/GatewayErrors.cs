@@ -161,7 +161,7 @@ internal static class GatewayErrors
     /// <param name="context">The request.</param>
     /// <param name="status">The status code.</param>
     /// <param name="detail">What happened, for a person, as plain text.</param>
-    /// <param name="retryAfter">For <c>Retry-After</c>; null: none.</param>
+    /// <param name="retryAfter">For <c>Retry-After</c>, rounded up to whole seconds; null: none.</param>
     /// <param name="allow">For <c>Allow</c>; null: none.</param>
     /// <param name="challenge">For <c>WWW-Authenticate</c>; null: none.</param>
     /// <param name="heading">Of the page, where the words of the status would say nothing to a client.</param>
@@ -185,7 +185,8 @@ internal static class GatewayErrors
         response.Headers[RequestIdField] = context.TraceIdentifier;
         if (retryAfter is { } wait)
         {
-            response.Headers.RetryAfter = ((int)wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+            // Whole seconds (RFC 9110 section 10.2.3). Less than the wait, or none, and who does as he is told comes too early.
+            response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
         var page = context.Features.Get<IErrorPages>()?.Find(context, status);

@@ -9,6 +9,7 @@ public sealed class ProgressiveVerbTests
     [Theory]
     [InlineData("5%", """[{"share":5}]""")]
     [InlineData("0.5%/30s,10%/2m", """[{"share":0.5,"for":"00:00:30.000"},{"share":10,"for":"00:02:00.000"}]""")]
+    [InlineData("5%/7d", """[{"share":5,"for":"168:00:00.000"}]""")]
     [InlineData("off", "[]")]
     public async Task A_canary_is_asked_for(string text, string steps)
     {
@@ -28,12 +29,14 @@ public sealed class ProgressiveVerbTests
     [InlineData("%")]
     [InlineData("5%/30s/2m")]
     [InlineData("-5%")]
+    [InlineData("5%/7w")]
     public async Task What_is_no_canary_is_said(string text)
     {
         var run = await CommandLine.RunAsync("switch", "--canary", text, "--admin", "http://127.0.0.1:1");
 
         Assert.Equal(2, run.ExitCode);
         Assert.Contains($"'{text}' is no canary; write 5%, or steps such as 1%/30s,10%/2m, or off", run.Error, StringComparison.Ordinal);
+        Assert.Contains("500ms, 30s, 2m, 1h, 7d or 00:00:30, at most 365d", run.Error, StringComparison.Ordinal);
     }
 
     [Theory]

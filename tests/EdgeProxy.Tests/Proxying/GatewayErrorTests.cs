@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using EdgeProxy.Proxying;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Proxying;
 
@@ -43,6 +45,23 @@ public sealed class GatewayErrorTests
         using var problem = await ProblemAsync(response);
         Assert.Contains(detail, problem.RootElement.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal(response.Headers.GetValues("X-Request-ID").Single(), problem.RootElement.GetProperty("requestId").GetString());
+    }
+
+    /// <summary>Who does as he is told comes when it is over, and never at once.</summary>
+    [Theory]
+    [InlineData(0.2, 1)]
+    [InlineData(1.2, 2)]
+    [InlineData(3, 3)]
+    [InlineData(3.001, 4)]
+    public async Task Retry_After_is_rounded_up(double left, int seconds)
+    {
+        var clock = new FakeTimeProvider();
+        await using var proxy = await DataPlane.StartAsync("http://127.0.0.1:1", "http://127.0.0.1:2", clock);
+        proxy.App.Set(new Maintenance(clock.GetUtcNow(), "", clock.GetUtcNow().AddSeconds(left)));
+
+        using var response = await proxy.Client.GetAsync("/", Cancellation);
+
+        Assert.Equal(TimeSpan.FromSeconds(seconds), response.Headers.RetryAfter!.Delta);
     }
 
     [Fact]

@@ -63,7 +63,7 @@ internal sealed partial class RateLimits
             context,
             StatusCodes.Status429TooManyRequests,
             $"There are too many requests of this client: {limit.Said} are allowed here (RateLimits:{limit.Name}).",
-            TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(wait.TotalSeconds))));
+            wait);
     }
 
     private static partial class Log
