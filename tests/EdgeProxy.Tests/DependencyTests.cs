@@ -42,7 +42,7 @@ public sealed class DependencyTests
         // The control plane.
         ("Units", ["Configuration", "Processes", "Slots", "State"]),
         ("Switching", ["Clients", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units"]),
-        ("Notify", ["Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
+        ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
         ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
         ("Api", ["Json", "Slots", "Switching", "Tls", "Units"]),
         ("Admin", ["Api", "Apps", "Configuration", "Diagnostics", "Proxying", "Slots", "Switching", "Tls", "Units"]),

@@ -79,7 +79,7 @@ internal sealed class ClientOptions(bool isOfApp = true)
             }
             catch (AdminUsageException e)
             {
-                await error.WriteLineAsync($"edgeproxy: {TerminalText.Printable(e.Message)}");
+                await error.WriteLineAsync($"edgeproxy: {PrintableText.Of(e.Message)}");
                 return ExitCode.Usage;
             }
             catch (TokenFileException e)

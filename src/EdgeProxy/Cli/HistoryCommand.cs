@@ -29,7 +29,7 @@ internal static class HistoryCommand
             {
                 throw client.Refusal(answer) is AdminUsageException unknown ? unknown
                     : answer.Status == HttpStatusCode.NotFound && JsonText.Of(JsonText.ReadObject(answer.Body), "detail") is { Length: > 0 } why
-                    ? new AdminRefusedException(TerminalText.Printable(why))
+                    ? new AdminRefusedException(PrintableText.Of(why))
                     : client.Refusal(answer);
             }
 
@@ -117,7 +117,7 @@ internal static class HistoryCommand
         if (all.Count > 0)
         {
             output.WriteLine($"\n{title}:");
-            all.ForEach(line => output.WriteLine($"  {TerminalText.Printable(line.ToString())}"));
+            all.ForEach(line => output.WriteLine($"  {PrintableText.Of(line.ToString())}"));
         }
     }
 
@@ -127,7 +127,7 @@ internal static class HistoryCommand
         return JsonText.Of(run, "byRescue") == "True" ? $"{outcome} (failover)" : outcome;
     }
 
-    private static string Text(JsonElement from, string name) => TerminalText.Printable(JsonText.Of(from, name));
+    private static string Text(JsonElement from, string name) => PrintableText.LineOf(JsonText.Of(from, name));
 
     /// <summary>A list that is not there is empty: the proxy may be of another version.</summary>
     private static IReadOnlyList<JsonElement> Items(JsonElement from, string name) =>

@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 
@@ -39,7 +40,7 @@ internal sealed class PlainProgress(SwitchReport report, string app = "") : ISwi
         }
         else if (phase.Detail is not null)
         {
-            report.Line($"{phase.Phase,-9} {SwitchReport.Seconds(phase.Duration)}  {TerminalText.Printable(phase.Detail)}");
+            report.Line($"{phase.Phase,-9} {SwitchReport.Seconds(phase.Duration)}  {PrintableText.Of(phase.Detail)}");
         }
     }
 

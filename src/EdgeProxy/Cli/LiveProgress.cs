@@ -1,5 +1,6 @@
 using System.Globalization;
 using EdgeProxy.Api;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using Spectre.Console;
@@ -157,7 +158,7 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
                 mark,
                 Cell(phase.Phase.ToString()),
                 Cell(SwitchReport.Seconds(phase.Duration)),
-                Cell(TerminalText.Printable(detail), phase.Failed ? Decoration.None : Decoration.Dim));
+                Cell(PrintableText.Of(detail), phase.Failed ? Decoration.None : Decoration.Dim));
             return;
         }
 
@@ -172,7 +173,7 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
     private string Doing(SwitchPhase phase) => phase switch
     {
         SwitchPhase.StartIdle or SwitchPhase.Probe when _probes != default =>
-            $"{_probes.Good} good in a row, {_probes.Bad} bad{(_probes.Last is null ? "" : $": {TerminalText.Printable(_probes.Last)}")}",
+            $"{_probes.Good} good in a row, {_probes.Bad} bad{(_probes.Last is null ? "" : $": {PrintableText.Of(_probes.Last)}")}",
         SwitchPhase.Drain => _inFlight ?? "",
         SwitchPhase.Preview => PlainProgress.PreviewHint(app),
         _ => "",

@@ -52,7 +52,7 @@ internal sealed class LockWait(AdminClient client, TextWriter error, TimeSpan pa
             if (id != _told)
             {
                 _told = id;
-                await error.WriteLineAsync($"edgeproxy: waits for switch {TerminalText.Printable(id)} to {TerminalText.Printable(JsonText.Of(running, "to"))}");
+                await error.WriteLineAsync($"edgeproxy: waits for switch {PrintableText.Of(id)} to {PrintableText.Of(JsonText.Of(running, "to"))}");
             }
 
             await Task.Delay(_look, time, cancellationToken);

@@ -26,7 +26,7 @@ internal static partial class PolkitRuleCommand
             var name = parsed.GetValue(user)!;
             if (!UserName().IsMatch(name))
             {
-                error.WriteLine($"edgeproxy: --user must be the name of a user, such as edgeproxy, not {TerminalText.Printable(name)}");
+                error.WriteLine($"edgeproxy: --user must be the name of a user, such as edgeproxy, not {PrintableText.Of(name)}");
                 return ExitCode.Usage;
             }
 

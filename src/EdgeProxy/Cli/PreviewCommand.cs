@@ -35,7 +35,7 @@ internal static class PreviewCommand
             }
 
             var view = answer.Read(ApiJson.Relaxed.PreviewView);
-            await output.WriteLineAsync(TerminalText.Printable(view.Link));
+            await output.WriteLineAsync(PrintableText.Of(view.Link));
             await parsed.InvocationConfiguration.Error.WriteLineAsync(
                 string.Create(CultureInfo.InvariantCulture, $"valid until {view.ExpiresAt.ToLocalTime():HH:mm:ss}, for whoever has it"));
             return ExitCode.Done;

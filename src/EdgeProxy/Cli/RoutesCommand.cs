@@ -35,13 +35,13 @@ internal static class RoutesCommand
 
             if (!Uri.TryCreate(text, UriKind.Absolute, out var asked) || asked.Scheme is not ("http" or "https"))
             {
-                error.WriteLine($"edgeproxy: {TerminalText.Printable(text)} must be a URL such as https://shop.example.com/path");
+                error.WriteLine($"edgeproxy: {PrintableText.Of(text)} must be a URL such as https://shop.example.com/path");
                 return ExitCode.Usage;
             }
 
             if (!IPAddress.TryParse(parsed.GetValue(client), out var address))
             {
-                error.WriteLine($"edgeproxy: --client must be an IP address, not {TerminalText.Printable(parsed.GetValue(client)!)}");
+                error.WriteLine($"edgeproxy: --client must be an IP address, not {PrintableText.Of(parsed.GetValue(client)!)}");
                 return ExitCode.Usage;
             }
 
@@ -51,7 +51,7 @@ internal static class RoutesCommand
                 var colon = field.IndexOf(':', StringComparison.Ordinal);
                 if (colon < 1)
                 {
-                    error.WriteLine($"edgeproxy: --header must be \"Name: value\", not {TerminalText.Printable(field)}");
+                    error.WriteLine($"edgeproxy: --header must be \"Name: value\", not {PrintableText.Of(field)}");
                     return ExitCode.Usage;
                 }
 
@@ -83,20 +83,20 @@ internal static class RoutesCommand
 
         if (explanation.Site is { } site)
         {
-            output.WriteLine($"site {TerminalText.Printable(site)}");
+            output.WriteLine($"site {PrintableText.Of(site)}");
         }
 
         foreach (var (route, number) in explanation.Routes.Select((route, index) => (route, index + 1)))
         {
             var verdict = route.Takes ? "takes it" : "passes on";
-            output.WriteLine($"{number,3}  {verdict}  {TerminalText.Printable(route.Name)}  ->  {TerminalText.Printable(route.Does)}");
+            output.WriteLine($"{number,3}  {verdict}  {PrintableText.Of(route.Name)}  ->  {PrintableText.Of(route.Does)}");
             foreach (var condition in route.Conditions)
             {
-                output.WriteLine($"       {(condition.Holds ? "yes" : "no "),-4} {condition.Key} {TerminalText.Printable(condition.Value)}");
+                output.WriteLine($"       {(condition.Holds ? "yes" : "no "),-4} {condition.Key} {PrintableText.Of(condition.Value)}");
             }
         }
 
-        output.WriteLine(TerminalText.Printable(explanation.Result));
+        output.WriteLine(PrintableText.Of(explanation.Result));
     }
 
     private static void List(EdgeProxyOptions options, TextWriter output, bool json)
@@ -111,7 +111,7 @@ internal static class RoutesCommand
         JsonText.WriteTable(
             [
                 ["SITE", "ROUTE", "TAKES", "DOES"],
-                .. routes.Select(route => new[] { route.Site, route.Route, route.Takes, route.Does }.Select(TerminalText.Printable).ToArray()),
+                .. routes.Select(route => new[] { route.Site, route.Route, route.Takes, route.Does }.Select(PrintableText.Of).ToArray()),
             ],
             output);
     }

@@ -70,8 +70,7 @@ internal static class StatusCommand
             var name = DescribeSite(site);
             foreach (var route in Elements(site, "routes"))
             {
-                string[] cells = [name, JsonText.Of(route, "name"), JsonText.Of(route, "takes"), JsonText.Of(route, "does")];
-                rows.Add([.. cells.Select(TerminalText.Printable)]);
+                rows.Add([name, Text(route, "name"), Text(route, "takes"), Text(route, "does")]);
                 name = "";
             }
         }
@@ -89,9 +88,9 @@ internal static class StatusCommand
     /// <summary>Its name, its hosts where they are more than that, and its scheme where it has only one.</summary>
     private static string DescribeSite(JsonElement site)
     {
-        var hosts = string.Join(", ", Elements(site, "hosts"));
-        var name = JsonText.Of(site, "name");
-        var scheme = JsonText.Of(site, "scheme");
+        var hosts = PrintableText.LineOf(string.Join(", ", Elements(site, "hosts")));
+        var name = Text(site, "name");
+        var scheme = Text(site, "scheme");
         return $"{name}{(hosts == name ? "" : $" ({hosts})")}{(scheme is "Both" or "" ? "" : $", {scheme.ToLowerInvariant()} only")}";
     }
 
@@ -100,20 +99,20 @@ internal static class StatusCommand
     {
         if (JsonText.Get(status, "rescue") is { ValueKind: JsonValueKind.Object } failed)
         {
-            output.WriteLine($"DOWN since {JsonText.Of(failed, "since")}: {JsonText.Of(failed, "reason")}");
+            output.WriteLine($"DOWN since {Text(failed, "since")}: {Text(failed, "reason")}");
         }
 
         if (JsonText.Get(status, "pause") is { ValueKind: JsonValueKind.Object } pause)
         {
             output.WriteLine(
-                $"PAUSED since {JsonText.Of(pause, "since")}: {JsonText.Of(status, "held")} requests wait, each for at most {JsonText.Of(pause, "maxWait")}; " +
+                $"PAUSED since {Text(pause, "since")}: {Text(status, "held")} requests wait, each for at most {Text(pause, "maxWait")}; " +
                     $"'edgeproxy resume{option}' lets them go");
         }
 
         if (JsonText.Get(status, "maintenance") is { ValueKind: JsonValueKind.Object } maintenance)
         {
             output.WriteLine(
-                $"MAINTENANCE since {JsonText.Of(maintenance, "since")}{UntilOf(maintenance)}: clients get 503; 'edgeproxy maintenance off{option}' ends it");
+                $"MAINTENANCE since {Text(maintenance, "since")}{UntilOf(maintenance)}: clients get 503; 'edgeproxy maintenance off{option}' ends it");
         }
 
         if (JsonText.Get(status, "places") is { ValueKind: JsonValueKind.Object } places)
@@ -124,7 +123,7 @@ internal static class StatusCommand
         var rows = new List<string[]> { Heading };
         if (JsonText.Get(status, "slots") is { ValueKind: JsonValueKind.Object } slots)
         {
-            rows.AddRange(slots.EnumerateObject().Select(slot => Row(slot.Name, slot.Value, slot.Name == JsonText.Of(status, "active"))));
+            rows.AddRange(slots.EnumerateObject().Select(slot => Row(slot.Name, slot.Value, slot.Name == Text(status, "active"))));
         }
 
         JsonText.WriteTable(rows, output);
@@ -152,31 +151,31 @@ internal static class StatusCommand
                 CompanionsHeading,
                 .. companions.Select(one => (string[])
                 [
-                    JsonText.Of(one, "name"),
-                    JsonText.Of(one, "slot") is { Length: > 0 } slot ? slot : "both",
-                    JsonText.Of(one, "unit"),
-                    JsonText.Of(one, "unitState"),
+                    Text(one, "name"),
+                    Text(one, "slot") is { Length: > 0 } slot ? slot : "both",
+                    Text(one, "unit"),
+                    Text(one, "unitState"),
                 ]),
             ],
             output);
     }
 
-    private static string UntilOf(JsonElement maintenance) => JsonText.Of(maintenance, "until") is { Length: > 0 } until ? $", until {until}" : "";
+    private static string UntilOf(JsonElement maintenance) => Text(maintenance, "until") is { Length: > 0 } until ? $", until {until}" : "";
 
     private static string DescribePlaces(JsonElement places)
     {
-        var limit = JsonText.Of(places, "limit") is { Length: > 0 } most ? $" of {most}" : "";
-        var waiting = JsonText.Of(places, "oldestWait") is { Length: > 0 } oldest ? $", the first one for {oldest}" : "";
-        return $"places: {JsonText.Of(places, "used")}{limit} used, {JsonText.Of(places, "queued")} requests wait{waiting}";
+        var limit = Text(places, "limit") is { Length: > 0 } most ? $" of {most}" : "";
+        var waiting = Text(places, "oldestWait") is { Length: > 0 } oldest ? $", the first one for {oldest}" : "";
+        return $"places: {Text(places, "used")}{limit} used, {Text(places, "queued")} requests wait{waiting}";
     }
 
     private static string Describe(string title, JsonElement run)
     {
-        var how = JsonText.Of(run, "outcome") is { Length: > 0 } outcome
-            ? $"{outcome} after {JsonText.Of(run, "duration")}"
-            : $"in {JsonText.Of(run, "phase")}";
-        var reason = JsonText.Of(run, "reason") is { Length: > 0 } because ? $": {because}" : "";
-        return $"{title} switch {JsonText.Of(run, "id")}, {JsonText.Of(run, "from")} -> {JsonText.Of(run, "to")}, {JsonText.Of(run, "startedAt")}: " +
+        var how = Text(run, "outcome") is { Length: > 0 } outcome
+            ? $"{outcome} after {Text(run, "duration")}"
+            : $"in {Text(run, "phase")}";
+        var reason = Text(run, "reason") is { Length: > 0 } because ? $": {because}" : "";
+        return $"{title} switch {Text(run, "id")}, {Text(run, "from")} -> {Text(run, "to")}, {Text(run, "startedAt")}: " +
             $"{how}{reason}";
     }
 
@@ -184,12 +183,12 @@ internal static class StatusCommand
     [
         name,
         isActive ? "active"
-            : JsonText.Of(slot, "share") is { Length: > 0 } share and not "0" ? $"canary {share} %"
-            : JsonText.Of(slot, "warmUntil") is { Length: > 0 } until ? $"warm until {until}" : "idle",
-        JsonText.Of(slot, "unit"),
-        JsonText.Of(slot, "unitState"),
-        JsonText.Of(slot, "health"),
-        JsonText.Of(slot, "label"),
+            : Text(slot, "share") is { Length: > 0 } share and not "0" ? $"canary {share} %"
+            : Text(slot, "warmUntil") is { Length: > 0 } until ? $"warm until {until}" : "idle",
+        Text(slot, "unit"),
+        Text(slot, "unitState"),
+        Text(slot, "health"),
+        Text(slot, "label"),
         JsonText.Get(slot, "inFlight") is { ValueKind: JsonValueKind.Object } inFlight
             ? string.Join(
                 ' ',
@@ -197,10 +196,12 @@ internal static class StatusCommand
                 ? text
                 : "0"
             : "",
-        JsonText.Of(slot, "requests"),
-        JsonText.Of(slot, "errors"),
+        Text(slot, "requests"),
+        Text(slot, "errors"),
         JsonText.Get(slot, "memory") is { ValueKind: JsonValueKind.Number } memory
             ? string.Create(CultureInfo.InvariantCulture, $"{memory.GetInt64() / 1048576.0:0.0} MB")
             : "",
     ];
+
+    private static string Text(JsonElement from, string name) => PrintableText.LineOf(JsonText.Of(from, name));
 }

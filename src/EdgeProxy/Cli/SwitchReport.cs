@@ -68,22 +68,22 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             return;
         }
 
-        error.WriteLine($"edgeproxy: refused: {TerminalText.Printable(detail)}");
-        error.WriteLine($"next: nothing was started, traffic is on {TerminalText.Printable(active)} as before; 'edgeproxy status{app}' shows both slots");
+        error.WriteLine($"edgeproxy: refused: {PrintableText.Of(detail)}");
+        error.WriteLine($"next: nothing was started, traffic is on {PrintableText.Of(active)} as before; 'edgeproxy status{app}' shows both slots");
     }
 
     /// <summary>What happened and what to do are in the reason; then the evidence.</summary>
     private void Explain(Switch ended)
     {
-        error.WriteLine($"why: {TerminalText.Printable(ended.Reason ?? "no reason was given")}");
+        error.WriteLine($"why: {PrintableText.Of(ended.Reason ?? "no reason was given")}");
         if (ended.LastProbe is { } probe)
         {
             error.WriteLine(
                 $"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}" +
-                (probe.Error is null ? "" : $", {TerminalText.Printable(probe.Error)}"));
+                (probe.Error is null ? "" : $", {PrintableText.Of(probe.Error)}"));
             if (probe.Error is not null && probe.Body is { Length: > 0 } body)
             {
-                error.WriteLine($"  {string.Join("\n  ", TerminalText.Printable(body[..Math.Min(body.Length, BodyStart)]).TrimEnd().Split('\n'))}");
+                error.WriteLine($"  {string.Join("\n  ", PrintableText.Of(body[..Math.Min(body.Length, BodyStart)]).TrimEnd().Split('\n'))}");
             }
         }
 
@@ -92,16 +92,16 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
             error.WriteLine("unit log:");
             foreach (var line in ended.UnitLog)
             {
-                error.WriteLine($"  {TerminalText.Printable(line)}");
+                error.WriteLine($"  {PrintableText.Of(line)}");
             }
         }
 
         foreach (var hook in ended.Hooks?.Where(hook => hook.Problem is not null && hook.Output.Count > 0) ?? [])
         {
-            error.WriteLine($"output of the hook {TerminalText.Printable(hook.Command)}:");
+            error.WriteLine($"output of the hook {PrintableText.Of(hook.Command)}:");
             foreach (var line in hook.Output)
             {
-                error.WriteLine($"  {TerminalText.Printable(line)}");
+                error.WriteLine($"  {PrintableText.Of(line)}");
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 
@@ -72,7 +73,7 @@ internal sealed class Notifier(NotifyQueue queue, TimeProvider time) : IOperator
     /// <summary>A subject of a mail, an argument of a command: one line, and it never looks like an option.</summary>
     private static string Title(string text)
     {
-        var line = new string([.. $"EdgeProxy {_host}: {text}".Select(character => char.IsControl(character) ? ' ' : character)]);
+        var line = PrintableText.LineOf($"EdgeProxy {_host}: {text}");
         return line.Length <= LongestTitle ? line : line[..LongestTitle];
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Notify;
 
@@ -18,7 +19,7 @@ internal static class NotifyBodies
     };
 
     /// <summary>For people: the title and the text.</summary>
-    public static string PlainText(NotifyMessage message) => Cut(message.Text is { } text ? $"{message.Title}\n{text}" : message.Title);
+    public static string PlainText(NotifyMessage message) => Cut(PrintableText.Of(message.Text is { } text ? $"{message.Title}\n{text}" : message.Title));
 
     /// <summary>Without it a label could call everybody (<c>&lt;!channel&gt;</c>) or hide a link; docs.slack.dev, "Escaping text".</summary>
     private static string ForSlack(string text) => text

@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace EdgeProxy.Slots;
 
 /// <summary>Which paths the bad requests to a slot are for, while somebody wants to know: 5xx, and those that are slower than a bound.</summary>
-/// <remarks>Paths are what clients write: their number is bounded, and segments with a digit (ids) count as one.</remarks>
+/// <remarks>Paths are what clients write: their number is bounded, segments with a digit (ids) count as one, and they are percent-encoded as in a URL, as they
+/// are shown in terminals and chats.</remarks>
 /// <param name="slow">Ordinary requests whose response begins later are slow.</param>
 internal sealed class PathTally(TimeSpan slow)
 {
@@ -39,6 +40,7 @@ internal sealed class PathTally(TimeSpan slow)
     {
         var segments = path.Split('/').Select(segment => segment.Any(char.IsAsciiDigit) ? "*" : segment);
         var pattern = string.Join('/', segments);
+        pattern = pattern.StartsWith('/') ? new PathString(pattern).ToUriComponent() : Uri.EscapeDataString(pattern); // the other one is no path: "*"
         return pattern.Length <= LongestPath ? pattern : pattern[..LongestPath] + "...";
     }
 

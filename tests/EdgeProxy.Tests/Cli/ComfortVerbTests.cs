@@ -39,6 +39,33 @@ public sealed class ComfortVerbTests
         Assert.DoesNotContain('\u001b', run.Output);
     }
 
+    /// <summary>Neither a terminal's commands, nor what turns the direction of the words beside it, nor a line of its own.</summary>
+    [Theory]
+    [InlineData("status")]
+    [InlineData("history")]
+    public async Task What_others_have_written_is_printable_and_stays_in_its_line(string verb)
+    {
+        const string text = @"a\u001b[2J\u202eb\u2028c\nDOWN since now";
+        await using var admin = await FakeAdmin.StartAsync();
+        admin.Status = $$"""
+            {
+              "active": "blue", "rescue": { "since": "{{text}}", "reason": "{{text}}" },
+              "slots": { "blue": { "label": "{{text}}", "unit": "{{text}}", "health": "{{text}}" } },
+              "companions": [{ "name": "{{text}}", "unit": "{{text}}" }],
+              "lastSwitch": { "id": "1", "from": "blue", "to": "green", "label": "{{text}}", "outcome": "Aborted", "reason": "{{text}}" },
+              "sites": [{ "name": "{{text}}", "hosts": ["{{text}}"], "routes": [{ "name": "{{text}}", "takes": "{{text}}", "does": "{{text}}" }] }]
+            }
+            """;
+        admin.Switches = $$"""{"switches":[{"id":"{{text}}","label":"{{text}}","outcome":"Aborted","reason":"{{text}}"}]}""";
+
+        var run = await CommandLine.RunAsync(verb, "--admin", admin.Url);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Contains("a\ufffd[2J\ufffdb\ufffdc DOWN since now", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(run.Output, character => character is '\u001b' or '\u202e' or '\u2028');
+        Assert.DoesNotContain(run.Output.Split('\n'), line => line.StartsWith("DOWN since now", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task History_of_one_shows_the_figures_of_its_phases()
     {

@@ -8,7 +8,12 @@ public sealed class PathTallyTests
     [InlineData("/orders/123/lines", "/orders/*/lines")]
     [InlineData("/v1/items/", "/*/items/")]
     [InlineData("/", "/")]
-    public void Ids_are_one_path(string path, string pattern) => Assert.Equal(pattern, PathTally.PatternOf(path));
+    [InlineData("/x%y/a b", "/x%25y/a%20b")]
+    [InlineData("/caf\u00e9/\u001b[2J", "/caf%C3%A9/*")]
+    [InlineData("/a\u001b]x\a\n/\u202eb", "/a%1B%5Dx%07%0A/%E2%80%AEb")]
+    [InlineData("*", "%2A")]
+    public void Ids_are_one_path_and_nothing_is_in_it_that_a_terminal_would_obey(string path, string pattern) =>
+        Assert.Equal(pattern, PathTally.PatternOf(path));
 
     [Fact]
     public void The_worst_three_come_first_errors_and_slow_ones_apart()

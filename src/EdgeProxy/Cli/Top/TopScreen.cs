@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Cli.Top;
 
@@ -23,7 +24,7 @@ internal static class TopScreen
     private static void WriteApp(
         string name, JsonElement? earlier, JsonElement app, TopSample before, TopSample now, TimeSpan between, TextWriter output)
     {
-        output.WriteLine($"app {TerminalText.Printable(name)}: traffic is on {Text(app, "active")}{QueueOf(app)}");
+        output.WriteLine($"app {PrintableText.Of(name)}: traffic is on {Text(app, "active")}{QueueOf(app)}");
         if (JsonText.Get(app, "rescue") is { ValueKind: JsonValueKind.Object } failed)
         {
             output.WriteLine($"DOWN since {Text(failed, "since")}: {Text(failed, "reason")}");
@@ -99,7 +100,7 @@ internal static class TopScreen
     private static string Sum(JsonElement from, string name) => Members(from, name).Sum(entry => entry.Value.TryGetInt32(out var count) ? count : 0)
         .ToString(CultureInfo.InvariantCulture);
 
-    private static string Text(JsonElement from, string name) => TerminalText.Printable(JsonText.Of(from, name));
+    private static string Text(JsonElement from, string name) => PrintableText.LineOf(JsonText.Of(from, name));
 
     private static JsonElement.ObjectEnumerator Members(JsonElement from, string name) =>
         JsonText.Get(from, name) is { ValueKind: JsonValueKind.Object } members ? members.EnumerateObject() : default;
