@@ -95,7 +95,14 @@ public sealed class NotifyTests : IAsyncDisposable
         for (var tries = 1; tries <= NotifyService.BackOff.Length; tries++)
         {
             await WaitsAsync(tries);
-            _clock.Advance(NotifyService.BackOff[tries - 1]);
+            // Little by little: the loop may have looked at the clock, and begin to wait when it has been advanced.
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    _clock.Advance(NotifyService.BackOff[tries - 1] / 10);
+                    return await PendingAsync() is not [{ Tries: var tried }] || tried > tries;
+                },
+                "it is tried again");
         }
 
         await EmptiesAsync();
