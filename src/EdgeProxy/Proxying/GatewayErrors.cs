@@ -94,9 +94,8 @@ internal static class GatewayErrors
         maintenance.Until is { } until ? Shorter(until - context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow()) : _retryAfterMaintenance,
         heading: "Down for maintenance");
 
-    /// <summary>Not later than maintenance ends, and not so early that clients come at once.</summary>
-    private static TimeSpan Shorter(TimeSpan left) =>
-        left < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : left < _retryAfterMaintenance ? left : _retryAfterMaintenance;
+    /// <summary>Not later than maintenance ends.</summary>
+    private static TimeSpan Shorter(TimeSpan left) => left < _retryAfterMaintenance ? left : _retryAfterMaintenance;
 
     /// <summary>The forwarder failed. What has started can only be cut; YARP has done that.</summary>
     /// <param name="proxyEnds">The proxy is stopping, and its time for requests is over.</param>
