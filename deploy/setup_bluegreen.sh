@@ -9,7 +9,7 @@
 #   --binary FILE          the executable; without it bin/edgeproxy beside this directory, else the installed one
 #   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
 #   --deployer NAME        who may run `edgeproxy switch` without sudo (default: the user who calls sudo)
-#   --health PATH          the path that proves the app healthy, where it is not the one of the settings
+#   --health-path PATH     the path that proves the app healthy, where it is not the one of the settings
 #   --companion UNIT       a service that runs the app's code beside it (a Celery worker, beat): each switch restarts it; may be given again
 #   --issue                EdgeProxy orders the certificates that Caddy's storage lacks, while Caddy serves and passes the authority's question on
 #   --grant                give EdgeProxy's user the read access that it lacks to static files and certificates (ACLs)
@@ -36,6 +36,8 @@ program=setup_bluegreen.sh
 . "$here/lib/move.sh"
 # shellcheck source=lib/issue.sh
 . "$here/lib/issue.sh"
+# shellcheck source=lib/leave.sh
+. "$here/lib/leave.sh"
 # shellcheck source=lib/preflight.sh
 . "$here/lib/preflight.sh"
 # shellcheck source=lib/install.sh
@@ -83,7 +85,7 @@ parse() {
       --gthread) gthread=1 ;;
       --harden) harden=1 ;;
       --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --user | --companion)
+      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --health-path | --user | --companion)
         [ $# -ge 2 ] || usage_error "$1 needs a value"
         case $1 in
           --caddyfile) caddyfile=$2 ;;
@@ -91,7 +93,7 @@ parse() {
           --binary) binary=$2 ;;
           --single) single=${2%.service}.service ;;
           --deployer) deployer=$2 ;;
-          --health) health=$2 ;;
+          --health | --health-path) health=$2 ;;
           --user) app_user=$2 ;;
           --companion) companions+=("${2%.service}.service") ;;
         esac
@@ -182,15 +184,22 @@ move_ports() {
   step "The ports 80 and 443 move"
   [ -z "$dry" ] || { say "  start ${SOCKETS[*]} and edgeproxy.service beside caddy.service, stop that (it finishes what it has), and measure the gap"; return; }
   host=$(health_host)
-  undo caddy_takes_ports
+  if [ -n "$from_single" ]; then
+    undo caddy_takes_ports "$single" "$host" "http://127.0.0.1:$(port_of "$single")" "$(health_path)"
+  else
+    undo caddy_takes_ports "$(unit_of "$serving")" "$host" "$(address_of "$serving")" "$(health_path)"
+  fi
   prepare_move
   watch_ports "$host"
+  moment visitors watch
   share_ports 0 || caddy_lets_go
   proxy_takes_ports || fail "EdgeProxy does not start; $(listeners | paste -sd ' ') has ports 80 and 443; $(why_not 'edgeproxy*')"
+  moment EdgeProxy listens
   steer_to second || fail "EdgeProxy shares the ports with Caddy, but new connections cannot be given to it (why: above)"
   prove "$host"
   if is_sharing; then
     caddy_lets_go
+    moment Caddy has let go
     prove "$host"
   fi
   unwatch_ports
@@ -210,24 +219,26 @@ prove() {
   "$binary" status | grep -q "traffic is on $serving" || fail "EdgeProxy does not have traffic on $serving: $("$binary" status | head -n 3)"
 }
 
-# hand_over: who starts what at the next boot. EdgeProxy starts the slots.
+# hand_over: who starts what at the next boot. EdgeProxy starts the slots. First EdgeProxy is enabled, then Caddy is not any more: whenever the power goes,
+# somebody serves. Where both start, systemd's sockets have the ports first.
 hand_over() {
   local unit enabled=()
   step "The next boot"
   for unit in caddy.service "$(unit_of blue)" "$(unit_of green)" ${from_single:+"$single"}; do
     ! is_enabled "$unit" || enabled+=("$unit")
   done
+  # Its sockets come with it (Sockets=).
+  undo systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
+  change "enable edgeproxy.service ${SOCKETS[*]}" systemctl --quiet enable edgeproxy.service "${SOCKETS[@]}"
   if [ ${#enabled[@]} -gt 0 ]; then
+    [ -n "$dry" ] || { printf '%s\n' "${enabled[@]}" > "$BACKUP/enabled"; sync --file-system "$BACKUP"; }
     undo systemctl --quiet enable "${enabled[@]}"
     change "disable ${enabled[*]}" systemctl --quiet disable "${enabled[@]}"
-    [ -n "$dry" ] || printf '%s\n' "${enabled[@]}" > "$BACKUP/enabled"
   fi
-  undo systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
-  change "enable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet enable "${SOCKETS[@]}" edgeproxy.service
   if [ -n "$from_single" ] && is_active "$single"; then
+    [ -n "$dry" ] || printf '%s\n' "$single" > "$BACKUP/single"
     undo systemctl start "$single"
     change "stop $single, whose place $(unit_of "$serving") has taken" systemctl stop "$single"
-    [ -n "$dry" ] || printf '%s\n' "$single" > "$BACKUP/single"
   fi
 }
 
@@ -243,9 +254,7 @@ finish() {
 before_going_back() { forget_visitors; }
 
 after_going_back() {
-  local where
-  where=$(listeners | paste -sd ' ')
-  say "All is as it was; ports 80 and 443 are served by ${where:-nobody: systemctl start caddy}. Mend what is said above, and run it again."
+  say "All is as it was; ports 80 and 443 are served by $(who_serves). Mend what is said above, and run it again: sudo $0"
 }
 
 main "$@"

@@ -20,6 +20,10 @@ program=uninstall.sh
 . "$here/lib/site.sh"
 # shellcheck source=lib/move.sh
 . "$here/lib/move.sh"
+# shellcheck source=lib/issue.sh
+. "$here/lib/issue.sh"
+# shellcheck source=lib/leave.sh
+. "$here/lib/leave.sh"
 
 upstream_file=/etc/caddy/upstream.txt
 purge=''
@@ -35,6 +39,7 @@ main() {
   point_caddy
   move_back
   restore_boot
+  leave_later
   commit
   remove_product
   say "Caddy serves; traffic is on ${single:-$(unit_of "$active")}."
@@ -56,6 +61,14 @@ parse() {
 
 look() {
   step "What is here"
+  if [ -n "$undone" ] && ! proxy_has_ports; then
+    say "That is what was before setup_bluegreen.sh: there is nothing left to take back."
+    exit 0
+  fi
+  if [ -n "$left" ]; then
+    say "  EdgeProxy is gone already, and $(who_serves) serves"
+    exit 0
+  fi
   proxy_has_ports || usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back"
   exists caddy.service || usage_error "there is no caddy.service to go back to"
   [ -d "$BACKUP" ] || usage_error "$BACKUP is not there: setup_bluegreen.sh has not set this up"
@@ -122,65 +135,23 @@ prove() {
   fi
 }
 
-proxy_has_them_again() {
-  steer_to first
-  proxy_takes_ports
-  unshare_ports alone
-}
-
-# restore_boot: what starts at boot, and the files of setup_bluegreen.sh as they were.
+# restore_boot: what starts at boot. First Caddy and the app are enabled, then EdgeProxy is not any more: whenever the power goes, somebody serves.
 restore_boot() {
-  local unit enable=()
+  local enable=()
   step "The next boot"
-  undo systemctl --quiet enable "${SOCKETS[@]}" edgeproxy.service
-  change "disable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
   mapfile -t enable < <(grep -vxF -e "$(unit_of blue)" -e "$(unit_of green)" "$BACKUP/enabled" 2> /dev/null)
   [ -n "$single" ] || enable+=("$(unit_of "$active")") # the one that Caddy sends to
   undo systemctl --quiet disable "${enable[@]}"
   change "enable ${enable[*]}" systemctl --quiet enable "${enable[@]}"
+  [ -n "$dry" ] || sync --file-system "$BACKUP"
+  undo systemctl --quiet enable edgeproxy.service "${SOCKETS[@]}"
+  change "disable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
 }
 
-# remove_product: nothing depends on it any more. The slot that serves keeps running; its unit is as it was.
-remove_product() {
-  local file
-  step "EdgeProxy"
-  until is_gone edgeproxy.service; do
-    sleep 0.2
-  done
-  if [ -n "$single" ]; then
-    change "stop $(unit_of "$active")" systemctl stop "$(unit_of "$active")"
-  fi
-  while read -r file; do
-    [ "$file" != "$upstream_file" ] || continue
-    if [ -e "$ORIGINALS$file" ]; then
-      change "put back $file" cp -a "$ORIGINALS$file" "$file"
-    elif [ -n "$purge" ] || ! is_yours "$file"; then
-      change "remove $file" rm -f "$file"
-      case $dry$(dirname "$file") in
-        "$CERTIFICATES") ;; # the settings, which stay, name it
-        /etc/*edgeproxy* | *.service.d) rmdir --ignore-fail-on-non-empty "$(dirname "$file")" ;;
-      esac
-    fi
-  done < "$TOUCHED"
-  while read -r file; do
-    change "take the right to read $file from edgeproxy" take_access "$file"
-  done < <(sort -u "$BACKUP/granted" 2> /dev/null)
-  change "forget what was kept" rm -rf "$BACKUP"
-  if [ -n "$purge" ]; then
-    change "remove state, logs and settings" rm -rf /var/lib/edgeproxy /var/log/edgeproxy /etc/edgeproxy
-    has_package || ! getent passwd edgeproxy > /dev/null || change "remove the user edgeproxy" userdel edgeproxy
-  fi
-  ! has_package || say "  the package stays, with its files and its user; apt purge edgeproxy removes it"
-  [ -n "$dry" ] || systemctl daemon-reload
-}
-
-# is_yours FILE: settings, which stay; of the deploys', when somebody has changed them since setup_bluegreen.sh wrote them.
-is_yours() {
-  case $1 in
-    /etc/edgeproxy/appsettings.json) ;;
-    /etc/edgeproxy/deploy.conf) ! sha256sum --check --status "$DEPLOY_CONF_WRITTEN" 2> /dev/null ;;
-    *) return 1 ;;
-  esac
+# leave_later: from here on there is no way back; whoever comes next does what is left.
+leave_later() {
+  undo rm -f "$LEAVING"
+  [ -n "$dry" ] || append "$LEAVING" "$(quoted "${single:+$(unit_of "$active")}" "$upstream_file" "$purge")"
 }
 
 before_going_back() { forget_visitors; }

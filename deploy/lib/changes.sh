@@ -2,12 +2,17 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 #
 # Each change is told to the journal before it is made, as the command that takes it back. A run that fails, or that was killed, is undone from
-# there, last change first. What stood there before the first run of all is kept as well, for uninstall.sh. All of it is root's alone.
+# there, last change first: by itself, or by the next run of either script. Only who holds the lock touches any of it. Commands of the journal may come
+# twice, as a way back may be cut off, too. What stood there before the first run of all is kept as well, for uninstall.sh. All of it is root's alone.
+#
+# EDGEPROXY_SETUP_DIES_AFTER=TEXT is for the tests: the run kills itself (SIGKILL) as soon as a change, or a line of the journal, has TEXT in its words.
 
 export LC_ALL=C # numbers and messages as they are read here: bash writes the time with the decimal comma of the locale
 
 readonly BACKUP=/etc/edgeproxy/setup
-readonly JOURNAL=$BACKUP/undo         # of the running run: a command a line
+readonly JOURNAL=$BACKUP/undo         # of the running run: a line for each command, with its length before it
+readonly LEAVING=$BACKUP/leaving      # by uninstall.sh, once Caddy serves again: what is left to be done
+readonly LOCK=/run/lock/edgeproxy-setup
 readonly TOUCHED=$BACKUP/touched      # by all runs: a file a line
 readonly ORIGINALS=$BACKUP/originals  # those of them that were there before
 readonly DEPLOY_CONF_WRITTEN=$BACKUP/deploy.conf.sha256 # as setup_bluegreen.sh wrote it, if it did
@@ -15,6 +20,7 @@ readonly DEPLOY_CONF_WRITTEN=$BACKUP/deploy.conf.sha256 # as setup_bluegreen.sh 
 dry='' # --dry-run: changes are told, not made
 work='' # a directory for what this run makes up
 changed='' # put has written a file
+undone='' # an earlier run was killed, and its changes were taken back
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n%s\n' "$*"; }
@@ -35,29 +41,47 @@ fail() {
 
 # change WHAT COMMAND...: tells it and does it; with --dry-run tells it only.
 change() {
-  say "  $1"
+  local what=$1
+  say "  $what"
   shift
   if [ -n "$dry" ]; then
     printf '      %s\n' "$(quoted "$@")"
   else
     "$@"
+    moment "$what" "$@"
   fi
 }
 
-# undo COMMAND...: what takes the next change back.
+# undo COMMAND...: what takes the next change back. On disk before that change is made.
 undo() {
-  [ -n "$dry" ] || quoted "$@" >> "$JOURNAL"
+  local command
+  [ -z "$dry" ] || return 0
+  command=$(quoted "$@")
+  append "$JOURNAL" "${#command} $command"
+  moment "undo $*"
 }
+
+# append FILE LINE: the file is replaced as a whole, so that a full disk or a cut power leaves the old one or the new one, and no part of a line.
+append() {
+  { { [ ! -e "$1" ] || cat "$1"; } && printf '%s\n' "$2"; } > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1" \
+    || fail "$1 cannot be written ($(df --output=avail --block-size=M "$(dirname "$1")" | tail -n 1 | tr -dc 0-9) MB free there): df $(dirname "$1")"
+}
+
+moment() { [[ -z ${EDGEPROXY_SETUP_DIES_AFTER:-} || "$*" != *"$EDGEPROXY_SETUP_DIES_AFTER"* ]] || kill -KILL $$; }
+
+# systemctl, without the lock: what it waits for may outlive a run that was killed, and would keep the next one off.
+systemctl() { command systemctl "$@" 9>&-; }
 
 # keep FILE: as it is now, for both ways back. To be called before the file is changed.
 keep() {
   local file=$1 copy
-  [ -z "$dry" ] || return 0
   copy=$BACKUP/run$file
+  # Twice in a run: the first state counts.
+  [ -z "$dry" ] && ! grep -qF -e " $(quoted put_back "$copy" "$file")" -e " $(quoted rm -f "$file")" "$JOURNAL" || return 0
   if [ -e "$file" ]; then
     mkdir -p "$(dirname "$copy")"
     cp -a "$file" "$copy"
-    undo cp -a "$copy" "$file"
+    undo put_back "$copy" "$file"
   else
     undo rm -f "$file"
   fi
@@ -67,14 +91,25 @@ keep() {
     cp -a "$file" "$ORIGINALS$file"
   fi
   undo forget "$file"
-  printf '%s\n' "$file" >> "$TOUCHED"
+  append "$TOUCHED" "$file"
 }
+
+# put_back COPY FILE: by a move, which needs no room; where that was done already there is no copy.
+put_back() { [ ! -e "$1" ] || mv -f "$1" "$2"; }
 
 # forget FILE: this run was the first that touched it, and has taken that back.
 forget() {
-  grep -vxF "$1" "$TOUCHED" > "$TOUCHED.new" || true
+  [ -e "$TOUCHED" ] || return 0
+  grep -vxF "$1" "$TOUCHED" > "$TOUCHED.new" || [ $? -eq 1 ] || return 1
   mv -f "$TOUCHED.new" "$TOUCHED"
   rm -f "$ORIGINALS$1"
+}
+
+# take_away FILE: until the way back.
+take_away() {
+  [ -e "$1" ] || return 0
+  keep "$1"
+  change "remove $1" rm -f "$1"
 }
 
 # put FILE MODE [OWNER:GROUP] < CONTENT: writes it, unless it is so already.
@@ -107,20 +142,34 @@ draft() {
   [ -z "$dry" ] || sed -E 's/^(Environment=["'\'']?[A-Za-z0-9_]+=).*/\1.../; s/^/      | /' "$work/draft"
 }
 
-# begin: one run at a time; one that was killed is undone first.
+# begin: one run at a time; one that was killed is undone first, or brought to its end.
 begin() {
-  work=$(mktemp -d)
+  take_lock
   trap on_exit EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  exec 9> /run/lock/edgeproxy-setup
-  flock --nonblock 9 || usage_error "another run of setup_bluegreen.sh or uninstall.sh goes on"
+  rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????
+  work=$(mktemp -d "${TMPDIR:-/tmp}/edgeproxy-setup.XXXXXX")
   if [ -s "$JOURNAL" ]; then
-    [ -z "$dry" ] || usage_error "an earlier run was killed; its changes are undone by the next run without --dry-run"
+    [ -z "$dry" ] || usage_error "an earlier run was killed; its changes are undone by the next run without --dry-run: sudo $0"
     say "An earlier run was killed; first its changes are undone."
     go_back
+    undone=1
+    say "They are undone; ports 80 and 443 are served by $(who_serves)."
+  elif [ -e "$LEAVING" ]; then
+    [ -z "$dry" ] || usage_error "an uninstall was killed when Caddy served again; the next run without --dry-run does what is left of it: sudo $0"
+    say "An uninstall was killed when Caddy served again; first what is left of it is done."
+    remove_product
   fi
+}
+
+# take_lock: nothing may be undone before. What a killed run had started may hold it for some seconds more.
+take_lock() {
+  exec 9>> "$LOCK"
+  flock --wait 5 9 \
+    || usage_error "another run goes on ($(tail -n 1 "$LOCK")), and nothing was changed by this one; when that has ended: sudo $0"
+  printf '%s, process %s\n' "$program" $$ > "$LOCK"
 }
 
 # may_change: from here on there is a way back.
@@ -128,6 +177,7 @@ may_change() {
   [ -z "$dry" ] || return 0
   install -d -m 0750 "$(dirname "$BACKUP")"
   install -d -m 0700 "$BACKUP" "$ORIGINALS"
+  rm -rf "$BACKUP/run"
   : > "$JOURNAL"
 }
 
@@ -136,15 +186,29 @@ commit() {
   [ -n "$dry" ] || rm -rf "$JOURNAL" "$BACKUP/run"
 }
 
+# go_back: by the journal, from its end. A line counts when it is whole; one that is not was the last, and its change was not made.
 go_back() {
-  local command
-  while read -r command; do
-    eval "$command" < /dev/null || warn "this could not be undone: $command"
-  done < <(tac "$JOURNAL")
+  local lines at line
+  mapfile -t lines < "$JOURNAL"
+  for ((at = ${#lines[@]} - 1; at >= 0; at--)); do
+    line=${lines[at]}
+    if [[ $line =~ ^([0-9]+)\ (.*)$ ]] && [ "${#BASH_REMATCH[2]}" = "${BASH_REMATCH[1]}" ]; then
+      line=${BASH_REMATCH[2]}
+      eval "$line" < /dev/null || warn "this could not be undone: $line"
+    else
+      warn "this line of $JOURNAL is not whole, and was left out: $line"
+    fi
+  done
   commit
   # Made by may_change, if at all.
   [ -s "$TOUCHED" ] || rm -rf "$BACKUP"
   rmdir --ignore-fail-on-non-empty "$(dirname "$BACKUP")" 2> /dev/null || true
+}
+
+who_serves() {
+  local who
+  who=$(listeners | paste -sd ' ')
+  printf '%s' "${who:-nobody: systemctl start caddy}"
 }
 
 on_exit() {

@@ -85,19 +85,19 @@ end_rehearsal() {
 # before; moving is when they change.
 watch_ports() {
   touch "$work/watching"
-  visit 80 http "$1" > "$work/visits.http" &
-  visit 443 https "$1" > "$work/visits.https" &
+  visit 80 http "$1" > "$work/visits.http" 9>&- &
+  visit 443 https "$1" > "$work/visits.https" 9>&- &
   sleep 1
   moving=$EPOCHREALTIME
 }
 
 # visit PORT SCHEME HOST: to whom a server says goodbye (GOAWAY) before it has read the request sends it again, as browsers do (RFC 9113 section 6.8); curl
-# ends with 16 instead.
+# ends with 16 instead. It ends with the run that asks, also where that is killed.
 visit() {
   local begin status request=(curl --silent --insecure --noproxy '*' --connect-timeout 5 --max-time 20 --output /dev/null --write-out '%{http_code}'
     --resolve "$3:$1:127.0.0.1" "$2://$3:$1$(health_path)")
   trap - EXIT
-  while [ -e "$work/watching" ]; do
+  while [ -e "$work/watching" ] && kill -0 $$ 2> /dev/null; do
     begin=$EPOCHREALTIME
     status=$("${request[@]}") || { [ $? -eq 16 ] && status=$("${request[@]}"); } || status=000
     printf '%s %s %s\n' "$begin" "$EPOCHREALTIME" "$status"
@@ -224,8 +224,13 @@ caddy_has_ended() {
   done
 }
 
-# caddy_takes_ports: at once, also when it has not ended yet what it had before.
+# caddy_takes_ports [UNIT HOST ADDRESS PATH]: at once, also when it has not ended yet what it had before. The unit is what Caddy sends to: after a cut power
+# it does not run, and may need a while.
 caddy_takes_ports() {
+  if [ $# -gt 0 ]; then
+    systemctl start "$1"
+    until_healthy "$@" || warn "$1 does not answer $3$4 with 2xx: journalctl -u $1 -n 50"
+  fi
   steer_to first
   systemctl stop edgeproxy.service "${SOCKETS[@]}"
   unshare_ports own "$(caddys_user)"
@@ -233,5 +238,13 @@ caddy_takes_ports() {
     timeout 5 systemctl stop caddy.service || systemctl kill --signal KILL caddy.service
   fi
   forget_move
+  systemctl reset-failed caddy.service 2> /dev/null || true
   systemctl start caddy.service
+}
+
+# proxy_has_them_again: the way back of uninstall.sh.
+proxy_has_them_again() {
+  steer_to first
+  proxy_takes_ports
+  unshare_ports alone
 }
