@@ -48,7 +48,7 @@ program=setup_bluegreen.sh
 caddyfile=/etc/caddy/Caddyfile
 caddy_storage=''
 binary=''
-single=app-server-prod.service
+single='app-server-prod.service'
 deployer=${SUDO_USER:-}
 health=''
 companions=()
@@ -239,6 +239,12 @@ hand_over() {
     [ -n "$dry" ] || printf '%s\n' "$single" > "$BACKUP/single"
     undo systemctl start "$single"
     change "stop $single, whose place $(unit_of "$serving") has taken" systemctl stop "$single"
+  fi
+  if [ -n "$from_single" ]; then
+    undo systemctl daemon-reload
+    guard > "$work/guard"
+    draft "$(guard_of "$single")" 0644 < "$work/guard"
+    [ -n "$dry" ] || systemctl daemon-reload
   fi
 }
 

@@ -99,6 +99,9 @@ start_single() {
     active=$(other "$active")
     change "bring traffic to $active, as $single needs port $port" "$binary" switch --to "$active" --label uninstall
   fi
+  undo systemctl daemon-reload
+  take_away "$(guard_of "$single")"
+  [ -n "$dry" ] || systemctl daemon-reload
   undo systemctl stop "$single"
   change "start $single" systemctl start "$single"
   [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "http://127.0.0.1:$port" "$(health_path)" || fail "$single does not answer $(health_path) with 2xx"

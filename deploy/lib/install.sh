@@ -146,7 +146,7 @@ add_deployer() {
 
 # install_app_units: blue and green of a single unit where they are missing; what their stops and starts need; what is asked for.
 install_app_units() {
-  local slot unit warnings
+  local slot unit companion warnings
   step "The app's units"
   warnings=$(verify_app_units)
   for slot in blue green; do
@@ -157,8 +157,17 @@ install_app_units() {
   for slot in blue green; do
     adapt "$(unit_of "$slot")" "${from_single:+$single}"
   done
+  for unit in "${companions[@]}"; do
+    unbind "$unit"
+  done
   [ -z "$dry" ] || return 0
   systemctl daemon-reload
+  for unit in $(app_units); do
+    bound_to "$unit" > "$work/bound"
+    for companion in "${companions[@]}"; do
+      ! grep -qxF "$companion" "$work/bound" || fail "$companion is still bound to $unit: systemctl show $companion -p PartOf -p Requires -p BindsTo"
+    done
+  done
   warnings=$(comm -13 <(sort <<< "$warnings") <(verify_app_units | sort))
   [ -z "$warnings" ] || fail "systemd does not like what came out: $warnings"
 }
@@ -168,7 +177,7 @@ mode_of() {
   local file mode=0644
   while IFS= read -r file; do
     [ -z "$(find "$file" ! -perm -004)" ] || mode=0600
-  done < <(systemctl cat "$1" | sed -n 's/^# \(\/.*\)/\1/p')
+  done < <(files_of "$1")
   say "$mode"
 }
 
@@ -184,6 +193,24 @@ adapt() {
   [ -z "$gthread" ] || wish_gthread "$unit" | draft "/etc/systemd/system/$unit.d/52-edgeproxy-gthread.conf" 0644
 }
 
+# unbind UNIT: it does not stop any more with the app's unit, as a companion that each switch restarts. Drop-ins can add dependencies, but not take them
+# away (systemd.unit(5)): the lines go, from files of /etc or from copies there that count more than the package's.
+unbind() {
+  local unit=$1 file to
+  while IFS= read -r file; do
+    # shellcheck disable=SC2046 # a name each
+    without_dependencies "$file" $(app_units) > "$work/unbound"
+    ! cmp -s "$work/unbound" "$file" || continue
+    case $file in
+      /etc/systemd/system/*) to=$file ;;
+      */"$unit") to=/etc/systemd/system/$unit ;;
+      *) to=/etc/systemd/system/$unit.d/${file##*/} ;;
+    esac
+    say "  $unit does not stop any more with $(app_units)"
+    put "$to" "$(stat --format %a "$file")" < "$work/unbound"
+  done < <(files_of "$unit")
+}
+
 # hide_secrets UNIT: what everybody may read in a unit goes where only root can. The values act from the next start on, as before.
 hide_secrets() {
   local unit=$1 file
@@ -194,7 +221,7 @@ hide_secrets() {
   awk -v line="EnvironmentFile=/etc/edgeproxy/${unit%.service}.env" '/^Environment=/ { if (!told++) print line; next } { print }' "$file" | put "$file" "$(stat --format %a "$file")"
 }
 
-verify_app_units() { systemd-analyze verify --man=no "$(unit_of blue)" "$(unit_of green)" 2>&1 | grep -i app-server || true; }
+verify_app_units() { systemd-analyze verify --man=no "$(unit_of blue)" "$(unit_of green)" 2>&1 | grep -F -e "$(unit_of blue)" -e "$(unit_of green)" || true; }
 
 # static_samples: for each static root, of the settings or of a site's route, the path of one file in it.
 static_samples() {

@@ -89,6 +89,7 @@ preflight() {
   check_certificates
   check_static
   check_companions
+  check_bound
   check_wishes
   [ ${#problems[@]} -eq 0 ] || usage_error "it cannot be done as things are; nothing was changed:$(printf '\n  %s' "${problems[@]}")"
   say "  nothing is in the way"
@@ -187,6 +188,33 @@ check_companions() {
     [[ " ${companions[*]} " == *" $unit "* ]] || follows "$unit" \
       || say "  $unit runs from the app's directory, too, and would go on with the old code after a switch; --companion ${unit%.service} has each switch restart it"
   done
+}
+
+# check_bound: what depends on a unit of the app, by name. What stops with it would stop for good with a single unit, and at every second switch with a slot's.
+check_bound() {
+  local app unit
+  for app in $(app_units); do
+    while read -r unit; do
+      if [[ " ${companions[*]} " == *" $unit "* ]]; then
+        check_unbindable "$unit"
+      elif ! follows "$unit"; then
+        in_the_way "$unit stops with $app, or does not start without it (PartOf=, Requires=, BindsTo=), and $app stops when traffic has left it; to have each switch restart it instead: --companion ${unit%.service}"
+      fi
+    done < <(bound_to "$app")
+    [ -n "$from_single" ] || continue
+    while read -r unit; do
+      say "  $unit starts $app, which does not start any more when EdgeProxy runs the app: take $app out of the Wants= of $unit (systemctl edit --full $unit)"
+    done < <(wanting "$app")
+  done
+}
+
+# check_unbindable UNIT: where the dependencies stand, which have to go.
+check_unbindable() {
+  local file found=''
+  while IFS= read -r file; do
+    [ "$(without_dependencies "$file" $(app_units))" = "$(< "$file")" ] || found=1
+  done < <(files_of "$1")
+  [ -n "$found" ] || in_the_way "$1 is bound to the app by no line of its own files: systemctl show $1 -p PartOf -p Requires -p BindsTo"
 }
 
 # follows UNIT: the settings have it as a companion.

@@ -14,6 +14,51 @@ seconds() {
   [ "$span" = infinity ] || systemd-analyze timespan "$span" | awk '/^ *[^ ]*s: [0-9]/ { print int($2 / 1000000); exit }'
 }
 
+# files_of UNIT: its file and its drop-ins.
+files_of() { systemctl cat "$1" | sed -n 's/^# \(\/.*\)/\1/p'; }
+
+# bound_to UNIT: what stops when it stops, or does not start without it, by dependencies of their own.
+bound_to() { systemctl show --value --property ConsistsOf,RequiredBy,RequisiteOf,BoundBy "$1" | tr -s ' ' '\n' | grep . | sort -u || true; }
+
+# wanting UNIT: what starts it when it is started itself; not the targets of systemd that an enabled unit has there.
+wanting() { systemctl show --value --property WantedBy,UpheldBy,TriggeredBy "$1" | tr -s ' ' '\n' | grep -vxE '|multi-user\.target|default\.target|graphical\.target' | sort -u || true; }
+
+# without_dependencies FILE UNIT...: its text without what binds it to these units.
+without_dependencies() {
+  local file=$1
+  shift
+  awk -v units=" $* " '
+    match($0, /^[ \t]*(PartOf|Requires|Requisite|BindsTo)[ \t]*=/) {
+      name = substr($0, 1, RLENGTH); count = split(substr($0, RLENGTH + 1), words, /[ \t]+/); rest = ""
+      for (i = 1; i <= count; i++) if (words[i] != "" && !index(units, " " words[i] " ")) rest = rest " " words[i]
+      if (rest != "") print name substr(rest, 2)
+      next
+    }
+    { print }' "$file"
+}
+
+# guard: what a unit says and does from now on when somebody starts it. A deploy script that restarts it must not succeed with nothing deployed.
+guard() {
+  cat << END
+# EdgeProxy runs this app in two slots, as $(unit_of blue) and $(unit_of green). This unit would take the port of one of them.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=no
+SuccessExitStatus=
+StandardOutput=journal
+StandardError=journal
+ExecCondition=
+ExecStopPost=
+ExecStartPre=
+ExecStartPre=+/bin/sh -c "echo 'EdgeProxy runs this app in two slots; to deploy: sudo $here/restart_app.sh BRANCH (or at the end of your own script: edgeproxy switch); back to this unit: sudo $here/uninstall.sh' >&2; exit 1"
+END
+}
+
+# guard_of UNIT: after all drop-ins of its owner.
+guard_of() { printf '/etc/systemd/system/%s.d/zz-edgeproxy.conf' "$1"; }
+
 # command_of UNIT: the words of its ExecStart, one a line. Words with spaces come apart; options of gunicorn have none.
 command_of() {
   systemctl show --property ExecStart "$1" | sed -n 's/^ExecStart={ .*argv\[\]=\(.*\) ; ignore_errors=.*/\1/p' | head -n 1 | tr -s ' ' '\n'
