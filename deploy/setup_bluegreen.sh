@@ -9,7 +9,9 @@
 #   --binary FILE          the executable; without it bin/edgeproxy beside this directory, else the installed one
 #   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
 #   --deployer NAME        who may run `edgeproxy switch` without sudo (default: the user who calls sudo)
-#   --health-path PATH     the path that proves the app healthy, where it is not the one of the settings
+#   --health-path PATH     the path that proves the app healthy, where the Caddyfile does not say it; without it those are tried that many apps have
+#   --blue-unit UNIT, --green-unit UNIT, --blue ADDRESS, --green ADDRESS
+#                          the two slots, where they are not app-server-blue.service and app-server-green.service on 127.0.0.1:8000 and 8100
 #   --companion UNIT       a service that runs the app's code beside it (a Celery worker, beat): each switch restarts it; may be given again
 #   --issue                EdgeProxy orders the certificates that Caddy's storage lacks, while Caddy serves and passes the authority's question on
 #   --grant                give EdgeProxy's user the read access that it lacks to static files and certificates (ACLs)
@@ -52,6 +54,7 @@ single='app-server-prod.service'
 deployer=${SUDO_USER:-}
 health=''
 companions=()
+slot_options=() # of import-caddyfile
 grant='' issue='' move_secrets='' app_user='' gthread='' harden=''
 
 main() {
@@ -76,6 +79,7 @@ main() {
 }
 
 parse() {
+  local given=("$@")
   while [ $# -gt 0 ]; do
     case $1 in
       --dry-run) dry=1 ;;
@@ -85,7 +89,8 @@ parse() {
       --gthread) gthread=1 ;;
       --harden) harden=1 ;;
       --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --health-path | --user | --companion)
+      --caddyfile | --caddy-storage | --binary | --single | --deployer | --health | --health-path | --user | --companion \
+        | --blue | --green | --blue-unit | --green-unit)
         [ $# -ge 2 ] || usage_error "$1 needs a value"
         case $1 in
           --caddyfile) caddyfile=$2 ;;
@@ -95,15 +100,19 @@ parse() {
           --deployer) deployer=$2 ;;
           --health | --health-path) health=$2 ;;
           --user) app_user=$2 ;;
+          --blue | --green) slot_options+=("$1" "$2") ;;
+          --blue-unit | --green-unit) slot_options+=("$1" "${2%.service}.service") ;;
           --companion) companions+=("${2%.service}.service") ;;
         esac
         shift
         ;;
-      *) usage_error "unknown option $1; --help tells them" ;;
+      *) usage_error "unknown option $1" ;;
     esac
     shift
   done
-  [ "$(id -u)" = 0 ] || usage_error "needs root: sudo $0"
+  again=$(quoted sudo "$0" "${given[@]}")
+  again=${again% }
+  [ "$(id -u)" = 0 ] || usage_error "needs root"
 }
 
 # look: what is here. Nothing of it changes anything.
@@ -136,6 +145,7 @@ rehearse() {
   step "A rehearsal on two other ports, while Caddy serves"
   if [ -n "$dry" ]; then
     say "  start edgeproxy.service on free ports of 127.0.0.1; compare certificates, the health path and a static file with Caddy's; stop it"
+    say "  ask polkit whether its user may start and stop $(units_to_run | paste -sd ' ')"
     [ ${#to_issue[@]} -eq 0 ] || say "  before that: have Caddy pass the authority's question on, and order ${to_issue[*]}"
     return
   fi
@@ -143,6 +153,7 @@ rehearse() {
   undo end_rehearsal
   [ ${#to_issue[@]} -eq 0 ] || pass_challenges_on "$http"
   rehearse_at "$http" "$https" || fail "EdgeProxy does not start: $(why_not edgeproxy.service)"
+  may_run_units
   [ ${#to_issue[@]} -eq 0 ] || await_certificates
   for host in $(hosts); do
     if presented 443 "$host" > /dev/null; then
@@ -155,6 +166,28 @@ rehearse() {
     fi
   done
   end_rehearsal
+}
+
+# units_to_run: that EdgeProxy starts and stops, a line each.
+units_to_run() {
+  [ "${setting[EdgeProxy__Units__Manager]:-Systemd}" != Process ] || return 0
+  { unit_of blue; say; unit_of green; say; values_of 'EdgeProxy*__Slots__*__Unit'; values_of 'EdgeProxy*__Companions__*Unit'; } | grep . | sort -u
+}
+
+# may_run_units: polkit is asked about the process of the rehearsal, as systemd will ask it. Nothing is started for that.
+may_run_units() {
+  local pid unit verb end=$((SECONDS + 5))
+  pid=$(property edgeproxy.service MainPID)
+  for unit in $(units_to_run); do
+    for verb in start stop restart; do
+      # polkitd reads a new rule a moment after it was written.
+      until pkcheck --action-id org.freedesktop.systemd1.manage-units --process "$pid" --detail unit "$unit" --detail verb "$verb" > "$work/polkit-said" 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || fail "EdgeProxy's user may not $verb $unit, so no switch would be possible; polkit says: $(tail -n 1 "$work/polkit-said"). Is there a rule of your own that denies it? grep -l manage-units /etc/polkit-1/rules.d/*"
+        sleep 0.2
+      done
+    done
+  done
+  say "  EdgeProxy's user may start and stop $(units_to_run | paste -sd ' ')"
 }
 
 # has_good_certificate PORT HOST
@@ -260,7 +293,8 @@ finish() {
 before_going_back() { forget_visitors; }
 
 after_going_back() {
-  say "All is as it was; ports 80 and 443 are served by $(who_serves). Mend what is said above, and run it again: sudo $0"
+  say "All is as it was; ports 80 and 443 are served by $(who_serves). Mend what is said above, and run it again:"
+  say "$again"
 }
 
 main "$@"

@@ -46,17 +46,20 @@ main() {
 }
 
 parse() {
+  local given=("$@")
   while [ $# -gt 0 ]; do
     case $1 in
       --dry-run) dry=1 ;;
       --purge) purge=1 ;;
       --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
       --upstream-file) [ $# -ge 2 ] || usage_error "$1 needs a value"; upstream_file=$2; shift ;;
-      *) usage_error "unknown option $1; --help tells them" ;;
+      *) usage_error "unknown option $1" ;;
     esac
     shift
   done
-  [ "$(id -u)" = 0 ] || usage_error "needs root: sudo $0"
+  again=$(quoted sudo "$0" "${given[@]}")
+  again=${again% }
+  [ "$(id -u)" = 0 ] || usage_error "needs root"
 }
 
 look() {
@@ -160,7 +163,8 @@ leave_later() {
 before_going_back() { forget_visitors; }
 
 after_going_back() {
-  say "EdgeProxy is where it was: $("$binary" status | head -n 1)"
+  say "EdgeProxy is where it was: $("$binary" status | head -n 1). Mend what is said above, and run it again:"
+  say "$again"
 }
 
 main "$@"

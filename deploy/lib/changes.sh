@@ -20,6 +20,7 @@ readonly DEPLOY_CONF_WRITTEN=$BACKUP/deploy.conf.sha256 # as setup_bluegreen.sh 
 dry='' # --dry-run: changes are told, not made
 work='' # a directory for what this run makes up
 changed='' # put has written a file
+again='' # the command of this run, to be pasted
 undone='' # an earlier run was killed, and its changes were taken back
 
 say() { printf '%s\n' "$*"; }
@@ -27,9 +28,10 @@ step() { printf '\n%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 quoted() { printf '%q ' "$@"; printf '\n'; }
 
-# usage_error WHAT: nothing has been changed.
+# usage_error WHAT: nothing has been changed. The last line is what to run next, as all refusals end.
 usage_error() {
   printf '%s: %s\n' "$program" "$*" >&2
+  printf '%s\n' "${again:-$0 --help}" >&2
   exit 2
 }
 
@@ -63,8 +65,10 @@ undo() {
 
 # append FILE LINE: the file is replaced as a whole, so that a full disk or a cut power leaves the old one or the new one, and no part of a line.
 append() {
-  { { [ ! -e "$1" ] || cat "$1"; } && printf '%s\n' "$2"; } > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1" \
-    || fail "$1 cannot be written ($(df --output=avail --block-size=M "$(dirname "$1")" | tail -n 1 | tr -dc 0-9) MB free there): df $(dirname "$1")"
+  if { { [ ! -e "$1" ] || cat "$1"; } && printf '%s\n' "$2"; } > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; then
+    return
+  fi
+  fail "$1 cannot be written ($(df --output=avail --block-size=M "$(dirname "$1")" | tail -n 1 | tr -dc 0-9) MB free there): df $(dirname "$1")"
 }
 
 moment() { [[ -z ${EDGEPROXY_SETUP_DIES_AFTER:-} || "$*" != *"$EDGEPROXY_SETUP_DIES_AFTER"* ]] || kill -KILL $$; }
@@ -152,23 +156,29 @@ begin() {
   rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????
   work=$(mktemp -d "${TMPDIR:-/tmp}/edgeproxy-setup.XXXXXX")
   if [ -s "$JOURNAL" ]; then
-    [ -z "$dry" ] || usage_error "an earlier run was killed; its changes are undone by the next run without --dry-run: sudo $0"
+    [ -z "$dry" ] || usage_error "an earlier run was killed; its changes are undone by the next run without --dry-run"
     say "An earlier run was killed; first its changes are undone."
     go_back
     undone=1
     say "They are undone; ports 80 and 443 are served by $(who_serves)."
   elif [ -e "$LEAVING" ]; then
-    [ -z "$dry" ] || usage_error "an uninstall was killed when Caddy served again; the next run without --dry-run does what is left of it: sudo $0"
+    [ -z "$dry" ] || usage_error "an uninstall was killed when Caddy served again; the next run without --dry-run does what is left of it"
     say "An uninstall was killed when Caddy served again; first what is left of it is done."
     remove_product
   fi
 }
 
-# take_lock: nothing may be undone before. What a killed run had started may hold it for some seconds more.
+# take_lock: nothing may be undone before. What a killed run had started may hold it a little longer.
 take_lock() {
+  local owner
   exec 9>> "$LOCK"
-  flock --wait 5 9 \
-    || usage_error "another run goes on ($(tail -n 1 "$LOCK")), and nothing was changed by this one; when that has ended: sudo $0"
+  until flock --nonblock 9; do
+    owner=$(sed -n 's/.*, process //p' "$LOCK")
+    if kill -0 "${owner:-$$}" 2> /dev/null || [ "$SECONDS" -ge 30 ]; then
+      usage_error "another run goes on ($(tail -n 1 "$LOCK")), and nothing was changed by this one; when that has ended:"
+    fi
+    sleep 0.2
+  done
   printf '%s, process %s\n' "$program" $$ > "$LOCK"
 }
 

@@ -13,11 +13,13 @@ in_the_way() { problems+=("$*"); }
 
 find_tools() {
   local tool missing=()
-  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl setpriv:util-linux ss:iproute2 systemd-analyze:systemd; do
+  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl pkcheck:polkitd setpriv:util-linux ss:iproute2 systemd-analyze:systemd; do
     command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
   done
-  exists polkit.service || missing+=(polkitd) # EdgeProxy's user may start two units by its rule
-  [ ${#missing[@]} -eq 0 ] || usage_error "apt install ${missing[*]}"
+  exists polkit.service || [[ " ${missing[*]} " == *" polkitd "* ]] || missing+=(polkitd) # EdgeProxy's user may start two units by its rule
+  [ ${#missing[@]} -gt 0 ] || return 0
+  again="sudo apt install ${missing[*]} && $again"
+  usage_error "what is missing here is in ${missing[*]}"
 }
 
 find_binary() {
@@ -38,25 +40,68 @@ read_site() {
     settings=$work/appsettings.json
     # shellcheck disable=SC2119
     import_caddyfile
-    sed 's/^/  /' "$work/import" # notes, each with its line
+    awk '!told[$0]++ { print "  " $0 }' "$work/import" # notes, each with its line
   fi
   read_settings "$settings"
+  demand_health_path
   say "  ${settings/#"$work"*/$caddyfile}: $(hosts | paste -sd ' ')"
 }
 
 # import_caddyfile [OPTION...]: what it means, as settings. Its {$VARIABLES} are those of caddy.service.
 # shellcheck disable=SC2120
 import_caddyfile() {
-  local variables
-  mapfile -t variables < <(property caddy.service Environment | xargs --no-run-if-empty -n 1)
-  env "${variables[@]}" "$binary" import-caddyfile "$caddyfile" ${health:+--health-path "$health"} "$@" > "$work/appsettings.json" 2> "$work/import" && return
-  # Where nothing but the health path is missing, the recipe's is tried; whether the running app answers it is looked at before anything is changed.
-  if [ -z "$health" ] && grep -q -- --health-path "$work/import"; then
-    health=/v1/config/feature-flags/
-    import_caddyfile "$@"
+  if import_with "$@"; then
     return
   fi
+  # Where nothing but the health path is missing, the running app is asked for one.
+  if [ -z "$health" ] && cp "$work/import" "$work/refused" && import_with --health-path / "$@"; then
+    read_settings "$work/appsettings.json"
+    find_health
+    import_with "$@"
+    return
+  fi
+  [ ! -e "$work/refused" ] || mv -f "$work/refused" "$work/import"
   usage_error "$caddyfile has what EdgeProxy cannot take over; nothing was changed:"$'\n'"$(cat "$work/import")"
+}
+
+import_with() {
+  local variables
+  mapfile -t variables < <(property caddy.service Environment | xargs --no-run-if-empty -n 1)
+  env "${variables[@]}" "$binary" import-caddyfile "$caddyfile" ${health:+--health-path "$health"} "${slot_options[@]}" "$@" \
+    > "$work/appsettings.json" 2> "$work/import"
+}
+
+# find_health: of the paths that many apps have, the first one that the running app answers well, asked as EdgeProxy will ask.
+find_health() {
+  local address path status told=()
+  address=$(running_address)
+  for path in /healthz /health /up /; do
+    status=$(health_status "$(health_host)" "$address" "$path")
+    if [[ $status == 2?? ]]; then
+      health=$path
+      say "  $path is the health path: $address answers it with $status; --health-path PATH names another one"
+      return
+    fi
+    told+=("$path $status")
+  done
+  usage_error "a path is needed that the app answers with 2xx only when it is well; $address answers (000: not at all): $(IFS=,; say "${told[*]}"); name one with --health-path /PATH"
+}
+
+# running_address: of what Caddy sends to today.
+running_address() {
+  local slot=${setting[EdgeProxy__InitialSlot]:-blue}
+  if exists "$(unit_of blue)" && exists "$(unit_of green)" || [ -z "$(port_of "$single")" ]; then
+    address_of "${slot,,}"
+  else
+    printf 'http://127.0.0.1:%s' "$(port_of "$single")"
+  fi
+}
+
+# demand_health_path: of settings that are there. EdgeProxy would ask for its own default.
+demand_health_path() {
+  [ -z "${setting[EdgeProxy__Health__Path]:-}" ] && ! proxy_has_ports || return 0
+  find_health
+  usage_error "$SETTINGS names no Health:Path; put into its \"EdgeProxy\":  \"Health\": { \"Path\": \"$health\" }"
 }
 
 # read_layout: blue and green, or the single unit that they are to be made of; and which slot serves.
@@ -75,7 +120,7 @@ read_layout() {
       [ "$(port_of_address "$slot")" = "$(port_of "$single")" ] || serving=$slot
     done
   else
-    usage_error "there is neither $(unit_of blue) with $(unit_of green) nor $single (--single UNIT); deploy/systemd has units for a new site"
+    usage_error "there is neither $(unit_of blue) with $(unit_of green) (--blue-unit UNIT --green-unit UNIT) nor $single (--single UNIT); deploy/systemd has units for a new site; what runs here: systemctl list-units --type service"
   fi
   say "  ${from_single:+$single becomes blue and green; }$serving serves"
 }
@@ -109,16 +154,21 @@ check_app() {
   if [ -n "$from_single" ]; then
     mapfile -O ${#problems[@]} -t problems < <(not_twice "$single")
     check_memory
-    healthy "$(health_host)" "http://127.0.0.1:$(port_of "$single")" "$(health_path)" \
-      || in_the_way "$single does not answer $(health_path) with 2xx; name a path that proves it healthy with --health"
+    check_health "$single" "http://127.0.0.1:$(port_of "$single")"
     return
   fi
   for slot in blue green; do
     [ "$(port_of "$(unit_of $slot)")" = "$(port_of_address $slot)" ] \
       || in_the_way "$(unit_of $slot) listens on port $(port_of "$(unit_of $slot)"), the settings have $(address_of $slot)"
   done
-  ! is_active "$(unit_of "$serving")" || healthy "$(health_host)" "$(address_of "$serving")" "$(health_path)" \
-    || in_the_way "$(unit_of "$serving") does not answer $(health_path) with 2xx; name a path that proves it healthy with --health"
+  ! is_active "$(unit_of "$serving")" || check_health "$(unit_of "$serving")" "$(address_of "$serving")"
+}
+
+# check_health UNIT ADDRESS
+check_health() {
+  local status
+  status=$(health_status "$(health_host)" "$2" "$(health_path)")
+  [[ $status == 2?? ]] || in_the_way "$1 does not answer $(health_path) with 2xx ($2 says $status; 000: nothing); where that is not the right path: --health-path PATH"
 }
 
 # check_memory: as in every switch, two versions run for a while.
@@ -205,6 +255,10 @@ check_bound() {
     while read -r unit; do
       say "  $unit starts $app, which does not start any more when EdgeProxy runs the app: take $app out of the Wants= of $unit (systemctl edit --full $unit)"
     done < <(wanting "$app")
+    while read -r unit; do
+      [[ " ${companions[*]} " == *" $unit "* ]] || follows "$unit" \
+        || say "  $unit is started by $app, which does not start any more at boot: --companion ${unit%.service}, or systemctl add-wants multi-user.target $unit"
+    done < <(started_by "$app")
   done
 }
 
@@ -212,6 +266,7 @@ check_bound() {
 check_unbindable() {
   local file found=''
   while IFS= read -r file; do
+    # shellcheck disable=SC2046 # a name each
     [ "$(without_dependencies "$file" $(app_units))" = "$(< "$file")" ] || found=1
   done < <(files_of "$1")
   [ -n "$found" ] || in_the_way "$1 is bound to the app by no line of its own files: systemctl show $1 -p PartOf -p Requires -p BindsTo"

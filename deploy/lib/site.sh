@@ -28,6 +28,7 @@ values_of() {
 
 # hosts: the names of the site; where it answers to any, the address that it is asked by here.
 hosts() { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}" | grep -v '[*]' || say 127.0.0.1; }
+# health_path: of the settings; else EdgeProxy's own default.
 health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/v1/config/feature-flags/}"; }
 health_host() {
   local host=${setting[EdgeProxy__Health__Host]:-$(values_of 'EdgeProxy__Tls__Acme__Domains__*' | head -n 1)}

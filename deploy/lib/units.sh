@@ -23,6 +23,9 @@ bound_to() { systemctl show --value --property ConsistsOf,RequiredBy,RequisiteOf
 # wanting UNIT: what starts it when it is started itself; not the targets of systemd that an enabled unit has there.
 wanting() { systemctl show --value --property WantedBy,UpheldBy,TriggeredBy "$1" | tr -s ' ' '\n' | grep -vxE '|multi-user\.target|default\.target|graphical\.target' | sort -u || true; }
 
+# started_by UNIT: what others have hung on it (WantedBy= in their [Install]); its own text goes to the slots.
+started_by() { find "/etc/systemd/system/$1.wants" "/etc/systemd/system/$1.requires" -mindepth 1 -printf '%f\n' 2> /dev/null | sort -u || true; }
+
 # without_dependencies FILE UNIT...: its text without what binds it to these units.
 without_dependencies() {
   local file=$1
@@ -150,12 +153,12 @@ secret_lines() {
     END { exit bad }' "$1"
 }
 
-# healthy HOST ADDRESS PATH: does the app answer there as it would behind the proxy?
-healthy() {
-  local status
-  status=$(curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' --header "Host: $1" --header 'X-Forwarded-Proto: https' "$2$3") || true
-  [[ $status == 2?? ]]
+# health_status HOST ADDRESS PATH: what the app answers there when it is asked as EdgeProxy asks; 000: nothing.
+health_status() {
+  curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' --header "Host: $1" --header 'X-Forwarded-Proto: https' "$2$3" || true
 }
+
+healthy() { [[ $(health_status "$@") == 2?? ]]; }
 
 # until_healthy UNIT HOST ADDRESS PATH: at most a minute, and no longer than the unit is there.
 until_healthy() {

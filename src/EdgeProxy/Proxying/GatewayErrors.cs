@@ -32,7 +32,8 @@ internal static class GatewayErrors
     }
 
     /// <summary>The active slot refuses connections or ends them without a response, and waiting did not help.</summary>
-    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, string? reason, UpstreamOptions options)
+    /// <remarks>Anybody reads it: why, with the unit and what to do, is in the log, the status and the dashboard alone.</remarks>
+    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, UpstreamOptions options)
     {
         if (end == HoldEnd.NotDown)
         {
@@ -43,7 +44,7 @@ internal static class GatewayErrors
         {
             HoldEnd.Full =>
                 $"The app ({slot.ToKey()}) does not accept connections, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests).",
-            HoldEnd.Hopeless => $"The app ({slot.ToKey()}) does not accept connections: {reason}",
+            HoldEnd.Hopeless => $"The app ({slot.ToKey()}) does not accept connections, and is not about to.",
             _ => $"The app ({slot.ToKey()}) did not accept connections for {Seconds(options.HoldTimeout)} s (Upstream:HoldTimeout).",
         };
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, detail, _retrySoon);

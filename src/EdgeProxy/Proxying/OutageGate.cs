@@ -43,28 +43,27 @@ internal sealed partial class OutageGate(
     public int Held => Volatile.Read(ref _held);
 
     /// <summary>Waits until <paramref name="slot"/>, which refuses connections, is worth another try.</summary>
-    /// <returns>How it ended, and for <see cref="HoldEnd.Hopeless"/> why.</returns>
+    /// <returns>How it ended. Why it is <see cref="HoldEnd.Hopeless"/> is logged once for all who wait.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public ValueTask<(HoldEnd End, string? Reason)> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
-        async () =>
-            await Join(slot).Over.WaitAsync(patience, time, clientLeft) is { } hopeless ? (HoldEnd.Hopeless, hopeless) : (HoldEnd.TryAgain, null), patience);
+    public ValueTask<HoldEnd> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
+        async () => await Join(slot).Over.WaitAsync(patience, time, clientLeft) is null ? HoldEnd.TryAgain : HoldEnd.Hopeless, patience);
 
     /// <summary>Waits until a restart of <paramref name="slot"/>, which accepts connections and ends them without a response, is over.</summary>
     /// <returns><see cref="HoldEnd.NotDown"/> where it is not being restarted.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public ValueTask<(HoldEnd End, string? Reason)> WaitForRestartAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
-        async () => (await JoinRestart(slot).WaitAsync(patience, time, clientLeft) ? HoldEnd.TryAgain : HoldEnd.NotDown, null), patience);
+    public ValueTask<HoldEnd> WaitForRestartAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
+        async () => await JoinRestart(slot).WaitAsync(patience, time, clientLeft) ? HoldEnd.TryAgain : HoldEnd.NotDown, patience);
 
-    private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(Func<Task<(HoldEnd End, string? Reason)>> wait, TimeSpan patience)
+    private async ValueTask<HoldEnd> HoldAsync(Func<Task<HoldEnd>> wait, TimeSpan patience)
     {
         if (patience <= TimeSpan.Zero)
         {
-            return (HoldEnd.TimedOut, null);
+            return HoldEnd.TimedOut;
         }
 
         if (!room.TryEnter())
         {
-            return (HoldEnd.Full, null);
+            return HoldEnd.Full;
         }
 
         Interlocked.Increment(ref _held);
@@ -74,7 +73,7 @@ internal sealed partial class OutageGate(
         }
         catch (TimeoutException)
         {
-            return (HoldEnd.TimedOut, null);
+            return HoldEnd.TimedOut;
         }
         finally
         {

@@ -104,7 +104,7 @@ internal sealed class RequestWaits(
         var now = time.GetTimestamp();
         var since = request.OutageSince ??= now;
         var clientLeft = context.RequestAborted;
-        var (end, reason) = await HoldAsync(obstacle, options.HoldTimeout - time.GetElapsedTime(since, now), clientLeft);
+        var end = await HoldAsync(obstacle, options.HoldTimeout - time.GetElapsedTime(since, now), clientLeft);
         request.InOutage = time.GetElapsedTime(since);
         metrics.Held(obstacle.Slot, end, time.GetElapsedTime(now));
         if (Left(context, request, clientLeft))
@@ -116,13 +116,13 @@ internal sealed class RequestWaits(
         {
             obstacle.Slot.Record(isError: !obstacle.IsOwnFault);
             log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, end, request.Tries, obstacle.Reason);
-            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, reason, options);
+            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options);
         }
 
         return end == HoldEnd.TryAgain;
     }
 
-    private async ValueTask<(HoldEnd End, string? Reason)> HoldAsync(Obstacle obstacle, TimeSpan patience, CancellationToken clientLeft)
+    private async ValueTask<HoldEnd> HoldAsync(Obstacle obstacle, TimeSpan patience, CancellationToken clientLeft)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, stop.Passed);
         try
@@ -133,7 +133,7 @@ internal sealed class RequestWaits(
         }
         catch (OperationCanceledException)
         {
-            return stop.Passed.IsCancellationRequested ? (HoldEnd.Hopeless, "the proxy is being restarted, too.") : (HoldEnd.TimedOut, null);
+            return stop.Passed.IsCancellationRequested ? HoldEnd.Hopeless : HoldEnd.TimedOut; // the proxy is being restarted, too
         }
     }
 

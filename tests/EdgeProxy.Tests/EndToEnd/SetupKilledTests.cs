@@ -2,8 +2,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary><c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c> beside each other, killed, and with the power cut: a server serves all the time, and
-/// the next run says what it does with what it finds.</summary>
+/// <summary><c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c> beside each other, killed, and with the power cut: a server serves all the
+/// time, and the next run says what it does with what it finds.</summary>
 [Collection(TakeOverCollection.Name)]
 public sealed class SetupKilledTests
 {
@@ -33,7 +33,9 @@ public sealed class SetupKilledTests
 
         Assert.DoesNotContain("Going back", await JournalAsync(vps, "first"), StringComparison.Ordinal);
         await Eventually.TrueAsync(
-            async () => (await vps.Lab.RunAsync("systemctl", "is-active", "first.service")).Output.Trim() == "inactive", "it has ended", TimeSpan.FromMinutes(1));
+            async () => (await vps.Lab.RunAsync("systemctl", "is-active", "first.service")).Output.Trim() == "inactive",
+            "it has ended",
+            TimeSpan.FromMinutes(1));
         Assert.Contains("A deploy is now", await JournalAsync(vps, "first"), StringComparison.Ordinal);
         Assert.Equal("enabled", await vps.RunAsync("systemctl", "is-enabled", "edgeproxy.service"));
         Assert.All([.. await vps.StopVisitorsAsync("slow"), .. await vps.StopVisitorsAsync("slower")], visit => Assert.True(visit.IsGood, $"{visit}"));
