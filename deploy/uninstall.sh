@@ -5,7 +5,8 @@
 #   sudo deploy/uninstall.sh --dry-run     every step, nothing changed
 #   sudo deploy/uninstall.sh
 #
-#   --upstream-file FILE   what the Caddyfile imports its upstream from (/etc/caddy/upstream.txt)
+#   --upstream-file FILE   what the Caddyfile imports its upstream from (/etc/caddy/upstream.txt); a fixed one gets the port of the slot
+#                          that is active, if it has the other one's
 #   --purge                remove state, logs, settings and the user of EdgeProxy as well (the user is the package's where there is one)
 #
 # Whatever goes wrong leaves EdgeProxy where it is. Exit codes: 0 done; 1 failed, EdgeProxy serves on; 2 wrong usage, or it cannot be done as things are.
@@ -29,6 +30,8 @@ upstream_file=/etc/caddy/upstream.txt
 purge=''
 binary=/usr/bin/edgeproxy
 active=''
+readonly CADDYFILE=/etc/caddy/Caddyfile
+readonly LOCAL='(127\.0\.0\.1|localhost|\[::1\])?'
 single=''
 
 main() {
@@ -72,16 +75,42 @@ look() {
     say "  EdgeProxy is gone already, and $(who_serves) serves"
     exit 0
   fi
-  proxy_has_ports || usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back"
+  if ! proxy_has_ports; then
+    again="ss -ltnp '( sport = :80 or sport = :443 )'"
+    usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back; who has them:"
+  fi
   exists caddy.service || usage_error "there is no caddy.service to go back to"
   [ -d "$BACKUP" ] || usage_error "$BACKUP is not there: setup_bluegreen.sh has not set this up"
   read_settings /etc/edgeproxy/appsettings.json
   active=$("$binary" status | sed -nE 's/.*traffic is on (blue|green).*/\1/p' | head -n 1)
   [ -n "$active" ] || usage_error "EdgeProxy does not say which slot is active: edgeproxy status"
   single=$(cat "$BACKUP/single" 2> /dev/null || true)
-  [ -n "$single" ] || [ -e "$upstream_file" ] || usage_error "there is no $upstream_file that would tell Caddy of the active slot (--upstream-file FILE)"
-  caddy validate --config /etc/caddy/Caddyfile --adapter caddyfile > "$work/validate" 2>&1 || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
+  caddy adapt --config "$CADDYFILE" --adapter caddyfile > "$work/adapted" 2> "$work/validate" \
+    || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
+  caddy validate --config "$CADDYFILE" --adapter caddyfile > "$work/validate" 2>&1 \
+    || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
+  [ -n "$single" ] || find_upstream
   say "  traffic is on $active"
+}
+
+# find_upstream: how Caddy is told of the active slot: by the file that it imports, or in the Caddyfile itself.
+find_upstream() {
+  local slot port='' wanted
+  grep -qF "$upstream_file" "$CADDYFILE" && [ -e "$upstream_file" ] && return
+  upstream_file=$CADDYFILE
+  for slot in "$(other "$active")" "$active"; do
+    ! grep -qE "\"dial\":\"$LOCAL:$(port_of_address "$slot")\"" "$work/adapted" || port=$(port_of_address "$slot")
+  done
+  [ -n "$port" ] || usage_error "$CADDYFILE imports no file that names the active slot (--upstream-file FILE), and sends neither to $(address_of blue) nor to $(address_of green)"
+  say "  $CADDYFILE sends to port $port"
+  wanted=$(port_of_address "$active")
+  # What Caddy makes of it names the file: of a copy before and after.
+  cp "$CADDYFILE" "$work/Caddyfile"
+  caddy adapt --config "$work/Caddyfile" --adapter caddyfile > "$work/adapted" 2> "$work/validate" || true
+  sed -E -i "/^[ \t]*#/!s/(^|[ \t\/])($LOCAL:)$port([ \t\/]|\$)/\1\2$wanted\4/g" "$work/Caddyfile"
+  caddy adapt --config "$work/Caddyfile" --adapter caddyfile 2> "$work/validate" | cmp -s - <(sed -E "s/(\"dial\":\"$LOCAL:)$port\"/\1$wanted\"/g" "$work/adapted") && return
+  again="edgeproxy switch --to $(other "$active") && $again"
+  usage_error "$CADDYFILE sends to port $port, traffic is on $active, and the line is none that could be changed here; bring traffic to $(other "$active") first, with the version that it has"
 }
 
 # point_caddy: at what serves the app now, before it gets the ports.
@@ -89,6 +118,8 @@ point_caddy() {
   step "Where Caddy sends"
   if [ -n "$single" ]; then
     start_single
+  elif [ "$upstream_file" = "$CADDYFILE" ]; then
+    put "$CADDYFILE" "$(stat --format %a "$CADDYFILE")" "$(stat --format %U:%G "$CADDYFILE")" < "$work/Caddyfile"
   else
     put "$upstream_file" 0644 <<< "to $(address_of "$active" | sed 's/^http:\/\///; s/\/$//')"
   fi

@@ -57,6 +57,24 @@ install_site() {
     undo mv "$STATE/active.json.old" "$STATE/active.json"
     change "set an old active.json aside" mv "$STATE/active.json" "$STATE/active.json.old"
   fi
+  proxy_has_ports || label_slot
+}
+
+# label_slot: what runs in the slot that serves, by its commit, so that a rollback of the first deploy knows where to go. EdgeProxy's own format.
+label_slot() {
+  local unit=$single tree commit
+  [ -n "$from_single" ] || unit=$(unit_of "$serving")
+  tree=$(checkout_of "$(property "$unit" WorkingDirectory | sed 's/^!//')") && commit=$(commit_of "$tree") || return 0
+  printf '{"version":1,"slot":"%s","since":"%s","label":"%s"}\n' "$serving" "$(date --utc +%FT%T.%3NZ)" "$commit" > "$work/active"
+  say "  $serving has commit $commit of $tree"
+  put "$STATE/active.json" 0640 edgeproxy:edgeproxy < "$work/active"
+}
+
+# commit_of TREE: as restart_app.sh names it. Git runs as the owner: it would do what his configuration says.
+commit_of() {
+  local owner
+  owner=$(stat -Lc %U "$1")
+  setpriv --reuid "$owner" --regid "$(id -g "$owner")" --init-groups --reset-env git -C "$1" rev-parse --short HEAD 2> /dev/null
 }
 
 # install_polkit_rule: for the units of the settings. The package has the one for the usual two.

@@ -84,7 +84,8 @@ find_health() {
     fi
     told+=("$path $status")
   done
-  usage_error "a path is needed that the app answers with 2xx only when it is well; $address answers (000: not at all): $(IFS=,; say "${told[*]}"); name one with --health-path /PATH"
+  again+=' --health-path /PATH'
+  usage_error "a path is needed that the app answers with 2xx only when it is well; $address answers (000: not at all): $(IFS=,; say "${told[*]}")"
 }
 
 # running_address: of what Caddy sends to today.
@@ -124,8 +125,6 @@ read_layout() {
   fi
   say "  ${from_single:+$single becomes blue and green; }$serving serves"
 }
-
-port_of_address() { address_of "$1" | sed -n 's/.*:\([0-9]*\)\/*$/\1/p'; }
 
 preflight() {
   step "Whether it can be done"
@@ -248,6 +247,7 @@ check_bound() {
       if [[ " ${companions[*]} " == *" $unit "* ]]; then
         check_unbindable "$unit"
       elif ! follows "$unit"; then
+        again+=" --companion ${unit%.service}"
         in_the_way "$unit stops with $app, or does not start without it (PartOf=, Requires=, BindsTo=), and $app stops when traffic has left it; to have each switch restart it instead: --companion ${unit%.service}"
       fi
     done < <(bound_to "$app")

@@ -35,6 +35,7 @@ health_host() {
   printf '%s' "${host:-$(hosts | head -n 1)}"
 }
 address_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Address]}"; }
+port_of_address() { address_of "$1" | sed -n 's/.*:\([0-9]*\)\/*$/\1/p'; }
 unit_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Unit]:-app-server-$1.service}"; }
 other() { if [ "$1" = blue ]; then printf green; else printf blue; fi; }
 

@@ -40,7 +40,8 @@ public enum RecipeCertificates
 public sealed class RecipeVps : IAsyncDisposable
 {
     public const string Host = "api.example.com";
-    public const string Health = $"https://{Host}/v1/config/feature-flags/";
+    public const string HealthPath = "/v1/config/feature-flags/";
+    public const string Health = $"https://{Host}{HealthPath}";
     public const string Setup = "/opt/edgeproxy/deploy/setup_bluegreen.sh";
     public const string Uninstall = "/opt/edgeproxy/deploy/uninstall.sh";
     public const string Caddyfile = "/etc/caddy/Caddyfile";

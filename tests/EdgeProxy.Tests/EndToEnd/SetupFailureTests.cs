@@ -27,9 +27,10 @@ public sealed class SetupFailureTests
         await vps.RunAsync("bash", "-c", $"mkdir -p /etc/systemd/system/app-server-blue.service.d; {fault}");
         var before = await vps.SnapshotAsync();
 
-        var run = await vps.Lab.RunAsync(RecipeVps.Setup);
+        var run = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
 
         Assert.True(run.ExitCode == 2, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.EndsWith($"\nsudo {RecipeVps.Setup} --health-path {RecipeVps.HealthPath}\n", run.Error, StringComparison.Ordinal);
         Assert.Contains(told, run.Error, StringComparison.Ordinal);
         Assert.Equal(before, await vps.SnapshotAsync());
     }

@@ -16,7 +16,7 @@ public sealed class SetupKilledTests
         await using var vps = await RecipeVps.StartAsync();
         await vps.StartVisitorsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=25000");
         await vps.StartVisitorsAsync("slower", $"https://{RecipeVps.Host}/slow?ms=17000");
-        await vps.RunAsync("systemd-run", "--quiet", "--unit", "first", RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+        await vps.RunAsync("systemd-run", "--quiet", "--unit", "first", RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
         await Eventually.TrueAsync(
             async () => (await JournalAsync(vps, "first")).Contains("Caddy answers its last requests", StringComparison.Ordinal),
             "the first run waits for Caddy",
@@ -27,7 +27,7 @@ public sealed class SetupKilledTests
             var second = await vps.Lab.RunAsync(script);
             Assert.True(second.ExitCode == 2, $"{second.ExitCode}: {second.Output}{second.Error}");
             Assert.Contains("another run goes on (setup_bluegreen.sh, process ", second.Error, StringComparison.Ordinal);
-            Assert.EndsWith($"sudo {script}\n", second.Error, StringComparison.Ordinal);
+            Assert.EndsWith($"\nsudo {script}\n", second.Error, StringComparison.Ordinal);
             Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         }
 
@@ -50,7 +50,7 @@ public sealed class SetupKilledTests
             "undo rm -f /usr/bin/edgeproxy", "systemd-sysusers", "undo rm -f /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo caddy_takes_ports",
             "visitors watch", "EdgeProxy listens", "Caddy has let go", "systemctl --quiet enable edgeproxy.service"])
         {
-            await KillAsync(vps, moment, RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+            await KillAsync(vps, moment, RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
 
             var next = await vps.Lab.RunAsync(RecipeVps.Uninstall);
 
@@ -64,12 +64,12 @@ public sealed class SetupKilledTests
         }
 
         // EdgeProxy is enabled, and Caddy and the app are not: the power goes, and EdgeProxy serves after it.
-        await KillAsync(vps, "systemctl --quiet disable caddy.service", RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+        await KillAsync(vps, "systemctl --quiet disable caddy.service", RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
         await vps.Lab.RebootAsync(cutsPower: true);
         await Eventually.TrueAsync(async () => await vps.AskAsync(RecipeVps.Health) == "200", "EdgeProxy serves after the cut");
         // The last line is cut: its change was not made.
         await vps.RunAsync("bash", "-c", "printf '40 rm -rf /ap' >> /etc/edgeproxy/setup/undo");
-        var through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+        var through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
         Assert.True(through.ExitCode == 0, $"{through.ExitCode}: {through.Output}{through.Error}");
         Assert.Contains("They are undone; ports 80 and 443 are served by caddy.", through.Output, StringComparison.Ordinal);
         Assert.Contains("is not whole, and was left out", through.Error, StringComparison.Ordinal);
@@ -78,7 +78,7 @@ public sealed class SetupKilledTests
         foreach (var moment in (string[])["undo systemctl stop caddy.service", "systemctl --quiet disable edgeproxy-http.socket"])
         {
             await KillAsync(vps, moment, RecipeVps.Uninstall);
-            through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+            through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
             Assert.True(through.ExitCode == 0, $"{moment}: {through.ExitCode}: {through.Output}{through.Error}");
             Assert.Contains(Killed, through.Output, StringComparison.Ordinal);
             Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
@@ -100,14 +100,14 @@ public sealed class SetupKilledTests
         // Room for a few lines of the journal, no more.
         await vps.RunAsync("bash", "-c", "mkdir -p /etc/edgeproxy/setup && mount -t tmpfs -o size=12k,mode=0700 tmpfs /etc/edgeproxy/setup");
 
-        var run = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+        var run = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
 
         Assert.True(run.ExitCode == 1, $"{run.ExitCode}: {run.Output}{run.Error}");
         Assert.Contains("All is as it was; ports 80 and 443 are served by caddy.", run.Output, StringComparison.Ordinal);
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         Assert.False(File.Exists($"{vps.Lab.Root}/etc/edgeproxy/appsettings.json"));
         await vps.RunAsync("umount", "/etc/edgeproxy/setup");
-        await vps.RunAsync(RecipeVps.Setup, "--health-path", "/v1/config/feature-flags/");
+        await vps.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
     }
 

@@ -161,14 +161,37 @@ public sealed class SetupTests
     public async Task A_single_unit_becomes_blue_and_green_and_single_again()
     {
         await using var vps = await RecipeVps.StartAsync(RecipeUnits.Alone, RecipeCertificates.Files);
+        await vps.Lab.WriteUnitAsync("cleaner.service", "[Unit]\nWants=app-server-prod.service\n[Service]\nExecStart=/usr/bin/sleep infinity\n");
+        await vps.Lab.WriteUnitAsync(
+            "worker.service",
+            "[Unit]\nPartOf=app-server-prod.service\nRequires=app-server-prod.service dbus.service\nAfter=app-server-prod.service\n" +
+                "[Service]\nExecStart=/usr/bin/sleep infinity\n");
+        await vps.Lab.WriteUnitAsync("beat.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n[Install]\nWantedBy=app-server-prod.service\n");
+        await vps.RunAsync("systemctl", "enable", "beat.service");
+        await vps.RunAsync("systemctl", "start", "worker.service", "cleaner.service");
         var before = await vps.SnapshotAsync();
+        var refused = await vps.Lab.RunAsync(RecipeVps.Setup, "--grant");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("worker.service stops with app-server-prod.service", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("cleaner.service starts app-server-prod.service", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("beat.service is started by app-server-prod.service", refused.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"\nsudo {RecipeVps.Setup} --grant --companion worker\n", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(before, await vps.SnapshotAsync());
         await VisitAsync(vps);
 
         // 8000 is the single unit's, so green begins.
-        var setup = await vps.RunAsync(RecipeVps.Setup, "--grant");
+        var setup = await vps.RunAsync(RecipeVps.Setup, "--grant", "--companion", "worker");
         await AssertTakenOverAsync(vps, "green");
         var moved = await LeaveAsync(vps);
         Assert.Equal("inactive", (await vps.Lab.RunAsync("systemctl", "is-active", "app-server-prod.service")).Output.Trim());
+        Assert.Equal("active", await vps.RunAsync("systemctl", "is-active", "worker.service"));
+        Assert.Equal("dbus.service", await vps.RunAsync("bash", "-c", "grep ^Requires= /etc/systemd/system/worker.service | cut -d = -f 2"));
+
+        // As every deploy script does. The port is blue's now.
+        var restarted = await vps.Lab.RunAsync("systemctl", "restart", "app-server-prod.service");
+        Assert.NotEqual(0, restarted.ExitCode);
+        Assert.Contains("/opt/edgeproxy/deploy/restart_app.sh BRANCH", await StatusAsync(vps, "app-server-prod.service"), StringComparison.Ordinal);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
 
         await VisitAsync(vps);
         Assert.Contains("Completed: green -> blue", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
@@ -187,6 +210,61 @@ public sealed class SetupTests
                 '\n',
                 snapshot.Split('\n').Where(
                     line => !line.StartsWith("MainPID", StringComparison.Ordinal) && !line.StartsWith("app-server", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Units and ports of one's own, and a Caddyfile that names the port.</summary>
+    [Fact]
+    public async Task Units_with_names_of_their_own_are_switched_and_a_fixed_upstream_follows()
+    {
+        await using var vps = await RecipeVps.StartAsync();
+        await vps.RunAsync("bash", "-c", $$"""
+            set -e
+            cd /etc/systemd/system
+            systemctl --quiet disable --now app-server-blue.service
+            sed 's/:8000/:8001/' app-server-blue.service > shop-blue.service
+            sed 's/:8100/:8101/' app-server-green.service > shop-green.service
+            rm app-server-blue.service app-server-green.service /etc/caddy/upstream.txt
+            sed -i 's/^import .*/to 127.0.0.1:8001/' {{RecipeVps.Caddyfile}}
+            systemctl daemon-reload
+            systemctl reload caddy.service
+            cd {{RecipeVps.Checkout}}
+            printf 'logs\n__pycache__\n' > .gitignore
+            git add --all
+            git -c user.name=Test -c user.email=test@example.com commit --quiet --message 'the first version'
+            """);
+        string[] setup = [RecipeVps.Setup, "--blue-unit", "shop-blue", "--green-unit", "shop-green"];
+
+        // Nobody can say which path is the right one.
+        var run = await vps.Lab.RunAsync(setup);
+        Assert.True(run.ExitCode == 2, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Contains("/healthz 000", run.Error, StringComparison.Ordinal);
+        Assert.EndsWith($"\nsudo {string.Join(' ', setup)} --health-path /PATH\n", run.Error, StringComparison.Ordinal);
+        await vps.RunAsync("systemctl", "enable", "--now", "shop-blue.service");
+        await Eventually.TrueAsync(async () => await vps.AskAsync(RecipeVps.Health) == "200", "the recipe serves");
+
+        // No switch would be possible: that shows before the ports move.
+        await vps.Lab.WriteFileAsync(
+            "/etc/polkit-1/rules.d/00-own.rules",
+            "polkit.addRule(function (action) { if (action.id == 'org.freedesktop.systemd1.manage-units') { return polkit.Result.NO; } });\n");
+        run = await vps.Lab.RunAsync(setup);
+        Assert.True(run.ExitCode == 1, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Contains("EdgeProxy's user may not start shop-blue.service", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("The ports 80 and 443 move", run.Output, StringComparison.Ordinal);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        await vps.RunAsync("rm", "/etc/polkit-1/rules.d/00-own.rules");
+
+        run = await vps.Lab.RunAsync(setup);
+        Assert.True(run.ExitCode == 0, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Contains("/ is the health path: http://127.0.0.1:8001", run.Output, StringComparison.Ordinal);
+        Assert.Contains("Completed: blue -> green", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
+        var commit = await vps.RunAsync("git", "-C", RecipeVps.Checkout, "rev-parse", "HEAD");
+        var told = await vps.RunAsync("/opt/edgeproxy/deploy/restart_app.sh", "--rollback", "--dry-run");
+        Assert.Contains($"would go back to blue, {commit}", told, StringComparison.Ordinal);
+
+        await vps.RunAsync(RecipeVps.Uninstall);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal("to 127.0.0.1:8101", await vps.RunAsync("grep", "^to ", RecipeVps.Caddyfile));
+        Assert.Equal("enabled", await vps.RunAsync("systemctl", "is-enabled", "shop-green.service"));
     }
 
     [Fact]
@@ -231,6 +309,9 @@ public sealed class SetupTests
     private static async Task<string[]> EnabledAsync(RecipeVps vps) =>
         (await vps.RunAsync("bash", "-c", "systemctl list-unit-files --no-legend --state=enabled 'caddy*' 'app-server*' 'edgeproxy*' | cut -d ' ' -f 1 | sort"))
             .Split('\n');
+
+    private static async Task<string> StatusAsync(RecipeVps vps, string unit) =>
+        (await vps.Lab.RunAsync("systemctl", "status", "--no-pager", "--full", unit)).Output;
 
     private static async Task<string> ShowAsync(RecipeVps vps, params string[] properties) =>
         string.Join(

@@ -49,7 +49,7 @@ public sealed class HoldTests
     }
 
     [Fact]
-    public async Task A_hopeless_outage_is_answered_with_its_reason()
+    public async Task A_hopeless_outage_is_answered_at_once_and_names_no_unit()
     {
         await using var proxy = await DataPlane.StartAsync($"http://127.0.0.1:{Backend.FreePort()}", "http://127.0.0.1:1");
         proxy.Advisor.GiveUp("app-server-blue.service was stopped by an operator");
@@ -58,7 +58,9 @@ public sealed class HoldTests
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.NotNull(response.Headers.RetryAfter);
-        Assert.Contains("stopped by an operator", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        var body = await response.Content.ReadAsStringAsync(Cancellation);
+        Assert.Contains("does not accept connections, and is not about to", body, StringComparison.Ordinal);
+        Assert.DoesNotContain(".service", body, StringComparison.Ordinal);
         Assert.Equal(1, proxy.Slots.Active.Errors);
     }
 

@@ -25,7 +25,7 @@ public sealed class WholeStoryTests
 
         await log.StageAsync("Caddy", StageKind.Quiet, () => Task.FromResult(""));
         await log.StageAsync("the package is installed", StageKind.Quiet, site.InstallPackageAsync);
-        await log.StageAsync("setup_bluegreen.sh", StageKind.PortsMove, () => site.DoAsync("setup_bluegreen.sh"));
+        await log.StageAsync("setup_bluegreen.sh", StageKind.PortsMove, () => site.DoAsync("setup_bluegreen.sh", "--health-path", RecipeVps.HealthPath));
         await AssertServesAsync(site, "blue", "black");
 
         var versions = await DeployAsync(site, log, firstStylesheet);
