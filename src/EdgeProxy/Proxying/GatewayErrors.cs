@@ -33,7 +33,8 @@ internal static class GatewayErrors
 
     /// <summary>The active slot refuses connections or ends them without a response, and waiting did not help.</summary>
     /// <remarks>Anybody reads it: why, with the unit and what to do, is in the log, the status and the dashboard alone.</remarks>
-    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, UpstreamOptions options)
+    /// <param name="proxyEnds">The proxy is stopping, and its time for requests is over.</param>
+    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, UpstreamOptions options, bool proxyEnds)
     {
         if (end == HoldEnd.NotDown)
         {
@@ -44,6 +45,8 @@ internal static class GatewayErrors
         {
             HoldEnd.Full =>
                 $"The app ({slot.ToKey()}) does not accept connections, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests).",
+            HoldEnd.Hopeless when proxyEnds =>
+                $"The proxy is being restarted, and the app ({slot.ToKey()}) did not accept connections until then (Shutdown:DrainTimeout).",
             HoldEnd.Hopeless => $"The app ({slot.ToKey()}) does not accept connections, and is not about to.",
             _ => $"The app ({slot.ToKey()}) did not accept connections for {Seconds(options.HoldTimeout)} s (Upstream:HoldTimeout).",
         };

@@ -116,7 +116,7 @@ internal sealed class RequestWaits(
         {
             obstacle.Slot.Record(isError: !obstacle.IsOwnFault);
             log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, end, request.Tries, obstacle.Reason);
-            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options);
+            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
         }
 
         return end == HoldEnd.TryAgain;
