@@ -5,7 +5,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace EdgeProxy.Proxying;
 
 /// <summary>Gives the clusters of each app its <see cref="SlotConnections"/>, those that <see cref="ServerClusters"/> has marked
-/// <see cref="ServerConnections"/>, and every other one YARP's own client, which passes headers on byte for byte as well.</summary>
+/// <see cref="ServerConnections"/>, and every other one YARP's own client, which passes headers on byte for byte as well, and uses no connection again on which
+/// a body may still come.</summary>
 internal sealed class SlotHttpClientFactory(ProxiedApps apps, ServerConnections servers, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
 {
@@ -21,5 +22,7 @@ internal sealed class SlotHttpClientFactory(ProxiedApps apps, ServerConnections 
     {
         base.ConfigureHandler(context, handler);
         handler.RequestHeaderEncodingSelector ??= static (_, _) => Encoding.Latin1;
+        handler.PlaintextStreamFilter = static (context, _) => ValueTask.FromResult(
+            context.NegotiatedHttpVersion.Major == 1 ? new BodilessEnd(context.PlaintextStream) : context.PlaintextStream);
     }
 }

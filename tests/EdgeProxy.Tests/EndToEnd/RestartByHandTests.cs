@@ -46,7 +46,13 @@ public sealed class RestartByHandTests
 
         Assert.Equal(503, (int)response.StatusCode);
         Assert.NotNull(response.Headers.RetryAfter);
-        Assert.Contains(Vps.UnitOf(SlotName.Blue), await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        // Anybody reads the response; the unit is for who runs the server.
+        Assert.Contains(
+            "does not accept connections, and is not about to", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            Vps.UnitOf(SlotName.Blue), (await vps.Lab.RunAsync("journalctl", "--unit", Vps.Proxy, "--output", "cat", "--no-pager", "-n", "20")).Text,
+            StringComparison.Ordinal);
         Assert.Equal("inactive", await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Blue)));
 
         await vps.SystemctlAsync("start", Vps.UnitOf(SlotName.Blue));
