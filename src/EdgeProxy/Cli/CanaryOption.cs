@@ -45,6 +45,7 @@ internal static class CanaryOption
         return parts.Length <= 2
             && parts[0].EndsWith('%')
             && double.TryParse(parts[0].AsSpan(0, parts[0].Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share)
+            && double.IsFinite(share)
             && (parts.Length == 1 || Duration.TryParse(parts[1], out duration))
             ? new CanaryStepBody(share, parts.Length == 1 ? null : duration)
             : null;

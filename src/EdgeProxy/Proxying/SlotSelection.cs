@@ -65,8 +65,7 @@ internal sealed class SlotSelection(
             request.Choice = choices.Of(context, candidate);
         }
 
-        while (await TryAsync(context, request, @class, next) is { } obstacle
-            && (IsOfCandidate(request, obstacle) || await waits.OutlastAsync(obstacle, context, request)))
+        while (await TryAsync(context, request, @class, next) is { } obstacle && await OutlastAsync(obstacle, context, request))
         {
             // once more
         }
@@ -77,12 +76,26 @@ internal sealed class SlotSelection(
         }
     }
 
-    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. One that finds no place with it waits: its page is the
-    /// candidate's, too.</summary>
-    private bool IsOfCandidate(ForwardedRequest request, Obstacle obstacle)
+    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. Who has asked for the candidate learns that it did not
+    /// respond. One that finds no place with it waits: its page is the candidate's, too.</summary>
+    /// <returns>Whether the request is to be tried again.</returns>
+    private async ValueTask<bool> OutlastAsync(Obstacle obstacle, HttpContext context, ForwardedRequest request)
     {
-        if (request.Choice is null || obstacle.Pause is not null || obstacle.IsFull || obstacle.Slot == slots.Active)
+        if (request.Choice is not { } choice || obstacle.Pause is not null || obstacle.IsFull || obstacle.Slot == slots.Active)
         {
+            return await waits.OutlastAsync(obstacle, context, request);
+        }
+
+        if (!obstacle.WasRefused) // refused connections have a count of their own
+        {
+            obstacle.Slot.Record(isError: true, latency: null, context.Request.Path.Value);
+            log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, HoldEnd.NotDown, request.Tries, obstacle.Reason);
+        }
+
+        if (choice.Number == CandidateClient.Invited)
+        {
+            var end = obstacle.WasRefused ? HoldEnd.Hopeless : HoldEnd.NotDown;
+            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
             return false;
         }
 

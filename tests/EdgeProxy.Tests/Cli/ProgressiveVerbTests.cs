@@ -30,6 +30,8 @@ public sealed class ProgressiveVerbTests
     [InlineData("5%/30s/2m")]
     [InlineData("-5%")]
     [InlineData("5%/7w")]
+    [InlineData("nan%")]
+    [InlineData("Infinity%")]
     public async Task What_is_no_canary_is_said(string text)
     {
         var run = await CommandLine.RunAsync("switch", "--canary", text, "--admin", "http://127.0.0.1:1");

@@ -195,6 +195,29 @@ public sealed class CandidateShareTests : IAsyncLifetime
         Assert.Equal(0, _proxy.Slots[SlotName.Green].Errors);
     }
 
+    /// <summary>As a worker does that dies of a page. The clients of a canary get the active slot's; the judge learns of it; who asks for the candidate, too.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
+    public async Task A_candidate_that_ends_without_a_response_has_failed(string response)
+    {
+        await using var dying = new RawServer(async (stream, _, cancellation) =>
+        {
+            await RawServer.ReadHeadAsync(stream, cancellation);
+            await RawServer.WriteAsync(stream, response, cancellation);
+        });
+        await _proxy.DisposeAsync();
+        _proxy = await StartAsync(green: dying.Address);
+        Share(percent: 1);
+
+        using var answer = await SendAsync(Member);
+        using var asked = await SendAsync(NoMember, "/", ("X-EdgeProxy-Slot", "green"), ("X-Forwarded-For", "10.7.7.7"));
+
+        Assert.Equal((HttpStatusCode.OK, "blue"), (answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation)));
+        Assert.Equal(HttpStatusCode.BadGateway, asked.StatusCode);
+        Assert.Equal((2, 0), (_proxy.Slots[SlotName.Green].Errors, _proxy.Slots[SlotName.Blue].Errors));
+    }
+
     /// <summary>A page and what belongs to it are of one version, however many of its client's requests are under way.</summary>
     [Theory]
     [InlineData(1, 1)]
@@ -301,7 +324,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
 
     private PlaceQueue Queue => _proxy.Get<ProxiedApps>().All[0].Places!;
 
-    private Task<DataPlane> StartAsync(Action<EdgeProxyOptions>? configure = null) => DataPlane.StartAsync(_blue.Address, _green.Address, options =>
+    private Task<DataPlane> StartAsync(Action<EdgeProxyOptions>? configure = null, string? green = null) =>
+        DataPlane.StartAsync(_blue.Address, green ?? _green.Address, options =>
     {
         options.TrustedProxies = ["127.0.0.0/8"];
         options.Switch.TestClients = ["10.7.7.0/24"];
