@@ -61,11 +61,16 @@ public sealed class TestsRunTests : IDisposable
     [InlineData(3, "summary 1 0 1 0", 1, "3 passed, 3 failed, 1 skipped", "failed Some.Tests.Method3(row: 1) (2s 001ms)")]
     [InlineData(1, "summary 1 1 0 0; exit 2", 1, "5 passed, 1 failed, 1 skipped", "it fails alone, too:")]
     [InlineData(1, "mkdir \"$0.once\" && summary 1 0 1 0", 1, "5 passed, 1 failed, 1 skipped", "it fails alone, too:")] // the second time
+    [InlineData(1, "summary 1 0 1 0", 1, "5 passed, 1 failed, 1 skipped", "failed Some.Tests.Method1(row: 1) (2s 001ms)", "exit 137")]
+    [InlineData(
+        1, "summary 1 0 1 0", 1, "5 passed, 1 failed, 1 skipped", "failed [Test Class Cleanup Failure (Some)]",
+        "echo 'failed [Test Class Cleanup Failure (Some)]'; exit 2")]
     [InlineData(1, "summary 0 0 0 0; exit 0", 1, "5 passed, 1 failed, 1 skipped", "it fails alone, too:")]
-    public async Task A_test_that_fails_and_passes_twice_alone_is_called_unstable(int failures, string alone, int exitCode, string lastLine, string says)
+    public async Task A_test_that_fails_and_passes_twice_alone_is_called_unstable(
+        int failures, string alone, int exitCode, string lastLine, string says, string ends = "exit 2")
     {
         var failed = string.Concat(Enumerable.Range(1, failures).Select(n => $"echo 'failed Some.Tests.Method{n}(row: 1) (2s 001ms)'; "));
-        WriteDotnet(build: "exit 0", list: "echo 'Discovered 5 tests.'", runner: $"{failed} summary 5 {failures} {4 - failures}; exit 2", alone);
+        WriteDotnet(build: "exit 0", list: "echo 'Discovered 5 tests.'", runner: $"{failed} summary 5 {failures} {4 - failures}; {ends}", alone);
 
         var (code, output) = await RunAsync(arguments: "--quick");
 
@@ -85,6 +90,20 @@ public sealed class TestsRunTests : IDisposable
         Assert.Equal("0 passed, 1 failed, 0 skipped", output[^1]);
         Assert.Equal(1, code);
         Assert.Contains("FAILED: the solution builds without a warning", output);
+    }
+
+    [Fact]
+    public async Task Without_the_packages_root_has_not_run_all_tests()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "not root: what needs packages is skipped, and says so");
+        WriteScript("deploy/install-packages", "exit 1");
+        WriteDotnet(build: "exit 0", list: "echo 'Discovered 5 tests.'", runner: "summary 5 0 4");
+
+        var (code, output) = await RunAsync(arguments: "--quick");
+
+        Assert.Equal("6 passed, 1 failed, 1 skipped", output[^1]);
+        Assert.Equal(1, code);
+        Assert.Contains("FAILED: the packages that the tests need could not be installed", output);
     }
 
     [Theory]

@@ -195,7 +195,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
         Assert.Equal(0, _proxy.Slots[SlotName.Green].Errors);
     }
 
-    /// <summary>As a worker does that dies of a page. The clients of a canary get the active slot's; the judge learns of it; who asks for the candidate, too.</summary>
+    /// <summary>As a worker does that dies of a page. The clients of a canary get the active slot's; the judge learns of it, and who asks for the
+    /// candidate.</summary>
     [Theory]
     [InlineData("")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
