@@ -11,7 +11,11 @@ namespace EdgeProxy.Proxying;
 /// <summary>What became of a request to the app, for the transforms and the observers of requests. A feature of its <see cref="HttpContext"/>.</summary>
 internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
 {
-    private long _whole; // when the app was about to have all of it; 0: not yet
+    private const long NotYet = 0;
+    private const long Over = -1;
+
+    private long _whole; // when the app was about to have all of it; NotYet; Over: it has responded, or the try is
+    private PendingRequests? _pending;
 
     public static ForwardedRequest? Of(HttpContext context) => (ForwardedRequest?)context.Features.Get<IForwardedRequest>();
 
@@ -49,6 +53,10 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     /// <remarks>What a client takes to send its body is not the app's time: a slow one must not make a version look slow.</remarks>
     public TimeSpan? Answered { get; private set; }
 
+    /// <summary><see cref="Answered"/>; without a response, how long the app had the whole request until the try ended: it would have taken longer. Null: it
+    /// never had all of it.</summary>
+    public TimeSpan? Took { get; private set; }
+
     /// <summary>The client left before it had the whole response.</summary>
     public bool ClientLeft { get; set; }
 
@@ -70,26 +78,53 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     public bool ResponseEnded { get; set; }
 
     /// <summary>A try begins.</summary>
-    public void Try(RequestLife life)
+    /// <param name="life">Of the try.</param>
+    /// <param name="pending">Counts it from when the app has it until it responds, or until <see cref="EndTry"/>; null: its response may be late.</param>
+    public void Try(RequestLife life, PendingRequests? pending = null)
     {
         Life = life;
         Tries++;
         Answered = null;
+        Took = null;
+        _pending = pending;
         Tunnel = null;
         IsWebSocketUnsupported = false;
         ResponseEnded = false;
-        Volatile.Write(ref _whole, ClientBody is null or { HasEnded: true } ? time.GetTimestamp() : 0);
+        Volatile.Write(ref _whole, NotYet);
+        if (ClientBody is null or { HasEnded: true })
+        {
+            Complete();
+        }
     }
 
     /// <summary>The client has sent the last of a body that is passed on as it comes. From the flow that sends it.</summary>
     public void Complete()
     {
-        if (Volatile.Read(ref _whole) == 0)
+        if (Volatile.Read(ref _whole) == NotYet
+            && time.GetTimestamp() is var now
+            && Interlocked.CompareExchange(ref _whole, now, NotYet) == NotYet)
         {
-            Volatile.Write(ref _whole, time.GetTimestamp());
+            _pending?.Enter(OnClock(now));
         }
     }
 
     /// <summary>The app's response begins.</summary>
-    public void Answer() => Answered = Volatile.Read(ref _whole) is not 0 and var whole ? time.GetElapsedTime(whole) : null;
+    public void Answer() => Answered = Took = Conclude();
+
+    /// <summary>The forwarder has returned: nothing of the try is with the app any more.</summary>
+    public void EndTry() => Took = Conclude() ?? Took;
+
+    /// <returns>How long the app has had the whole request; null: it has not, or that was told before.</returns>
+    private TimeSpan? Conclude()
+    {
+        if (Interlocked.Exchange(ref _whole, Over) is not (NotYet or Over) and var whole)
+        {
+            _pending?.Leave(OnClock(whole));
+            return time.GetElapsedTime(whole);
+        }
+
+        return null;
+    }
+
+    private TimeSpan OnClock(long timestamp) => time.GetElapsedTime(0, timestamp);
 }

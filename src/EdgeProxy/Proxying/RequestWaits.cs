@@ -89,13 +89,23 @@ internal sealed class RequestWaits(
         }
 
         queue.Return(turn); // where it was granted in the last moment
-        if (!Left(context, request, clientLeft))
+        if (Left(context, request, clientLeft))
         {
-            await (app.TurnsAway(context) is { } begun
-                ? GatewayErrors.MaintenanceAsync(context, begun)
-                : GatewayErrors.BusyAsync(context, end, options));
+            return false;
         }
 
+        if (app.TurnsAway(context) is { } begun)
+        {
+            await GatewayErrors.MaintenanceAsync(context, begun);
+            return false;
+        }
+
+        if (end == PlaceEnd.TimedOut)
+        {
+            queue.StuckSlotOf(turn)?.Record(isError: true, latency: null, context.Request.Path.Value);
+        }
+
+        await GatewayErrors.BusyAsync(context, end, options);
         return false;
     }
 

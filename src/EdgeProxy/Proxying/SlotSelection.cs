@@ -123,11 +123,19 @@ internal sealed class SlotSelection(
 
         var clientLeft = context.RequestAborted;
         using var life = new RequestLife(lease, time, clientLeft, process.ApplicationStopping);
-        request.Try(life);
+        request.Try(life, @class == LeaseClass.Http && !LeaseClassifier.ExpectsStream(context) ? lease.Slot.Pending : null);
         SetDestination(context, lease.Slot.Name);
 
         life.Enter(context);
-        await next(context);
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            request.EndTry(); // whatever happens: what stays would look like a hang for as long as the process lives
+        }
+
         life.Leave(context);
 
         var outcome = TryOutcome.Of(context, request, life, clientLeft.IsCancellationRequested);
@@ -146,6 +154,11 @@ internal sealed class SlotSelection(
                 return null;
             case TryEnd.ClientLeft:
                 request.ClientLeft = true;
+                if (request.Took is { } took && lease.Class == LeaseClass.Http && !LeaseClassifier.ExpectsStream(context))
+                {
+                    lease.Slot.RecordGivenUp(took, context.Request.Path.Value);
+                }
+
                 GatewayErrors.ClientLeft(context);
                 return null;
             case TryEnd.NotTaken:
@@ -154,7 +167,7 @@ internal sealed class SlotSelection(
                 return new Obstacle(lease.Slot, outcome.Reason) { WasRefused = outcome.WasRefused, IsOwnFault = outcome.IsOwnFault(lease.Slot.Address) };
             default:
                 var isOfSlot = outcome.IsErrorOfSlot(request);
-                lease.Slot.Record(isOfSlot, latency: null, context.Request.Path.Value);
+                lease.Slot.Record(isOfSlot, isOfSlot && lease.Class == LeaseClass.Http ? request.Took : null, context.Request.Path.Value);
                 log.Failed(context.TraceIdentifier, lease.Slot.Name, outcome.Failure!.Error, outcome.Reason, isOfSlot);
                 await GatewayErrors.FailedAsync(context, lease, outcome.Failure, options, stop.Passed.IsCancellationRequested);
                 return null;

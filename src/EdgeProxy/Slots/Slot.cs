@@ -15,6 +15,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
     private long _inFlight;
     private long _requests;
     private long _errors;
+    private long _givenUp;
     private PathTally? _tally;
     private TaskCompletionSource? _lookAgain;
     private LeaseEnds _ends = new(earlier: null);
@@ -31,7 +32,10 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
     /// <summary>How many ordinary requests may be with it at a time; null: any number.</summary>
     public SlotPlaces? Places { get; } = places;
 
-    /// <summary>Requests that this slot has ended, since the proxy started.</summary>
+    /// <summary>What the app has and has not responded to.</summary>
+    public PendingRequests Pending { get; } = new();
+
+    /// <summary>Requests that this slot has ended, since the proxy started; those, too, whose client left when the app had had them whole.</summary>
     public long Requests => Volatile.Read(ref _requests);
 
     /// <summary>Those of <see cref="Requests"/> that ended with a 5xx, the app's or the proxy's.</summary>
@@ -96,7 +100,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
         get
         {
             var errors = Errors; // first: a request that ends in between must not make a ratio above 1
-            return new(Requests, errors, _latencies.Read());
+            return new(Requests, errors, _latencies.Read()) { GivenUp = Volatile.Read(ref _givenUp) };
         }
     }
 
@@ -109,7 +113,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
 
     /// <summary>Counts an ended request.</summary>
     /// <param name="isError">It ended with a 5xx.</param>
-    /// <param name="latency">Of an ordinary request, until its response began; null: it does not count.</param>
+    /// <param name="latency">Of an ordinary request, until its response began or it was given up; null: it does not count.</param>
     /// <param name="path">As it is decoded; null: not known.</param>
     public void Record(bool isError, TimeSpan? latency = null, string? path = null)
     {
@@ -128,6 +132,16 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
         {
             tally.Add(path, isError);
         }
+    }
+
+    /// <summary>Counts a request whose client has left. That is no error of the slot, but what the app has taken until then was no less: else one that never
+    /// responds would look as if nobody had asked it.</summary>
+    /// <param name="latency">For how long the app has had the whole request.</param>
+    /// <param name="path">As of <see cref="Record"/>.</param>
+    public void RecordGivenUp(TimeSpan latency, string? path = null)
+    {
+        Interlocked.Increment(ref _givenUp);
+        Record(isError: false, latency, path);
     }
 
     /// <returns>How many of the class are in flight, the new one included.</returns>

@@ -3,10 +3,20 @@ namespace EdgeProxy.Slots;
 /// <summary>What a slot has answered up to an instant, or between two. Immutable.</summary>
 /// <param name="Requests">Ended requests.</param>
 /// <param name="Errors">Those that ended with a 5xx, the app's or the proxy's.</param>
-/// <param name="Latencies">Of ordinary requests, until the response began: counts by bucket of <see cref="LatencySketch"/>.</param>
+/// <param name="Latencies">Of ordinary requests, until the response began or the client left: counts by bucket of <see cref="LatencySketch"/>.</param>
 internal sealed record SlotFigures(long Requests, long Errors, IReadOnlyList<long> Latencies)
 {
     public static SlotFigures None { get; } = new(0, 0, new long[LatencySketch.Buckets]);
+
+    /// <summary>Those of <see cref="Latencies"/> that have not ended: the app has had them whole, and they count with the time that it has taken so far. Not
+    /// among <see cref="Requests"/>.</summary>
+    public long Waiting { get; init; }
+
+    /// <summary>Those of <see cref="Requests"/> whose client has left, while the app had them whole.</summary>
+    public long GivenUp { get; init; }
+
+    /// <summary>Ended or waiting.</summary>
+    public long Seen => Requests + Waiting;
 
     /// <summary>0 to 1; 0 where nothing has ended.</summary>
     public double ErrorRatio => Requests == 0 ? 0 : (double)Errors / Requests;
@@ -15,10 +25,17 @@ internal sealed record SlotFigures(long Requests, long Errors, IReadOnlyList<lon
     public long Timed => Latencies.Sum();
 
     public static SlotFigures operator -(SlotFigures now, SlotFigures before) =>
-        new(now.Requests - before.Requests, now.Errors - before.Errors, [.. now.Latencies.Zip(before.Latencies, (a, b) => a - b)]);
+        new(now.Requests - before.Requests, now.Errors - before.Errors, [.. now.Latencies.Zip(before.Latencies, (a, b) => a - b)])
+        {
+            GivenUp = now.GivenUp - before.GivenUp,
+        };
 
     public static SlotFigures operator +(SlotFigures one, SlotFigures other) =>
-        new(one.Requests + other.Requests, one.Errors + other.Errors, [.. one.Latencies.Zip(other.Latencies, (a, b) => a + b)]);
+        new(one.Requests + other.Requests, one.Errors + other.Errors, [.. one.Latencies.Zip(other.Latencies, (a, b) => a + b)])
+        {
+            Waiting = one.Waiting + other.Waiting,
+            GivenUp = one.GivenUp + other.GivenUp,
+        };
 
     /// <summary>The bucket that holds a quantile (nearest rank).</summary>
     /// <param name="fraction">Above 0, to 1.</param>

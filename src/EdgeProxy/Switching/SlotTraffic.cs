@@ -1,3 +1,4 @@
+using System.Globalization;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching;
@@ -12,6 +13,9 @@ namespace EdgeProxy.Switching;
 internal sealed class SlotTraffic(SlotPair slots, TimeProvider time) : BackgroundService
 {
     private const int Remembered = 12;
+
+    /// <summary>Of a request that waits for a shorter time nobody needs to be told.</summary>
+    private static readonly TimeSpan Worth = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan BetweenMarks = TimeSpan.FromMinutes(5);
 
@@ -37,6 +41,13 @@ internal sealed class SlotTraffic(SlotPair slots, TimeProvider time) : Backgroun
             return slots[slot].Figures - _begun[(int)slot];
         }
     }
+
+    /// <summary>For people, behind a count of requests: what the slot has not responded to for a second; empty: nothing.</summary>
+    public string WaitingWords(SlotName slot) => Waiting(slot) is > 0 and var waiting
+        ? string.Create(CultureInfo.InvariantCulture, $", {waiting} more without a response yet")
+        : "";
+
+    private long Waiting(SlotName slot) => slots[slot].Pending.Count(time.GetElapsedTime(0, time.GetTimestamp()), Worth);
 
     /// <summary>What it has answered before an instant: in the hour before, or since <see cref="Begin"/> where that is later.</summary>
     /// <param name="slot">The slot.</param>

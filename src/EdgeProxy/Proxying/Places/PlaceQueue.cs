@@ -16,6 +16,9 @@ namespace EdgeProxy.Proxying.Places;
 /// </remarks>
 internal sealed class PlaceQueue
 {
+    /// <summary>A wait of less says nothing.</summary>
+    private static readonly TimeSpan Stuck = TimeSpan.FromSeconds(1);
+
     private readonly SlotPair _slots;
     private readonly WaitingRoom _room;
     private readonly TimeProvider _time;
@@ -156,6 +159,17 @@ internal sealed class PlaceQueue
             turn.Granted = null;
             GiveBack(granted, turn.Client);
         }
+    }
+
+    /// <summary>Whose fault it is that a request has waited in vain: that of its slot, where that has had as many requests whole as it has places, each for
+    /// half of the wait and for <see cref="Stuck"/>, and has responded to none of them.</summary>
+    /// <remarks>Not where clients hold the places, who send or read slowly, nor where there are just too many requests for an app that works.</remarks>
+    /// <returns>Null: nobody's.</returns>
+    public Slot? StuckSlotOf(PlaceWaiter turn)
+    {
+        var slot = _slots.Plan.SlotOf(turn.Choice);
+        var waited = turn.Waited / 2 > Stuck ? turn.Waited / 2 : Stuck;
+        return slot.Pending.Count(_time.GetElapsedTime(0, _time.GetTimestamp()), waited) >= slot.Places!.Limit ? slot : null;
     }
 
     /// <summary>A request of the client is not with the slot any more.</summary>

@@ -53,7 +53,7 @@ internal sealed class CanaryPhase(
         return new(string.Create(
             CultureInfo.InvariantCulture,
             $"{step.Share} % of the clients for {time.GetElapsedTime(started).TotalSeconds:0.###} s: {now.Requests - before.Requests} requests, " +
-                $"{now.Errors - before.Errors} of them with a 5xx{Why(failed, promoted.IsCancellationRequested)}"));
+                $"{now.Errors - before.Errors} of them with a 5xx{traffic.WaitingWords(run.To)}{Why(failed, promoted.IsCancellationRequested)}"));
     }
 
     /// <summary>Nobody gets the candidate before the flip any more.</summary>

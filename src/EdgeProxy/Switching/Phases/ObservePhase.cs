@@ -43,6 +43,7 @@ internal sealed class ObservePhase(SwitchOptions options, IUnitManager units, Ob
     {
         var seen = traffic.Since(run.To);
         return string.Create(
-            CultureInfo.InvariantCulture, $"{seen.Requests} requests in {options.Observe.TotalSeconds:0.###} s, {seen.Errors} of them with a 5xx");
+            CultureInfo.InvariantCulture,
+            $"{seen.Requests} requests in {options.Observe.TotalSeconds:0.###} s, {seen.Errors} of them with a 5xx{traffic.WaitingWords(run.To)}");
     }
 }

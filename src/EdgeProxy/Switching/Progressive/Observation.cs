@@ -52,6 +52,11 @@ internal sealed class Observation(
                     : null;
             }
             while (verdict is null && !wake.IsCancellationRequested);
+
+            if (verdict is null && over.IsCancellationRequested)
+            {
+                verdict = step.LookLast();
+            }
         }
         finally
         {
@@ -115,7 +120,7 @@ internal sealed class Observation(
         public Step(SwitchOptions options, Slot old, Slot candidate, SlotTraffic traffic, Func<SlotName, long> refused, TimeProvider time)
         {
             (_time, _started) = (time, time.GetTimestamp());
-            (_options, _old, _candidate, _traffic, _refused, _judge) = (options, old, candidate, traffic, refused, new Judge(options));
+            (_options, _old, _candidate, _traffic, _refused, _judge) = (options, old, candidate, traffic, refused, new Judge(options, Settling));
             (_oldAtStart, _candidateAtStart, _refusedBefore) = (old.Figures, candidate.Figures, refused(candidate.Name));
             _before = traffic.Before(old.Name, _oldAtStart);
             _tally = new PathTally(_before.Timed > 0 ? _before.Quantile(0.95) : TimeSpan.MaxValue);
@@ -155,29 +160,63 @@ internal sealed class Observation(
 
         private PhaseResult? WhyWorse()
         {
-            if (_candidateSettled is null && _time.GetElapsedTime(_started) >= Settling)
-            {
-                (_candidateSettled, _oldSettled) = (_candidate.Figures, _old.Figures);
-            }
-
-            if (!_judge.IsDue(_candidate.Requests - _candidateAtStart.Requests))
+            Settle();
+            var elapsed = _time.GetElapsedTime(_started);
+            var waiting = Waiting(_candidate);
+            if (!_judge.IsDue(_candidate.Requests - _candidateAtStart.Requests + waiting.Waiting) && !_judge.IsDue(elapsed, waiting.Waiting))
             {
                 return null;
             }
 
-            var meanwhile = Meanwhile(_old, _oldAtStart, _oldSettled);
-            var isSameTime = meanwhile.Requests >= _options.MinObservedRequests;
-            var figures = Meanwhile(_candidate, _candidateAtStart, _candidateSettled);
-            var finding = _judge.Look(figures, isSameTime ? meanwhile : _before, isSameTime);
-            return finding is null ? null : Bad(Words(finding, isSameTime), finding, isSameTime, hasChance: true);
+            var meanwhile = Meanwhile(_old, _oldAtStart, _oldSettled, Waiting(_old));
+            var isSameTime = meanwhile.Seen >= _options.MinObservedRequests;
+            var figures = Meanwhile(_candidate, _candidateAtStart, _candidateSettled, waiting);
+            return Bad(_judge.Look(figures, isSameTime ? meanwhile : _before, isSameTime, elapsed), isSameTime, figures.Waiting);
         }
 
-        /// <summary>What a slot has answered in this step, with the latencies of the time after <see cref="Settling"/>.</summary>
-        private static SlotFigures Meanwhile(Slot slot, SlotFigures start, SlotFigures? settled)
+        private void Settle()
+        {
+            if (_candidateSettled is null && _time.GetElapsedTime(_started) >= Settling)
+            {
+                (_candidateSettled, _oldSettled) = (_candidate.Figures, _old.Figures);
+            }
+        }
+
+        /// <summary>At the end of the step.</summary>
+        /// <returns>As <see cref="Look"/>.</returns>
+        public PhaseResult? LookLast()
+        {
+            Settle();
+            if (_candidateSettled is null)
+            {
+                return null;
+            }
+
+            var waiting = Waiting(_candidate);
+            var meanwhile = Meanwhile(_old, _oldAtStart, _oldSettled, Waiting(_old));
+            var isSameTime = meanwhile.Seen >= _options.MinObservedRequests || _before.Timed == 0;
+            var figures = Meanwhile(_candidate, _candidateAtStart, _candidateSettled, waiting);
+            var finding = _judge.Last(figures, waiting, isSameTime ? meanwhile : _before, meanwhile, isSameTime);
+            return Bad(finding, isSameTime, figures.Waiting);
+        }
+
+        /// <summary>What a slot has got in this step and has not responded to; for latency it counts after <see cref="Settling"/>, as the rest.</summary>
+        /// <remarks>What is left in it of the time before says nothing of this one: long polls in the old slot, behind a flip.</remarks>
+        private SlotFigures Waiting(Slot slot)
+        {
+            var waiting = slot.Pending.Read(_time.GetElapsedTime(0, _time.GetTimestamp()), atMost: _time.GetElapsedTime(_started));
+            return _candidateSettled is null ? SlotFigures.None with { Waiting = waiting.Waiting } : waiting;
+        }
+
+        /// <summary>What a slot has answered in this step, with the latencies of the time after <see cref="Settling"/>, and what waits.</summary>
+        private static SlotFigures Meanwhile(Slot slot, SlotFigures start, SlotFigures? settled, SlotFigures waiting)
         {
             var now = slot.Figures;
-            return now - start with { Latencies = (settled ?? now).Latencies };
+            return (now - start with { Latencies = (settled ?? now).Latencies }) + waiting;
         }
+
+        private PhaseResult? Bad(Finding? finding, bool isSameTime, long waiting) =>
+            finding is null ? null : Bad(Words(finding, isSameTime, waiting), finding, isSameTime, hasChance: true);
 
         private PhaseResult Bad(string words, Finding finding, bool isSameTime, bool hasChance)
         {
@@ -195,7 +234,7 @@ internal sealed class Observation(
             return PhaseResult.Failed(words + judgement.PathWords) with { Judgement = judgement };
         }
 
-        private string Words(Finding finding, bool isSameTime)
+        private string Words(Finding finding, bool isSameTime, long waiting)
         {
             var (now, then) = finding.Figure == JudgedFigure.Errors
                 ? (Percent(finding.Candidate), Percent(finding.Reference))
@@ -208,9 +247,13 @@ internal sealed class Observation(
             };
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"the {what} of {_candidate.Name.ToKey()} was {now} in {finding.CandidateRequests} requests, that of {_old.Name.ToKey()} {then} in " +
-                    $"{finding.ReferenceRequests} {(isSameTime ? "at the same time" : "before")}; chance explains that once in " +
+                $"the {what} of {_candidate.Name.ToKey()} was {now} in {finding.CandidateRequests} requests{Of(waiting)}, that of " +
+                    $"{_old.Name.ToKey()} {then} in {finding.ReferenceRequests} {(isSameTime ? "at the same time" : "before")}; chance explains that once in " +
                     $"{Math.Min(1e9, 1 / finding.Chance):0} times"); // a chance may be too small for a number
+
+            string Of(long waiting) => waiting > 0 && finding.Figure != JudgedFigure.Errors
+                ? string.Create(CultureInfo.InvariantCulture, $" ({waiting} without a response yet)")
+                : "";
 
             static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio * 100:0.0} %");
 

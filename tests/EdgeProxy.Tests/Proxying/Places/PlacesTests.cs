@@ -98,6 +98,30 @@ public sealed class PlacesTests : IAsyncDisposable
         Assert.InRange(line.GetProperty("queuedMs").GetDouble(), 100, 30_000);
     }
 
+    /// <summary>An app whose places are all taken by what it does not respond to has failed those who waited for one; where a client keeps it waiting, it has
+    /// not.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_wait_in_vain_is_an_error_of_a_slot_that_is_stuck(bool isWhole)
+    {
+        await using var proxy = await StartAsync(options =>
+        {
+            (options.Upstream.MaxConcurrent, options.Upstream.QueueTimeout) = (1, TimeSpan.FromSeconds(2));
+            options.Upstream.Buffering.ExcludePaths = ["/up"];
+        });
+        using var first = await RawClient.ConnectAsync(proxy);
+        await first.SendAsync("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n" + (isWhole ? "abc" : "a"));
+        await Eventually.TrueAsync(() => proxy.Slots.Active.Places!.Used == 1, "it has the place");
+
+        using var response = await proxy.Client.GetAsync("/late", Cancellation).Within();
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Equal(isWhole ? (1, 1) : (0, 0), (proxy.Slots.Active.Requests, proxy.Slots.Active.Errors));
+        first.ResetWhenClosed();
+        _blue.EndOne();
+    }
+
     [Fact]
     public async Task A_request_whose_client_leaves_the_queue_never_reaches_the_app()
     {

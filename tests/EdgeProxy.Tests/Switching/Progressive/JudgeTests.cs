@@ -37,6 +37,49 @@ public sealed class JudgeTests
         Figures.Report($"{wrong} of {Alike} versions that were no worse ({app}) were taken for worse");
     }
 
+    /// <summary>The same for a step of a minute with what waits at each look, and the last one: 2 of 100 requests are long polls of up to half a
+    /// minute.</summary>
+    [Theory]
+    [InlineData(20)]
+    [InlineData(0.3)]
+    public void Alike_versions_with_requests_that_wait_do_not_go_back(double perSecond)
+    {
+        var wrong = 0;
+        for (var seed = 0; seed < Alike; seed++)
+        {
+            wrong += SimulateWaiting(new Random(seed), perSecond, isHanging: false) is null ? 0 : 1;
+        }
+
+        Assert.True(wrong < Alike / 100, $"{wrong} of {Alike} went back");
+        Figures.Report($"{wrong} of {Alike} versions that were no worse (long polls, {perSecond} requests/s) were taken for worse");
+    }
+
+    [Theory]
+    [InlineData(4, 0, true)]
+    [InlineData(4, 4, false)] // the other slot's clients have given up, too
+    [InlineData(0, 0, false)] // slow, but responded to: too few to tell
+    public void A_few_requests_that_were_given_up_are_not_called_good(int givenUp, int ofOther, bool isBad)
+    {
+        var slow = Of(4, 0, TimeSpan.FromSeconds(5));
+        var other = Of(ofOther, 0, TimeSpan.FromSeconds(5)) with { GivenUp = ofOther };
+        var past = Of(500, 0, TimeSpan.FromMilliseconds(20));
+
+        var found = new Judge(new SwitchOptions()).Last(slow with { GivenUp = givenUp }, SlotFigures.None, past, other, isSameTime: false);
+
+        Assert.Equal(isBad, found is { Figure: JudgedFigure.P99, CandidateRequests: 4 });
+    }
+
+    [Theory]
+    [InlineData(20, 20)]
+    [InlineData(0.3, 60)]
+    public void A_version_that_responds_to_nothing_goes_back(double perSecond, double within)
+    {
+        for (var seed = 0; seed < Worse; seed++)
+        {
+            Assert.InRange(SimulateWaiting(new Random(seed), perSecond, isHanging: true) ?? double.MaxValue, 0, within);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Apps))]
     public void A_doubled_latency_is_found_within_a_minute(string app) =>
@@ -199,6 +242,67 @@ public sealed class JudgeTests
 
         void Answer(Slot slot, Func<Random, double> latency, double ratio) =>
             slot.Record(random.NextDouble() < ratio, TimeSpan.FromMilliseconds(latency(random)));
+    }
+
+    /// <summary>A step of a minute against an hour of the past, with a clock.</summary>
+    /// <returns>When the candidate went back, in seconds; null: it did not.</returns>
+    private static double? SimulateWaiting(Random random, double perSecond, bool isHanging)
+    {
+        const double Step = 60;
+        var judge = new Judge(new SwitchOptions(), TimeSpan.FromSeconds(5));
+        var past = new LatencySketch();
+        var size = (int)Math.Min(perSecond * 3600, 2000);
+        for (var i = 0; i < size; i++)
+        {
+            past.Add(TimeSpan.FromSeconds(Latency()));
+        }
+
+        var reference = new SlotFigures(size, 0, past.Read());
+        var requests = new List<(double Begin, double End)>();
+        for (var at = -Math.Log(1 - random.NextDouble()) / perSecond; at < Step; at -= Math.Log(1 - random.NextDouble()) / perSecond)
+        {
+            requests.Add((at, isHanging ? double.MaxValue : at + Latency()));
+        }
+
+        for (var now = 5d; now < Step; now += 0.25)
+        {
+            if (!judge.IsDue(requests.Count(request => request.Begin <= now)) && !judge.IsDue(TimeSpan.FromSeconds(now), waiting: 1))
+            {
+                continue;
+            }
+
+            var (all, _) = At(now);
+            if (judge.Look(all, reference, isSameTime: false, TimeSpan.FromSeconds(now)) is not null)
+            {
+                return now;
+            }
+        }
+
+        var (last, still) = At(Step);
+        return judge.Last(last, still, reference, SlotFigures.None, isSameTime: false) is null ? null : Step;
+
+        double Latency() => random.NextDouble() < 0.02 ? random.NextDouble() * 30 : LogNormal(random, 40, 0.4) / 1000;
+
+        (SlotFigures All, SlotFigures Waiting) At(double now)
+        {
+            var ended = new LatencySketch();
+            var pending = new PendingRequests();
+            foreach (var (begin, end) in requests.Where(request => request.Begin <= now))
+            {
+                if (end > now)
+                {
+                    pending.Enter(TimeSpan.FromSeconds(begin));
+                }
+                else
+                {
+                    ended.Add(TimeSpan.FromSeconds(end - begin));
+                }
+            }
+
+            var waiting = pending.Read(TimeSpan.FromSeconds(now));
+            var counts = ended.Read();
+            return (new SlotFigures(counts.Sum(), 0, counts) + waiting, waiting);
+        }
     }
 
     /// <summary>Milliseconds of one request.</summary>

@@ -83,6 +83,37 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
         Assert.Contains("worst paths: /pay (", ended.Reason, StringComparison.Ordinal);
     }
 
+    /// <summary>Thirty clients that wait and ask for nothing more are found within the step; three are, at its end; and so many are not where the old slot
+    /// hangs, too.</summary>
+    [Theory]
+    [InlineData(30, 0, 600, true)]
+    [InlineData(3, 0, 6, true)]
+    [InlineData(30, 30, 8, false)]
+    [InlineData(3, 3, 6, false)]
+    public async Task A_candidate_that_does_not_respond_is_not_called_good(int waiting, int waitingForOld, int seconds, bool isBad)
+    {
+        await _plane.StartAsync();
+        Answer(SlotName.Blue, 500, 20, "/");
+        var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(
+            new(Canary: [new CanaryStep { Share = 50, For = TimeSpan.FromSeconds(seconds) }]), Cancellation));
+        await Eventually.TrueAsync(() => _plane.Slots[SlotName.Green].Tally is not null, "it is judged");
+        Hang(SlotName.Green, waiting);
+        Hang(SlotName.Blue, waitingForOld);
+
+        var ended = await start.Completion.Within();
+
+        Assert.Equal((isBad ? SwitchOutcome.RolledBack : SwitchOutcome.Completed, !isBad), (ended.Outcome, ended.Reason is null));
+        if (isBad)
+        {
+            Assert.Contains($" in {waiting} requests ({waiting} without a response yet), that of blue ", ended.Reason, StringComparison.Ordinal);
+        }
+        else
+        {
+            var canary = Assert.Single(ended.Phases, phase => phase.Detail?.Contains("% of the clients", StringComparison.Ordinal) == true);
+            Assert.EndsWith($"0 requests, 0 of them with a 5xx, {waiting} more without a response yet", canary.Detail, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>The figures of the last hour, not of a busy night before it.</summary>
     [Fact]
     public async Task The_past_is_an_hour_long()
@@ -109,6 +140,14 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
         var probes = _plane.Green.Requests;
         await Eventually.TrueAsync(
             () => _plane.Green.Requests >= probes + 2 || _plane.Slots[SlotName.Green].Tally is null, "it was looked at, more often than it is probed");
+    }
+
+    private void Hang(SlotName slot, int requests)
+    {
+        for (var i = 0; i < requests; i++)
+        {
+            _plane.Slots[slot].Pending.Enter(TimeProvider.System.GetElapsedTime(0, TimeProvider.System.GetTimestamp()));
+        }
     }
 
     private void Answer(SlotName slot, int requests, int milliseconds, string path, bool isError = false)
