@@ -1,6 +1,5 @@
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Proxying;
@@ -65,7 +64,7 @@ public sealed class PendingRequestTests
     private static Task<Backend> HangingAsync() => Backend.StartAsync(async context =>
     {
         await context.Request.Body.CopyToAsync(Stream.Null);
-        await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
     });
 
     private Task<DataPlane> StartAsync(Backend app) => DataPlane.StartAsync(app.Address, "http://127.0.0.1:1", _clock, options =>
