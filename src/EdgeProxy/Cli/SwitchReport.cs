@@ -53,7 +53,23 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
 
         error.WriteLine(
             $"edgeproxy: refused: switch {running.Id} to {running.To.ToKey()} runs already (in {running.Phase}); wait for its end, "
-            + $"'edgeproxy status{app}' shows it, or call it back with 'edgeproxy rollback{app}'");
+            + $"'edgeproxy status{app}' shows it{WayBack(running)}");
+    }
+
+    /// <summary>What can be done about a switch at the point where it is; empty: nothing but to wait.</summary>
+    private string WayBack(Switch running)
+    {
+        var phases = running.Phases ?? []; // the proxy may be of another version
+        var isGoingBack = phases.Count(run => run.Phase == SwitchPhase.Flip) > 1
+            || phases.Any(run => run.Failed && run.Phase < SwitchPhase.MoveCompanions);
+        return running.Phase switch
+        {
+            _ when isGoingBack => "",
+            SwitchPhase.StopOld => $"; 'edgeproxy rollback{app}' goes back after that",
+            SwitchPhase.AfterEnd => $", or go back with 'edgeproxy rollback{app}', which ends its hooks",
+            SwitchPhase.Canary or > SwitchPhase.Flip => $", or call it back with 'edgeproxy rollback{app}'",
+            _ => $", or end it with 'edgeproxy abort{app}'",
+        };
     }
 
     /// <summary>The proxy says no: nothing was begun.</summary>

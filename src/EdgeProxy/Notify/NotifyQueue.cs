@@ -33,7 +33,14 @@ internal sealed partial class NotifyQueue
             Log.NotRead(logger, problem);
         }
 
-        _pending = [.. kept?.Pending.Where(pending => options.Receivers?.ContainsKey(pending.Receiver) == true) ?? []];
+        var all = kept?.Pending ?? [];
+        var whole = all.Where(pending => pending is { Receiver: not null, Message: { Id: not null, Host: not null, Title: not null } }).ToList();
+        if (whole.Count < all.Count)
+        {
+            Log.NotWhole(logger, all.Count - whole.Count, FileName);
+        }
+
+        _pending = [.. whole.Where(pending => options.Receivers?.ContainsKey(pending.Receiver) == true)];
         metrics.Pending = Count;
     }
 
@@ -137,6 +144,9 @@ internal sealed partial class NotifyQueue
     {
         [LoggerMessage(1300, LogLevel.Error, "Messages that the former process has not delivered are lost: {Problem}")]
         public static partial void NotRead(ILogger logger, string problem);
+
+        [LoggerMessage(1306, LogLevel.Warning, "{Count} messages of {File} have no receiver or no content, and are dropped: was the file changed by hand?")]
+        public static partial void NotWhole(ILogger logger, int count, string file);
 
         [LoggerMessage(1301, LogLevel.Error, "{Receiver} has {Capacity} messages waiting; the oldest one is dropped")]
         public static partial void Dropped(ILogger logger, string receiver, int capacity);

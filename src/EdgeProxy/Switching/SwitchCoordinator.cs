@@ -55,6 +55,13 @@ internal sealed partial class SwitchCoordinator(
     public async ValueTask<SwitchStart> BeginAsync(SwitchRequest request, CancellationToken cancellationToken)
     {
         await reconciliation.Finished.WaitAsync(cancellationToken);
+        return request.To is { } back && MeansWhatRuns(request)
+            ? await WithoutHooksAsync(back, request.RescueOf is not null, _ => ValueTask.FromResult(Begin(request)), cancellationToken)
+            : Begin(request);
+    }
+
+    private SwitchStart Begin(SwitchRequest request)
+    {
         lock (_starting)
         {
             if (Join(request.To) is { } joined)
@@ -65,7 +72,7 @@ internal sealed partial class SwitchCoordinator(
             var plan = slots.Plan;
             var to = request.To ?? plan.Previous.Name;
             return to == plan.Active.Name
-                ? new SwitchStart.Refused($"{to.ToKey()} is active already")
+                ? IsActive(to)
                 : Start(plan, request with { To = to }, MeansWhatRuns(request) ? WarmUse.Reuse : WarmUse.Restart);
         }
     }
@@ -79,6 +86,12 @@ internal sealed partial class SwitchCoordinator(
     public async ValueTask<SwitchStart> BeginRollbackAsync(bool force, CancellationToken cancellationToken)
     {
         await reconciliation.Finished.WaitAsync(cancellationToken);
+        var previous = slots.Plan.Previous.Name;
+        return await WithoutHooksAsync(previous, isRescue: false, token => RollBackAsync(force, token), cancellationToken);
+    }
+
+    private async ValueTask<SwitchStart> RollBackAsync(bool force, CancellationToken cancellationToken)
+    {
         SlotName previous;
         SwitchRequest request;
         lock (_starting)
@@ -134,9 +147,44 @@ internal sealed partial class SwitchCoordinator(
         {
             return _running is not { } run ? new SwitchStart.Refused("no switch runs")
                 : run.Recall.TryAbort() ? new SwitchStart.Recalled(run.Current, _completion!)
-                : new SwitchStart.Refused($"switch {run.Id} is in {run.Current.Phase}: it is too late to abort it");
+                : new SwitchStart.Refused(
+                    $"switch {run.Id} is in {run.Current.Phase}: it is too late to abort it"
+                        + (run.HasOnlyHooksLeft && slots.Active.Name == run.To ? "; a rollback ends its hooks and takes traffic back" : ""));
         }
     }
+
+    /// <summary>
+    /// Begins what takes traffic away from the active slot. Where the switch that runs has nothing left but hooks, they are ended for it: a CDN that is being
+    /// purged is nothing that clients of a bad version can wait for.
+    /// </summary>
+    /// <param name="back">The slot that traffic is wanted on.</param>
+    /// <param name="isRescue">Also where that switch was not the one that has left the slot.</param>
+    /// <param name="begin">Begins it, when nothing runs any more.</param>
+    /// <param name="cancellationToken">Ends the wait; what was asked for is done nevertheless.</param>
+    private async ValueTask<SwitchStart> WithoutHooksAsync(
+        SlotName back, bool isRescue, Func<CancellationToken, ValueTask<SwitchStart>> begin, CancellationToken cancellationToken)
+    {
+        Task<Switch>? hooks = null;
+        lock (_starting)
+        {
+            if (_running is { HasOnlyHooksLeft: true } run && slots.Active.Name != back && (isRescue || run.From == back))
+            {
+                run.EndHooks();
+                hooks = _completion!;
+            }
+        }
+
+        return hooks is null ? await begin(cancellationToken) : await AfterAsync(hooks).WaitAsync(cancellationToken);
+
+        async Task<SwitchStart> AfterAsync(Task<Switch> hooks)
+        {
+            await hooks;
+            return slots.Active.Name == back ? IsActive(back) // of two who ask, the second does not undo what the first has done
+                : await begin(CancellationToken.None);
+        }
+    }
+
+    private static SwitchStart.Refused IsActive(SlotName slot) => new($"{slot.ToKey()} is active already");
 
     /// <remarks>Needs <see cref="_starting"/>.</remarks>
     private SwitchStart Start(TrafficPlan plan, SwitchRequest request, WarmUse warmUse)
@@ -225,10 +273,10 @@ internal sealed partial class SwitchCoordinator(
         if (!run.Recall.Close() && stays)
         {
             await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.KeepWarmAsync, stopping);
-            return await ending.CompleteAsync(run, log: null, stopping);
+            return await ending.CompleteAsync(run, run.BlamedLog, stopping);
         }
 
-        var log = await ending.ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
+        var log = run.BlamedLog ?? await ending.ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
         await GoBackAsync(run, stopping);
         await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
         await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);

@@ -44,7 +44,10 @@ internal sealed class SwitchEnding(IUnitManager units, UnitStop stop)
     }
 
     /// <summary>The last lines of a unit's log; never fails for the unit manager's sake.</summary>
-    public async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, CancellationToken stopping)
+    public Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, CancellationToken stopping) => ReadLogAsync(units, slot, stopping);
+
+    /// <summary>Those of any unit.</summary>
+    internal static async Task<IReadOnlyList<string>> ReadLogAsync(IUnitManager units, SlotName slot, CancellationToken stopping)
     {
         try
         {

@@ -20,6 +20,7 @@ internal sealed partial class SwitchRun(
     private readonly List<string> _problems = [];
     private Switch _current = first;
     private bool _isJournalled;
+    private readonly CancellationTokenSource _unwantedHooks = new(); // without a timer or a wait handle: nothing is to be disposed
     private Switch? _ending; // how it will have ended when its last hooks have run
 
     /// <summary>As it is now.</summary>
@@ -82,6 +83,15 @@ internal sealed partial class SwitchRun(
 
     /// <summary>What went wrong so far.</summary>
     public IReadOnlyList<string> Problems => _problems;
+
+    /// <summary>The last lines of the unit that is to blame, where that is none of the app's own.</summary>
+    public IReadOnlyList<string>? BlamedLog { get; private set; }
+
+    /// <summary>Its outcome is decided, and its units are what they will be: all that is left are hooks.</summary>
+    public bool HasOnlyHooksLeft => Volatile.Read(ref _ending) is not null;
+
+    /// <summary>Fires when the hooks after the end are not to be waited for.</summary>
+    public CancellationToken UnwantedHooks => _unwantedHooks.Token;
 
     /// <summary>The candidate's unit is ours to stop: the journal says so, durably.</summary>
     public bool CandidateIsOurs { get; private set; }
@@ -157,9 +167,10 @@ internal sealed partial class SwitchRun(
             Judgement = result.Judgement,
         });
         metrics.PhaseEnded(phase, isDone: result.Problem is null, time.GetElapsedTime(started));
-        if (result.Problem is not null)
+        BlamedLog ??= result.UnitLog;
+        if (result.Problem is { } problem && !(problem == Recall.Why && _problems.Contains(problem))) // what follows a recall says it again
         {
-            _problems.Add(result.Problem);
+            _problems.Add(problem);
         }
 
         return result.Problem is null;
@@ -179,9 +190,16 @@ internal sealed partial class SwitchRun(
     /// <summary>Keeps what a hook did.</summary>
     public void Add(HookRun hook) => Volatile.Write(ref _current, _current with { Hooks = [.. _current.Hooks ?? [], hook] });
 
+    /// <summary>Ends the hooks after the end, and leaves those out that have not begun.</summary>
+    public void EndHooks() => _ = _unwantedHooks.CancelAsync(); // not here: the hooks are the run's business, and the caller may hold a lock
+
     /// <summary>How the run ends. For others it goes on until <see cref="Close"/>: there may be hooks to run.</summary>
-    public Switch End(SwitchOutcome outcome, string? reason, IReadOnlyList<string> unitLog) =>
-        _ending = _current with { Outcome = outcome, Reason = reason, UnitLog = unitLog, Duration = Elapsed };
+    public Switch End(SwitchOutcome outcome, string? reason, IReadOnlyList<string> unitLog)
+    {
+        var ending = _current with { Outcome = outcome, Reason = reason, UnitLog = unitLog, Duration = Elapsed };
+        Volatile.Write(ref _ending, ending);
+        return ending;
+    }
 
     /// <summary>Ends the record; nothing is published yet, as it is to be in the history first.</summary>
     /// <param name="ended">What <see cref="End"/> has said.</param>

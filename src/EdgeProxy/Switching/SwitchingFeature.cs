@@ -2,6 +2,7 @@ using EdgeProxy.Proxying;
 using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
+using EdgeProxy.Switching.Companions;
 using EdgeProxy.Switching.Hooks;
 using EdgeProxy.Switching.Phases;
 using EdgeProxy.Switching.Progressive;
@@ -87,7 +88,7 @@ internal static class SwitchingFeature
             new CanaryPhase(
                 @switch, provider.GetRequiredService<CandidateTraffic>(), observation, new ActiveUnitFailure(@switch, units, time), traffic, time),
             new FlipPhase(slots, active, provider.GetRequiredService<SlotActivation>(), probe, monitor, time),
-            new ObservePhase(@switch, units, observation, traffic, time),
+            new ObservePhase(@switch, units, provider.GetRequiredService<SwitchCompanions>(), observation, traffic, time),
             new DrainPhase(@switch, slots, connections.CloseIdle, time),
             new StopOldPhase(@switch, slots, provider.GetRequiredService<UnitStop>(), warm, units, time));
     }

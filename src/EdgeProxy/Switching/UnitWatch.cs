@@ -3,7 +3,7 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>Watches a candidate's unit beside the probes, so that its end is noticed at once, also while a probe hangs.</summary>
+/// <summary>Watches a unit of a candidate beside the probes, so that its end is noticed at once, also while a probe hangs.</summary>
 /// <remarks>Its loop belongs to the run that started it and ends with <see cref="DisposeAsync"/>, or with the first bad news.</remarks>
 internal sealed class UnitWatch : IAsyncDisposable
 {
@@ -18,7 +18,11 @@ internal sealed class UnitWatch : IAsyncDisposable
     private readonly UnitStatus _first;
     private readonly Task _loop;
 
-    private UnitWatch(IUnitManager units, SlotName slot, UnitStatus first, TimeProvider time)
+    /// <param name="units">Runs the unit.</param>
+    /// <param name="slot">Whose.</param>
+    /// <param name="first">The run that is watched.</param>
+    /// <param name="time">The clock.</param>
+    public UnitWatch(IUnitManager units, SlotName slot, UnitStatus first, TimeProvider time)
     {
         (_units, _slot, _first, _time) = (units, slot, first, time);
         _loop = LoopAsync();
@@ -48,7 +52,7 @@ internal sealed class UnitWatch : IAsyncDisposable
         try
         {
             var status = _first;
-            while ((Verdict = Judge(status)) is null)
+            while ((Verdict = UnitWords.WhyNotTheSame(_first, status)) is null)
             {
                 await Task.Delay(Interval, _time, _disposed.Token);
                 status = await LookAsync() ?? status;
@@ -74,11 +78,4 @@ internal sealed class UnitWatch : IAsyncDisposable
             return null;
         }
     }
-
-    /// <summary>A restart between two looks shows in the count and in the id of the run only.</summary>
-    private string? Judge(UnitStatus status) =>
-        UnitWords.WhyNotRunning(status)
-        ?? (status.Restarts > _first.Restarts || status.InvocationId != _first.InvocationId
-            ? $"{status.Unit} ended and was started again meanwhile: it flaps"
-            : null);
 }

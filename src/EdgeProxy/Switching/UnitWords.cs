@@ -15,6 +15,13 @@ internal static class UnitWords
         _ => null,
     };
 
+    /// <summary>Why it is not (any more) the run that was seen first; null: it is. A restart between two looks shows in the count and in the id only.</summary>
+    public static string? WhyNotTheSame(UnitStatus first, UnitStatus now) =>
+        WhyNotRunning(now)
+        ?? (now.Restarts > first.Restarts || now.InvocationId != first.InvocationId
+            ? $"{now.Unit} ended and was started again meanwhile: it flaps"
+            : null);
+
     /// <summary>Why a start job did not end with <see cref="UnitJobResult.Done"/>.</summary>
     public static string WhyNotStarted(UnitJobResult result, UnitStatus status) => result switch
     {

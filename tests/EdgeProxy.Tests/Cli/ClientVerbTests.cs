@@ -106,6 +106,30 @@ public sealed class ClientVerbTests : IDisposable
     }
 
     [Theory]
+    [InlineData("Probe", "", ", or end it with 'edgeproxy abort'")]
+    [InlineData("Flip", "Flip", ", or end it with 'edgeproxy abort'")]
+    [InlineData("Canary", "", ", or call it back with 'edgeproxy rollback'")]
+    [InlineData("Observe", "Flip", ", or call it back with 'edgeproxy rollback'")]
+    [InlineData("Drain", "Flip Observe Flip", "")]
+    [InlineData("Drain", "Canary!", "")]
+    [InlineData("StopOld", "Flip", "; 'edgeproxy rollback' goes back after that")]
+    [InlineData("AfterEnd", "Flip StopOld!", ", or go back with 'edgeproxy rollback', which ends its hooks")]
+    [InlineData("AfterEnd", "Probe!", "")]
+    public async Task What_can_be_done_about_a_switch_that_runs_is_said(string phase, string phases, string hint)
+    {
+        await using var admin = await FakeAdmin.StartAsync();
+        var runs = phases.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(run =>
+            $$"""{"phase":"{{run.TrimEnd('!')}}","startedAt":"2026-01-31T00:00:00Z","failed":{{(run.EndsWith('!') ? "true" : "false")}}}""");
+        admin.Refusal = (
+            409, $$"""{"id":"x","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00Z","phase":"{{phase}}","phases":[{{string.Join(',', runs)}}]}""");
+
+        var run = await CommandLine.RunAsync("switch", "--admin", admin.Url);
+
+        Assert.Equal(4, run.ExitCode);
+        Assert.EndsWith($"wait for its end, 'edgeproxy status' shows it{hint}", run.Error.Trim(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(409, """{"id":"x","from":"blue","to":"green","startedAt":"2026-01-31T00:00:00Z","phase":"Drain"}""", "\"id\":\"x\"")]
     [InlineData(422, """{"detail":"green is active already","from":"green","to":"green"}""", "\"detail\":\"green is active already\"")]
     public async Task A_script_gets_a_refusal_as_json(int status, string body, string expected)

@@ -80,6 +80,8 @@ public sealed class SettingsRulesTests
         "EdgeProxy:Notify:Receivers:ops", """{ "Command": ["mail"] }""", "EdgeProxy:Notify:Receivers:ops:Command", "must be the program by its whole path")]
     [InlineData("EdgeProxy:Companions", """[{ "Unit": "w.service" }]""", "EdgeProxy:Companions:0:Name", "must be 1 to 32 of")]
     [InlineData("EdgeProxy:Companions", """[{ "Name": "w" }]""", "EdgeProxy:Companions:0:Unit", "is missing: one systemd service for both slots")]
+    [InlineData(
+        "EdgeProxy:Companions", """[{ "Name": "w", "Unit": "w.service", "Settle": "00:11:00" }]""", "EdgeProxy:Companions:0:Settle", "must be a duration from")]
     [InlineData("EdgeProxy:Companions", """[{ "Name": "w", "Unit": "w" }]""", "EdgeProxy:Companions:0:Unit", "must be the full name of a systemd service")]
     [InlineData("EdgeProxy:Companions", """[{ "Name": "w", "BlueUnit": "w.service" }]""", "EdgeProxy:Companions:0:GreenUnit", "is missing")]
     [InlineData(

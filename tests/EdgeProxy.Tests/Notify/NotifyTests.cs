@@ -145,6 +145,36 @@ public sealed class NotifyTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_not_whole_in_the_file_is_left_out_and_the_rest_is_told()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        _options.Receivers!["ops"] = new() { Url = receiver.Address };
+        var message = new NotifyMessage { Id = "whole", Event = NotifyEvent.SwitchEnded, Time = _clock.GetUtcNow(), Host = "a", Title = "still told" };
+        var kept = new PendingMessages { Version = 1, Pending = [new("ops", message, Tries: 1, _clock.GetUtcNow())] };
+        var whole = JsonSerializer.Serialize(kept, NotifyJson.Default.PendingMessages);
+        string[] broken = ["null", """{ "receiver": null }""", """{ "receiver": "ops", "message": null }"""];
+        var changed = whole.Replace("\"pending\":[", $"\"pending\":[{string.Join(", ", broken)},", StringComparison.Ordinal);
+        Assert.NotEqual(whole, changed);
+        await File.WriteAllTextAsync(QueueFile, changed, Cancellation);
+
+        await _plane.StartAsync();
+
+        Assert.Contains("still told", (await receiver.NextAsync()).Body, StringComparison.Ordinal);
+        await EmptiesAsync();
+    }
+
+    [Fact]
+    public async Task A_file_without_a_list_keeps_nothing_from_starting()
+    {
+        _options.Receivers!["ops"] = new() { Url = "http://127.0.0.1:9/" };
+        await File.WriteAllTextAsync(QueueFile, """{ "version": 1, "pending": null }""", Cancellation);
+
+        await _plane.StartAsync();
+
+        Assert.Equal(0, _plane.Get<NotifyQueue>().Count("ops"));
+    }
+
+    [Fact]
     public async Task What_a_wrong_clock_has_put_off_is_due()
     {
         await using var receiver = await Receiver.StartAsync();

@@ -7,6 +7,11 @@ namespace EdgeProxy.Switching.Companions;
 /// <summary>One companion: its unit for each slot, or one for both.</summary>
 internal sealed class Companion(CompanionOptions options, IUnitManager units, bool isShared, TimeProvider time) : IAsyncDisposable
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The run that the switch has started, by its key. Changed by whoever has the turn.</summary>
+    private readonly Dictionary<SlotName, (UnitStatus Run, long At)> _started = [];
+
     public string Name => options.Name!;
 
     public CompanionStart When => options.When;
@@ -39,8 +44,62 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
         // In auto-restart it has nothing that a stop would have to end first.
         var result = status.IsRunning ? await units.RestartAsync(key, token) : await units.StartAsync(key, token);
         CrashPoint.Pass("companion", "started");
-        return result == UnitJobResult.Done ? null : UnitWords.WhyNotStarted(result, await units.GetStatusAsync(key, token));
+        var now = await units.GetStatusAsync(key, token);
+        if (result != UnitJobResult.Done)
+        {
+            return UnitWords.WhyNotStarted(result, now);
+        }
+
+        _started[key] = (now, time.GetTimestamp());
+        return null;
     }, stopping);
+
+    /// <summary>What was started before says nothing any more: it may have been restarted for other reasons since.</summary>
+    public void ForgetStarts() => _started.Clear();
+
+    /// <summary>Watches the run that was started; null: none was.</summary>
+    public UnitWatch? Watch(SlotName slot) => _started.TryGetValue(Key(slot), out var started) ? new(units, Key(slot), started.Run, time) : null;
+
+    /// <summary>A start job that is done says that a process was made. That the code runs is seen when it has not ended for a while.</summary>
+    /// <param name="slot">Whose.</param>
+    /// <param name="mayBeNew">What was not started here may have been a moment ago, by a former process.</param>
+    /// <param name="stopping">Ends the wait.</param>
+    /// <returns>Why it does not run on as it was started; null: it does.</returns>
+    public async Task<string?> ProveAsync(SlotName slot, bool mayBeNew, CancellationToken stopping)
+    {
+        var key = Key(slot);
+        try
+        {
+            var isNew = _started.TryGetValue(key, out var started);
+            var (run, since) = isNew ? started : (await units.GetStatusAsync(key, stopping), time.GetTimestamp());
+            while (true)
+            {
+                var isLast = !(isNew || mayBeNew) || time.GetElapsedTime(since) >= options.Settle;
+                var now = await units.GetStatusAsync(key, stopping);
+                if (UnitWords.WhyNotTheSame(run, now) is { } problem)
+                {
+                    return InWords(problem);
+                }
+
+                if (isLast)
+                {
+                    return now.State == UnitState.Activating ? InWords($"{now.Unit} is still starting") : null;
+                }
+
+                await Task.Delay(Look, time, stopping);
+            }
+        }
+        catch (UnitException e)
+        {
+            return InWords(e.Message);
+        }
+    }
+
+    /// <summary>A problem of it, with its name.</summary>
+    public string InWords(string problem) => $"companion {options.Name}: {problem}";
+
+    /// <summary>The last lines of its log.</summary>
+    public Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, CancellationToken stopping) => SwitchEnding.ReadLogAsync(units, Key(slot), stopping);
 
     /// <summary>Stops it, also out of auto-restart, and waits until it has ended its work.</summary>
     /// <returns>What went wrong; null: it does not run.</returns>
@@ -86,15 +145,15 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stopping);
         try
         {
-            return await act(key, either.Token) is { } problem ? $"companion {options.Name}: {problem}" : null;
+            return await act(key, either.Token) is { } problem ? InWords(problem) : null;
         }
         catch (UnitException e)
         {
-            return $"companion {options.Name}: {e.Message}";
+            return InWords(e.Message);
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            return $"companion {options.Name}: {units.UnitOf(key)} has not done what it was told within {options.StopTimeout.TotalSeconds:0.#} s (StopTimeout)";
+            return InWords($"{units.UnitOf(key)} has not done what it was told within {options.StopTimeout.TotalSeconds:0.#} s (StopTimeout)");
         }
     }
 }

@@ -28,6 +28,11 @@ internal sealed class CompanionOptions
     public bool Singleton { get; set; }
 
     /// <summary>
+    /// How long that of the new slot has to run on as it was started before that of the old one is stopped. Default 5 s; 0 to 10 min.
+    /// </summary>
+    public TimeSpan Settle { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// How long its stop is waited for, in which a worker ends its tasks; what kills it is the unit's own time-out. Default 10 min; 1 s to 24 h.
     /// </summary>
     public TimeSpan StopTimeout { get; set; } = TimeSpan.FromMinutes(10);
@@ -36,9 +41,9 @@ internal sealed class CompanionOptions
 /// <summary>The step of a switch at which a companion follows it.</summary>
 public enum CompanionStart
 {
-    /// <summary>When new requests go to the new slot. If it does not start, the switch goes back.</summary>
+    /// <summary>When new requests go to the new slot. If it does not start, or ends while the new slot is observed, the switch goes back.</summary>
     AfterFlip,
 
-    /// <summary>When the new slot has been observed. If it does not start, that is a warning.</summary>
+    /// <summary>When the new slot has been observed. If it does not start, or ends at once, that is a warning.</summary>
     AfterObserve,
 }

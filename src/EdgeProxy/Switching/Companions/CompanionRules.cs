@@ -43,6 +43,7 @@ internal static partial class CompanionRules
             at.Error(nameof(companion.Name), "is there twice");
         }
 
+        at.Range(nameof(companion.Settle), companion.Settle, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         at.Range(nameof(companion.StopTimeout), companion.StopTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));
         if (manager == UnitManagerKind.Process)
         {

@@ -23,29 +23,46 @@ internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, Slo
     {
         foreach (var companion in all.Where(companion => companion.When == CompanionStart.AfterFlip))
         {
-            if (await MoveAsync(companion, run.To, isNew: true, stopsOld: companion.IsSingleton, stopping) is { } problem)
+            if (await StartAsync(companion, run.To, isNew: true, stopping) is { } problem)
             {
-                return PhaseResult.Failed(problem);
+                return await FailedAsync(companion, run.To, problem, stopping);
             }
         }
 
         return new($"started for {run.To.ToKey()}");
     }
 
+    /// <summary>Watches those that the phase after the flip has started.</summary>
+    public CompanionWatches Watch(SlotName slot) => new(
+        [
+            .. from companion in all
+               where companion.When == CompanionStart.AfterFlip
+               let watch = companion.Watch(slot)
+               where watch is not null
+               select (companion, watch),
+        ],
+        slot);
+
     /// <summary>The phase after the observation: all of them are the new slot's. What goes wrong is a warning.</summary>
     public Task<PhaseResult> AfterObserveAsync(SwitchRun run, CancellationToken stopping) =>
-        EachAsync(run.To, companion => companion.When == CompanionStart.AfterObserve, stopping);
+        EachAsync(run.To, companion => MoveOnAsync(companion, run.To, stopping));
 
     /// <summary>The phase after traffic has gone back (or could not): all of them are the active slot's.</summary>
-    public Task<PhaseResult> BackAsync(SwitchRun run, CancellationToken stopping) =>
-        EachAsync(slots.Active.Name, companion => companion.IsShared, stopping);
+    public Task<PhaseResult> BackAsync(SwitchRun run, CancellationToken stopping)
+    {
+        ForgetStarts();
+        var to = slots.Active.Name;
+        return EachAsync(to, companion => BringAsync(companion, to, companion.IsShared, mayBeNew: false, stopping));
+    }
 
     /// <summary>Brings them in line with the active slot, at a start and where another process has moved traffic.</summary>
     /// <param name="mayBeOld">A switch was left: shared ones may run the code of the other slot.</param>
     /// <param name="stopping">The proxy stops.</param>
     public async Task AlignAsync(bool mayBeOld, CancellationToken stopping)
     {
-        var result = await EachAsync(slots.Active.Name, companion => companion.IsShared && mayBeOld, stopping);
+        ForgetStarts();
+        var to = slots.Active.Name;
+        var result = await EachAsync(to, companion => BringAsync(companion, to, companion.IsShared && mayBeOld, mayBeNew: true, stopping));
         if (result.Problem is { } problem)
         {
             Log.NotAligned(logger, problem);
@@ -54,38 +71,97 @@ internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, Slo
 
     public async ValueTask DisposeAsync() => await Task.WhenAll(all.Select(companion => companion.DisposeAsync().AsTask()));
 
-    private async Task<PhaseResult> EachAsync(SlotName to, Func<Companion, bool> isNew, CancellationToken stopping)
+    private void ForgetStarts()
     {
-        var problems = new List<string>();
         foreach (var companion in all)
         {
-            if (await MoveAsync(companion, to, isNew(companion), stopsOld: true, stopping) is { } problem)
+            companion.ForgetStarts();
+        }
+    }
+
+    private async Task<PhaseResult> EachAsync(SlotName to, Func<Companion, Task<PhaseResult?>> move)
+    {
+        var problems = new List<PhaseResult>();
+        foreach (var companion in all)
+        {
+            if (await move(companion) is { } problem)
             {
                 problems.Add(problem);
             }
         }
 
-        return problems.Count > 0 ? PhaseResult.Failed(string.Join("; ", problems)) : new($"all of them are those of {to.ToKey()}");
+        return problems.Count == 0
+            ? new($"all of them are those of {to.ToKey()}")
+            : PhaseResult.Failed(string.Join("; ", problems.Select(problem => problem.Problem))) with
+            {
+                UnitLog = problems.Find(problem => problem.UnitLog is not null).UnitLog,
+            };
     }
 
-    /// <summary>Of a singleton the old one is gone before the new one starts; of others the new one runs before the old one ends.</summary>
-    private static async Task<string?> MoveAsync(Companion companion, SlotName to, bool isNew, bool stopsOld, CancellationToken stopping)
+    /// <summary>The last good one ends only when the new one is seen to run.</summary>
+    private static async Task<PhaseResult?> MoveOnAsync(Companion companion, SlotName to, CancellationToken stopping)
     {
-        if (companion.IsShared)
+        var problem = await StartAsync(companion, to, isNew: companion.When == CompanionStart.AfterObserve, stopping);
+        var whyNot = problem is not null && !companion.IsSingleton ? problem : await companion.ProveAsync(to, mayBeNew: false, stopping);
+        if (whyNot is null)
         {
-            return await companion.StartAsync(to, isNew, stopping); // a restart is one job: stop, then start
+            return Failed(problem ?? (companion.IsShared ? null : await companion.StopAsync(to.Other(), stopping)));
         }
 
-        if (companion.IsSingleton)
-        {
-            var problem = await companion.StopAsync(to.Other(), stopping);
-            return !await companion.IsStoppedAsync(to.Other(), stopping)
-                ? $"{problem ?? "the old one may still run"}; it was not started for {to.ToKey()}, as there may never be two"
-                : await companion.StartAsync(to, isNew, stopping) ?? problem;
-        }
-
-        return await companion.StartAsync(to, isNew, stopping) ?? (stopsOld ? await companion.StopAsync(to.Other(), stopping) : null);
+        var log = await FailedAsync(companion, to, problem ?? whyNot, stopping); // before a stop adds lines of its own
+        return companion.IsShared ? log : log with { Problem = $"{log.Problem}; {await KeepOldAsync(companion, to, stopping)}" };
     }
+
+    /// <summary>Where the new one does not run the old one does, whatever the version: its tasks wait for nobody else.</summary>
+    private static async Task<string> KeepOldAsync(Companion companion, SlotName to, CancellationToken stopping)
+    {
+        var old = companion.UnitOf(to.Other());
+        if (!companion.IsSingleton)
+        {
+            return $"{old} was not stopped";
+        }
+
+        await companion.StopAsync(to, stopping);
+        return !await companion.IsStoppedAsync(to, stopping) ? $"{old} was not started again, as there may never be two"
+            : await companion.StartAsync(to.Other(), isNew: false, stopping) ?? $"{old} was started again";
+    }
+
+    private static async Task<PhaseResult?> BringAsync(Companion companion, SlotName to, bool isNew, bool mayBeNew, CancellationToken stopping)
+    {
+        if (await StartAsync(companion, to, isNew, stopping) is { } problem)
+        {
+            return Failed(problem);
+        }
+
+        if (companion.IsShared || companion.IsSingleton || await companion.IsStoppedAsync(to.Other(), stopping))
+        {
+            return null;
+        }
+
+        return await companion.ProveAsync(to, mayBeNew, stopping) is { } whyNot
+            ? Failed($"{whyNot}; {companion.UnitOf(to.Other())} was not stopped")
+            : Failed(await companion.StopAsync(to.Other(), stopping));
+    }
+
+    /// <summary>Of a singleton the old one is gone before the new one starts. A restart of a shared one is one job: stop, then start.</summary>
+    private static async Task<string?> StartAsync(Companion companion, SlotName to, bool isNew, CancellationToken stopping)
+    {
+        if (companion.IsShared || !companion.IsSingleton)
+        {
+            return await companion.StartAsync(to, isNew, stopping);
+        }
+
+        var problem = await companion.StopAsync(to.Other(), stopping);
+        return !await companion.IsStoppedAsync(to.Other(), stopping)
+            ? $"{problem ?? "the old one may still run"}; it was not started for {to.ToKey()}, as there may never be two"
+            : await companion.StartAsync(to, isNew, stopping) ?? problem;
+    }
+
+    private static PhaseResult? Failed(string? problem) => problem is null ? null : PhaseResult.Failed(problem);
+
+    /// <summary>With the log of the one that was to run.</summary>
+    private static async Task<PhaseResult> FailedAsync(Companion companion, SlotName slot, string problem, CancellationToken stopping) =>
+        PhaseResult.Failed(problem) with { UnitLog = await companion.ReadLogAsync(slot, stopping) };
 
     private static partial class Log
     {

@@ -23,11 +23,11 @@ internal sealed partial class SwitchHooks(
 
     /// <summary>The phase before the flip: the first hook that fails ends it.</summary>
     public Task<PhaseResult> BeforeFlipAsync(SwitchRun run, CancellationToken stopping) =>
-        RunAllAsync(HookPoint.BeforeFlip, run.Current, run.NoteHook, run.Add, stopsAtFailure: true, stopping);
+        RunAllAsync(HookPoint.BeforeFlip, run.Current, run.NoteHook, run.Add, stopsAtFailure: true, CancellationToken.None, stopping);
 
-    /// <summary>The phase after the end: all of them run.</summary>
+    /// <summary>The phase after the end: all of them run, unless somebody wants traffic back meanwhile.</summary>
     public Task<PhaseResult> AfterEndAsync(SwitchRun run, Switch ended, CancellationToken stopping) =>
-        RunAllAsync(HookPoint.AfterEnd, ended, run.NoteHook, run.Add, stopsAtFailure: false, stopping);
+        RunAllAsync(HookPoint.AfterEnd, ended, run.NoteHook, run.Add, stopsAtFailure: false, run.UnwantedHooks, stopping);
 
     /// <summary>The hooks after the end of a switch that a former process has left.</summary>
     /// <param name="ended">The switch.</param>
@@ -37,7 +37,7 @@ internal sealed partial class SwitchHooks(
     public async Task<Switch> AfterEndAsync(Switch ended, Action<string> note, CancellationToken stopping)
     {
         var runs = new List<HookRun>(ended.Hooks ?? []);
-        var result = await RunAllAsync(HookPoint.AfterEnd, ended, note, runs.Add, stopsAtFailure: false, stopping);
+        var result = await RunAllAsync(HookPoint.AfterEnd, ended, note, runs.Add, stopsAtFailure: false, CancellationToken.None, stopping);
         return WithWarning(ended with { Hooks = runs is [] ? null : runs }, result.Problem);
     }
 
@@ -58,19 +58,28 @@ internal sealed partial class SwitchHooks(
     }
 
     private async Task<PhaseResult> RunAllAsync(
-        HookPoint point, Switch current, Action<string> note, Action<HookRun> add, bool stopsAtFailure, CancellationToken stopping)
+        HookPoint point, Switch current, Action<string> note, Action<HookRun> add, bool stopsAtFailure, CancellationToken unwanted, CancellationToken stopping)
     {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(unwanted, stopping);
         var hooks = (point == HookPoint.BeforeFlip ? options.BeforeFlip : options.AfterEnd) ?? [];
         var problems = new List<string>();
         foreach (var hook in hooks)
         {
-            if (await RunOneAsync(point, hook, current, note, add, stopping) is { } problem)
+            try
             {
-                problems.Add(problem);
-                if (stopsAtFailure)
+                if (await RunOneAsync(point, hook, current, note, add, either.Token) is { } problem)
                 {
-                    break;
+                    problems.Add(problem);
+                    if (stopsAtFailure)
+                    {
+                        break;
+                    }
                 }
+            }
+            catch (OperationCanceledException) when (unwanted.IsCancellationRequested && !stopping.IsCancellationRequested)
+            {
+                problems.Add($"the hook {Program(hook)} was ended, and what follows it left out, as traffic was to go back");
+                break;
             }
         }
 

@@ -28,7 +28,7 @@ internal sealed class CanaryPhase(
         var failing = failure.WatchAsync(run.From, early);
         try
         {
-            var verdict = await observation.RunAsync(run, step.For, run.Watch, early.Token, stopping);
+            var verdict = await observation.RunAsync(run, step.For, run.Watch is { } watch ? [watch] : [], early.Token, stopping);
             if (verdict is not null)
             {
                 candidate.End(run.Id);

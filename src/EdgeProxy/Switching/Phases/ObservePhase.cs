@@ -1,12 +1,14 @@
 using System.Globalization;
 using EdgeProxy.Slots;
+using EdgeProxy.Switching.Companions;
 using EdgeProxy.Switching.Progressive;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
 /// <summary>Watches the new slot under real traffic, while the old one still runs and can take it back.</summary>
-internal sealed class ObservePhase(SwitchOptions options, IUnitManager units, Observation observation, SlotTraffic traffic, TimeProvider time)
+internal sealed class ObservePhase(
+    SwitchOptions options, IUnitManager units, SwitchCompanions companions, Observation observation, SlotTraffic traffic, TimeProvider time)
 {
     /// <summary>A problem of this phase is why traffic should go back.</summary>
     public async Task<PhaseResult> RunAsync(SwitchRun run, CancellationToken stopping)
@@ -23,7 +25,10 @@ internal sealed class ObservePhase(SwitchOptions options, IUnitManager units, Ob
         }
 
         await using var watch = await TryWatchAsync(run, stopping);
-        return await observation.RunAsync(run, options.Observe, watch, CancellationToken.None, stopping) ?? new(Seen(run));
+        await using var theirs = companions.Watch(run.To);
+        var verdict = await observation.RunAsync(
+            run, options.Observe, watch is null ? theirs.All : [watch, .. theirs.All], CancellationToken.None, stopping);
+        return await theirs.BlameAsync(verdict, stopping) ?? new(Seen(run));
     }
 
     /// <summary>Null: the unit manager is away, which says nothing of the version; clients and probes go on to tell of it.</summary>

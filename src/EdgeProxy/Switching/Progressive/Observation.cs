@@ -29,15 +29,16 @@ internal sealed class Observation(
 
     /// <param name="run">The switch.</param>
     /// <param name="duration">How long.</param>
-    /// <param name="watch">Of the candidate's unit; null: the unit manager is away.</param>
+    /// <param name="watches">Of the candidate's units; without one where the unit manager is away.</param>
     /// <param name="early">Ends it before its time, without a verdict.</param>
     /// <param name="stopping">Ends it with an exception.</param>
     /// <returns>What is wrong with the candidate; null: nothing.</returns>
     /// <exception cref="OperationCanceledException"><paramref name="stopping"/>.</exception>
-    public async Task<PhaseResult?> RunAsync(SwitchRun run, TimeSpan duration, UnitWatch? watch, CancellationToken early, CancellationToken stopping)
+    public async Task<PhaseResult?> RunAsync(
+        SwitchRun run, TimeSpan duration, IReadOnlyList<UnitWatch> watches, CancellationToken early, CancellationToken stopping)
     {
         using var over = new CancellationTokenSource(duration, time);
-        using var wake = CancellationTokenSource.CreateLinkedTokenSource([over.Token, watch?.Ended ?? CancellationToken.None, early, stopping]);
+        using var wake = CancellationTokenSource.CreateLinkedTokenSource([over.Token, early, stopping, .. watches.Select(watch => watch.Ended)]);
         var probing = ProbeAsync(run, wake.Token);
         var step = new Step(options, slots[run.From], slots[run.To], traffic, connectFailures, time);
         PhaseResult? verdict;
@@ -46,7 +47,7 @@ internal sealed class Observation(
             do
             {
                 await Task.WhenAny(Task.Delay(Look, time, wake.Token), probing);
-                verdict = watch?.Verdict is { } ended ? PhaseResult.Failed(ended)
+                verdict = watches.FirstOrDefault(watch => watch.Verdict is not null)?.Verdict is { } ended ? PhaseResult.Failed(ended)
                     : step.Look() is { } found ? found
                     : probing.IsCompleted && await probing is { } unhealthy ? PhaseResult.Failed(unhealthy)
                     : null;

@@ -142,6 +142,107 @@ public sealed class SwitchCompanionsTests : IAsyncDisposable
         Assert.Contains("has not done what it was told within 1 s (StopTimeout)", ended.Reason, StringComparison.Ordinal);
     }
 
+    /// <summary>Its start job was done: that says that a process was made, not that the code runs.</summary>
+    [Theory]
+    [InlineData("fails", false, "companion worker: app-server-green.service failed (exit code 1)")]
+    [InlineData("waits for its restart", false, "companion worker: app-server-green.service ended (exit code 1) and is in auto-restart")]
+    [InlineData("was restarted", false, "companion worker: app-server-green.service ended and was started again meanwhile")]
+    [InlineData("was restarted", true, "companion worker: app-server-blue.service ended and was started again meanwhile")]
+    public async Task One_that_ends_while_the_new_slot_is_observed_takes_traffic_back(string how, bool isShared, string reason)
+    {
+        _plane.Options.Switch.Observe = TimeSpan.FromMinutes(10);
+        var worker = Add(
+            isShared ? new() { Name = "worker", Unit = "w.service" } : new() { Name = "worker", BlueUnit = "b.service", GreenUnit = "g.service" },
+            TimeSpan.FromMinutes(5));
+        await _plane.StartAsync();
+        var unit = worker[isShared ? SlotName.Blue : SlotName.Green];
+        unit.Log.Add("ImportError: no module named tasks");
+
+        var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
+        await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Observe, "it is observed");
+        End(unit, how);
+
+        var ended = await start.Completion.Within();
+        Assert.Equal(SwitchOutcome.RolledBack, ended.Outcome);
+        Assert.StartsWith(reason, ended.Reason, StringComparison.Ordinal);
+        Assert.Equal(["ImportError: no module named tasks"], ended.UnitLog);
+        AssertRuns(worker, SlotName.Blue);
+        Assert.DoesNotContain("stop blue", worker.Calls);
+    }
+
+    /// <summary>Nothing is observed, so that nothing has noticed it before.</summary>
+    [Theory]
+    [InlineData(CompanionStart.AfterFlip, "fails")]
+    [InlineData(CompanionStart.AfterObserve, "waits for its restart")]
+    [InlineData(CompanionStart.AfterObserve, "was restarted")]
+    public async Task The_last_good_one_is_not_stopped_for_one_that_does_not_run_on(CompanionStart when, string how)
+    {
+        var worker = Add(new() { Name = "worker", BlueUnit = "b.service", GreenUnit = "g.service", When = when }, TimeSpan.FromMinutes(5));
+        await _plane.StartAsync();
+        var green = worker[SlotName.Green];
+        green.Log.Add("ImportError");
+
+        var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
+        await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.MoveCompanions && green.Status.MainPid != 0, "it was started");
+        End(green, how);
+
+        var ended = await start.Completion.Within();
+        Assert.Equal(SwitchOutcome.CompletedWithWarnings, ended.Outcome);
+        Assert.Contains("; app-server-blue.service was not stopped", ended.Reason, StringComparison.Ordinal);
+        Assert.Equal(["ImportError"], ended.UnitLog);
+        Assert.Equal(UnitState.Active, worker[SlotName.Blue].Status.State);
+        Assert.DoesNotContain("stop blue", worker.Calls);
+    }
+
+    [Fact]
+    public async Task The_old_singleton_is_started_again_where_the_new_one_does_not_run_on()
+    {
+        var beat = Add(
+            new() { Name = "beat", BlueUnit = "b.service", GreenUnit = "g.service", When = CompanionStart.AfterObserve, Singleton = true },
+            TimeSpan.FromMinutes(5));
+        await _plane.StartAsync();
+
+        var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
+        await Eventually.TrueAsync(() => beat[SlotName.Green].Status.MainPid != 0, "it was started");
+        End(beat[SlotName.Green], "waits for its restart");
+
+        var ended = await start.Completion.Within();
+        Assert.Equal(SwitchOutcome.CompletedWithWarnings, ended.Outcome);
+        Assert.Contains("; app-server-blue.service was started again", ended.Reason, StringComparison.Ordinal);
+        Assert.Equal(["start blue", "stop blue", "start green", "stop green", "start blue"], beat.Calls);
+        AssertRuns(beat, SlotName.Blue);
+    }
+
+    [Fact]
+    public async Task One_that_has_settled_while_it_was_observed_is_not_waited_for_again()
+    {
+        _plane.Options.Switch.Observe = TimeSpan.FromSeconds(1);
+        var worker = Add(new() { Name = "worker", BlueUnit = "b.service", GreenUnit = "g.service" }, TimeSpan.FromSeconds(1));
+        await _plane.StartAsync();
+
+        var ended = await _plane.SwitchAsync();
+
+        Assert.Equal(SwitchOutcome.Completed, ended.Outcome);
+        Assert.InRange(ended.Phases.Single(phase => phase.Phase == SwitchPhase.MoveCompanions).Duration, TimeSpan.Zero, TimeSpan.FromSeconds(0.9));
+        AssertRuns(worker, SlotName.Green);
+    }
+
+    [Fact]
+    public async Task A_rollback_while_companions_move_says_once_why()
+    {
+        var worker = Add(new() { Name = "worker", BlueUnit = "b.service", GreenUnit = "g.service" }, TimeSpan.FromMinutes(5));
+        await _plane.StartAsync();
+
+        var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
+        await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.MoveCompanions, "they move");
+        Assert.IsType<SwitchStart.Recalled>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
+
+        var ended = await start.Completion.Within();
+        Assert.Equal(SwitchOutcome.RolledBack, ended.Outcome);
+        Assert.StartsWith("a rollback was asked for. Traffic is back on blue", ended.Reason, StringComparison.Ordinal);
+        AssertRuns(worker, SlotName.Blue);
+    }
+
     /// <summary>Whatever a killed process has left running, of both slots, with traffic on either.</summary>
     [Fact]
     public async Task After_a_crash_at_any_step_they_are_where_traffic_is()
@@ -171,11 +272,28 @@ public sealed class SwitchCompanionsTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _plane.DisposeAsync();
 
+    private static void End(FakeUnit unit, string how)
+    {
+        switch (how)
+        {
+            case "fails":
+                unit.Ends(UnitState.Failed, "exit-code", 1);
+                break;
+            case "waits for its restart":
+                unit.Ends(UnitState.AutoRestart, "exit-code", 1);
+                break;
+            default:
+                unit.RestartsByItself();
+                break;
+        }
+    }
+
     private static void AssertRuns(FakeUnits units, SlotName slot) => Assert.Equal(
         (UnitState.Active, false), (units[slot].Status.State, units[slot.Other()].Status.IsRunning));
 
-    private FakeUnits Add(CompanionOptions options)
+    private FakeUnits Add(CompanionOptions options, TimeSpan? settle = null)
     {
+        options.Settle = settle ?? TimeSpan.Zero;
         _plane.Options.Companions = [.. _plane.Options.Companions ?? [], options];
         return _units[options.Name!] = new FakeUnits();
     }

@@ -125,6 +125,76 @@ public sealed class SwitchHooksTests : IAsyncDisposable
         Assert.Equal(SlotName.Green, _plane.Slots.Active.Name);
     }
 
+    /// <summary>A version that turns out to be bad is not kept by a hook that is slow.</summary>
+    [Theory]
+    [InlineData("rollback")]
+    [InlineData("a switch to the slot")]
+    public async Task Whoever_wants_traffic_back_does_not_wait_for_the_hooks_after_the_end(string how)
+    {
+        _plane.Options.Switch.KeepWarm = TimeSpan.FromHours(1);
+        _plane.Options.Switch.Hooks.AfterEnd =
+        [
+            Shell($"test $EDGEPROXY_TO = blue || {{ echo $$ > {_directory["pid"]}; exec sleep 600; }}", seconds: 600),
+            Shell($"echo $EDGEPROXY_TO $EDGEPROXY_OUTCOME >> {_directory["ends"]}"),
+        ];
+        await _plane.StartAsync();
+        var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
+        var pid = await ReadSoonAsync(_directory["pid"]);
+        Assert.EndsWith(
+            "a rollback ends its hooks and takes traffic back", Assert.IsType<SwitchStart.Refused>(_plane.Switches.Abort()).Reason, StringComparison.Ordinal);
+        Assert.IsType<SwitchStart.Busy>(await _plane.Switches.BeginAsync(new(), Cancellation)); // a deploy waits
+        Assert.True(CommandRunnerTests.Runs(pid));
+
+        var back = Assert.IsType<SwitchStart.Started>(
+            how == "rollback"
+                ? await _plane.Switches.BeginRollbackAsync(force: false, Cancellation).AsTask().Within()
+                : await _plane.Switches.BeginAsync(new(SlotName.Blue), Cancellation).AsTask().Within());
+
+        Assert.False(CommandRunnerTests.Runs(pid));
+        var first = await start.Completion.Within();
+        Assert.Equal(SwitchOutcome.CompletedWithWarnings, first.Outcome);
+        Assert.Equal(
+            "Traffic is on green. After the end the hook /bin/sh was ended, and what follows it left out, as traffic was to go back.", first.Reason);
+        var second = await back.Completion.Within();
+        Assert.Equal((SwitchOutcome.Completed, SlotName.Blue), (second.Outcome!.Value, _plane.Slots.Active.Name));
+        Assert.Equal("blue Completed", await ReadSoonAsync(_directory["ends"]));
+        Assert.Equal(["start blue", "start green"], _plane.Units.Calls);
+    }
+
+    [Fact]
+    public async Task Of_two_who_want_traffic_back_the_second_does_not_undo_what_the_first_has_done()
+    {
+        _plane.Options.Switch.KeepWarm = TimeSpan.FromHours(1);
+        _plane.Options.Switch.Hooks.AfterEnd = [Shell($"echo $$ > {_directory["pid"]}; exec sleep 600", seconds: 600)];
+        await _plane.StartAsync();
+        await _plane.Switches.BeginAsync(new(), Cancellation);
+        await ReadSoonAsync(_directory["pid"]);
+
+        var answers = await Task.WhenAll(
+            _plane.Switches.BeginRollbackAsync(force: false, Cancellation).AsTask(), _plane.Switches.BeginRollbackAsync(force: false, Cancellation).AsTask())
+            .Within();
+
+        Assert.Single(answers.OfType<SwitchStart.Started>());
+        Assert.Single(answers, answer => answer is SwitchStart.Busy or SwitchStart.Refused);
+        await Eventually.TrueAsync(() => _plane.Slots.Active.Name == SlotName.Blue, "traffic goes back");
+    }
+
+    /// <summary>The version that has failed is not what anybody wants by a rollback.</summary>
+    [Fact]
+    public async Task A_rollback_waits_for_the_hooks_of_a_switch_that_has_not_moved_traffic()
+    {
+        _plane.Options.Switch.Hooks.BeforeFlip = [Shell("exit 1")];
+        _plane.Options.Switch.Hooks.AfterEnd = [Shell($"echo $$ > {_directory["pid"]}; exec sleep 600", seconds: 600)];
+        await _plane.StartAsync();
+        await _plane.Switches.BeginAsync(new(), Cancellation);
+        var pid = await ReadSoonAsync(_directory["pid"]);
+
+        Assert.IsType<SwitchStart.Busy>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
+
+        Assert.True(CommandRunnerTests.Runs(pid));
+        Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
+    }
+
     [Fact]
     public async Task A_hook_that_takes_too_long_is_ended_with_all_that_it_has_started()
     {
