@@ -80,6 +80,7 @@ parse_arguments() {
 # The story of a deploy. STAGE tells leave() how far it came.
 deploy() {
   demand_quiet_traffic
+  demand_no_venv
   if [ -n "$DRY_RUN" ]; then
     tell_plan
     return

@@ -37,7 +37,12 @@ has_static_root() { [[ $ROOTS =~ STATIC_ROOT:\ . ]]; }
 # Uploads and older static files would be out of sight for one of the two.
 demand_same_roots() {
   [ -z "$SHARED_TREE" ] || return 0
-  local interpreter=${SETTING[PYTHON]}
+  local interpreter=${SETTING[PYTHON]} inside
+  if [ -n "$FIRST" ]; then
+    inside=$(grep -F ": $(realpath "$TREE")/" <<< "$ROOTS") || return 0
+    die "$FAILED" "these directories are in the tree of one slot, and the next version would not have what is in them:" "$inside" \
+      "name them in SHARED_PATHS of deploy.conf, or give the settings absolute paths elsewhere"
+  fi
   [ -z "${SETTING[REQUIREMENTS]}" ] || interpreter=${TREE_OF[$ACTIVE]}/.venv/bin/python
   if ! ask_project "$ACTIVE" "$interpreter" roots; then
     warn "the version that runs does not say where its MEDIA_ROOT and STATIC_ROOT are; compare them by hand:" $'\n'"$ROOTS"
@@ -49,7 +54,7 @@ demand_same_roots() {
 
 # Both versions live on one database from the migration until the switch, and after a rollback.
 demand_kind_migrations() {
-  [ ${#BREAKS[@]} -gt 0 ] || return 0
+  [ ${#BREAKS[@]} -gt 0 ] && [ -z "$FIRST" ] || return 0
   printf '%s\n' "after the migration the version that runs may fail:" "${BREAKS[@]/#/  }" >&2
   if [ -n "$PAUSE$ALLOW_DESTRUCTIVE" ]; then return; fi
   die "$REFUSED" "nothing was migrated. Split the change into two deploys (first expand, then contract: docs/operations.md)," \
@@ -117,7 +122,7 @@ tell_applied() {
     if [ -n "$partly" ]; then say "no other migration was applied"; else say "no migration was applied: the database is as before"; fi
   else
     say "applied, and still in the database: ${applied[*]}"
-    say "$ACTIVE runs on with it; if it cannot, take it back: manage.py migrate APP NAME of the migration before, in $TREE, as $(titled "$COMMIT")"
+    [ -n "$FIRST" ] || say "$ACTIVE runs on with it; if it cannot, take it back: manage.py migrate APP NAME of the migration before, in $TREE, as $(titled "$COMMIT")"
   fi
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the files beside this one
 # What is there: who is active, what the units are, whose repository it is. Nothing here changes anything but the lock.
+# FIRST: no version was deployed yet, so nothing is served, and there is nothing to go back to.
 
 readonly LOCK=/run/edgeproxy-deploy.lock
 readonly STEP_UNITS=edgeproxy-deploy
@@ -18,7 +19,11 @@ read_site() {
     read_unit "$slot"
   done
   locate_trees
+  FIRST=
+  [ -n "$(head_of "${TREE_OF[$ACTIVE]}")" ] || active_runs || FIRST=yes
 }
+
+active_runs() { systemctl --quiet is-active "${UNIT[$ACTIVE]}"; }
 
 demand_tools() {
   local tool

@@ -8,9 +8,16 @@ declare -a STOPPED=()
 demand_quiet_traffic() {
   [ -z "$RUNNING_SWITCH" ] || die "$REFUSED" "a switch runs ($RUNNING_SWITCH): wait for its end (edgeproxy status), or call it back (edgeproxy rollback)"
   [ -z "$PAUSED" ] || [ -e "$FORGOTTEN_PAUSE" ] || die "$REFUSED" "the app is paused $PAUSED: somebody is at work; edgeproxy resume ends that"
-  say "$ACTIVE serves ${LABEL[$ACTIVE]:-a version without a label}; $IDLE is free${LABEL[$IDLE]:+, it had ${LABEL[$IDLE]}}"
+  if [ -n "$FIRST" ]; then
+    say "the first deploy: nothing is served yet, and $IDLE gets it"
+  else
+    say "$ACTIVE $(does) ${LABEL[$ACTIVE]:-a version without a label}; $IDLE is free${LABEL[$IDLE]:+, it had ${LABEL[$IDLE]}}"
+  fi
   [ "$ACTION" = rollback ] || [ -z "${WARM_UNTIL[$IDLE]}" ] || warn "$IDLE is kept warm until ${WARM_UNTIL[$IDLE]}; its way back ends with this deploy"
 }
+
+# Between the active slot and its version, in words.
+does() { if active_runs; then printf serves; else printf 'does not run (systemctl status %s); it has' "${UNIT[$ACTIVE]}"; fi; }
 
 # Somebody may have moved traffic meanwhile; then the idle slot's tree is the one that serves.
 demand_same_traffic() {
@@ -156,7 +163,13 @@ undo() {
   put_manifest_back
   put_tree_back
   start_companions
-  say "$ACTIVE serves as before${LABEL[$ACTIVE]:+, ${LABEL[$ACTIVE]}}"
+  if [ -n "$FIRST" ]; then
+    say "nothing is served, as before: no version is live yet"
+  elif active_runs; then
+    say "$ACTIVE serves as before${LABEL[$ACTIVE]:+, ${LABEL[$ACTIVE]}}"
+  else
+    warn "$ACTIVE does not run, so nothing is served: systemctl status ${UNIT[$ACTIVE]}"
+  fi
   # Not `edgeproxy switch` alone, which would start what the tree has again.
   [ "$STAGE,$ACTION" != switch,deploy ] || say "next: mend $WANTED, push it, and deploy it again"
 }
@@ -165,10 +178,14 @@ tell_what_is_live() {
   local before=$ACTIVE
   [ -z "$WANTED" ] || say "live: $IDLE with $(titled "$COMMIT") of $WANTED"
   [ -n "$WANTED" ] || say "live: $IDLE with $(titled "$PREVIOUS"), as before"
-  if [ -n "$SHARED_TREE" ]; then
+  if [ -n "$FIRST" ]; then
+    say "it is the first version: there is none to go back to"
+  elif [ -n "$SHARED_TREE" ]; then
     say "to go back: restart_app.sh --rollback, to $before${BEFORE:+ with $(titled "$BEFORE")}"
-  else
+  elif [ -n "$(head_of "${TREE_OF[$before]}")" ]; then
     say "to go back: restart_app.sh --rollback, to $before with $(titled "$(head_of "${TREE_OF[$before]}")")"
+  else
+    say "to go back: edgeproxy rollback, to what $before ran; it is no checkout of ${SETTING[REPOSITORY]}"
   fi
 }
 

@@ -25,6 +25,14 @@ prepare_venv() {
   [ -z "${PROGRAM[$IDLE]}" ] || [ -x "${PROGRAM[$IDLE]}" ] || die "$FAILED" "${UNIT[$IDLE]} runs ${PROGRAM[$IDLE]}, which is not there: is it among the requirements?"
 }
 
+# One that somebody has made inside the tree; before a version is fetched for nothing.
+demand_no_venv() {
+  local own=$TREE/.venv
+  [ -n "${SETTING[REQUIREMENTS]}" ] && [ -e "$own" ] && [ ! -L "$own" ] || return 0
+  die "$USAGE" "$own is there and is no link, but REQUIREMENTS has an environment built in ${SETTING[VENVS]} and linked there." \
+    "To keep your own one: REQUIREMENTS= and PYTHON=$own/bin/python in deploy.conf; else move it away, and deploy again:"$'\n'"sudo mv '$own' '$own.before'"
+}
+
 # LOCK_FILES: those that REQUIREMENTS names and those that they include, as paths in the tree.
 list_lock_files() {
   local file line
@@ -84,7 +92,7 @@ build_venv() { # DIRECTORY
 # In one step: a unit that is started meanwhile finds the old one or the new one.
 link_venv() { # DIRECTORY
   local link=$TREE/.venv
-  [ -L "$link" ] || [ ! -e "$link" ] || die "$USAGE" "$link is there and is no link: move it away, or set REQUIREMENTS to nothing and PYTHON to its bin/python"
+  demand_no_venv
   "${AS_OWNER[@]}" ln -sfn "$1" "$link.new"
   "${AS_OWNER[@]}" mv -T "$link.new" "$link"
 }
