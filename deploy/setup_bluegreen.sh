@@ -118,6 +118,7 @@ parse() {
 # look: what is here. Nothing of it changes anything.
 look() {
   step "What is here"
+  # shellcheck disable=SC2119
   find_tools
   find_binary
   read_site
@@ -166,28 +167,6 @@ rehearse() {
     fi
   done
   end_rehearsal
-}
-
-# units_to_run: that EdgeProxy starts and stops, a line each.
-units_to_run() {
-  [ "${setting[EdgeProxy__Units__Manager]:-Systemd}" != Process ] || return 0
-  { unit_of blue; say; unit_of green; say; values_of 'EdgeProxy*__Slots__*__Unit'; values_of 'EdgeProxy*__Companions__*Unit'; } | grep . | sort -u
-}
-
-# may_run_units: polkit is asked about the process of the rehearsal, as systemd will ask it. Nothing is started for that.
-may_run_units() {
-  local pid unit verb end=$((SECONDS + 5))
-  pid=$(property edgeproxy.service MainPID)
-  for unit in $(units_to_run); do
-    for verb in start stop restart; do
-      # polkitd reads a new rule a moment after it was written.
-      until pkcheck --action-id org.freedesktop.systemd1.manage-units --process "$pid" --detail unit "$unit" --detail verb "$verb" > "$work/polkit-said" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || fail "EdgeProxy's user may not $verb $unit, so no switch would be possible; polkit says: $(tail -n 1 "$work/polkit-said"). Is there a rule of your own that denies it? grep -l manage-units /etc/polkit-1/rules.d/*"
-        sleep 0.2
-      done
-    done
-  done
-  say "  EdgeProxy's user may start and stop $(units_to_run | paste -sd ' ')"
 }
 
 # has_good_certificate PORT HOST

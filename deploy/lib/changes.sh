@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh and uninstall.sh: changes that say what they do, and the way back from them.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: changes that say what they do, and the way back from them.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 #
 # Each change is told to the journal before it is made, as the command that takes it back. A run that fails, or that was killed, is undone from
@@ -28,11 +28,14 @@ step() { printf '\n%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 quoted() { printf '%q ' "$@"; printf '\n'; }
 
-# usage_error WHAT: nothing has been changed. The last line is what to run next, as all refusals end.
-usage_error() {
-  printf '%s: %s\n' "$program" "$*" >&2
+# usage_error WHAT, refuse WHAT: nothing has been changed. The last line is what to run next, as all refusals end.
+usage_error() { end_with 2 "$*"; }
+refuse() { end_with 4 "$*"; }
+
+end_with() { # EXIT_CODE WHAT
+  printf '%s: %s\n' "$program" "$2" >&2
   printf '%s\n' "${again:-$0 --help}" >&2
-  exit 2
+  exit "$1"
 }
 
 # fail WHAT: whatever was changed goes back, in on_exit.

@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh: the files of EdgeProxy, and the drop-ins of the app's units. Each is written only where it differs.
+# Sourced by setup_bluegreen.sh and new-site: the files of EdgeProxy, and the drop-ins of the app's units. Each is written only where it differs.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 install_product() {
@@ -15,11 +15,17 @@ install_product() {
   [ -n "$dry" ] || systemctl daemon-reload
 }
 
-install_files() {
-  local unit directory
+# state_goes_back: what systemd makes at the first start.
+state_goes_back() {
+  local directory
   for directory in /var/lib/edgeproxy /var/log/edgeproxy; do
-    [ -e "$directory" ] || undo rm -rf "$directory" # systemd makes it at the first start
+    [ -e "$directory" ] || undo rm -rf "$directory"
   done
+}
+
+install_files() {
+  local unit
+  state_goes_back
   [ "$binary" = /usr/bin/edgeproxy ] || put /usr/bin/edgeproxy 0755 < "$binary"
   put /usr/lib/sysusers.d/edgeproxy.conf 0644 < "$here/sysusers.d/edgeproxy.conf"
   put /usr/lib/tmpfiles.d/edgeproxy.conf 0644 < "$here/tmpfiles.d/edgeproxy.conf"
@@ -82,6 +88,28 @@ install_polkit_rule() {
   "$binary" polkit-rule --config "$settings" > "$work/polkit" || return 0 # processes instead of units: nothing to allow
   ! cmp -s "$work/polkit" /usr/share/polkit-1/rules.d/49-edgeproxy.rules || return 0
   put /etc/polkit-1/rules.d/49-edgeproxy.rules 0644 < "$work/polkit"
+}
+
+# units_to_run: that EdgeProxy starts and stops, a line each.
+units_to_run() {
+  [ "${setting[EdgeProxy__Units__Manager]:-Systemd}" != Process ] || return 0
+  { unit_of blue; say; unit_of green; say; values_of 'EdgeProxy*__Slots__*__Unit'; values_of 'EdgeProxy*__Companions__*Unit'; } | grep . | sort -u
+}
+
+# may_run_units: polkit is asked about the process that runs, as systemd will ask it. Nothing is started for that.
+may_run_units() {
+  local pid unit verb end=$((SECONDS + 5))
+  pid=$(property edgeproxy.service MainPID)
+  for unit in $(units_to_run); do
+    for verb in start stop restart; do
+      # polkitd reads a new rule a moment after it was written.
+      until pkcheck --action-id org.freedesktop.systemd1.manage-units --process "$pid" --detail unit "$unit" --detail verb "$verb" > "$work/polkit-said" 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || fail "EdgeProxy's user may not $verb $unit, so no switch would be possible; polkit says: $(tail -n 1 "$work/polkit-said"). Is there a rule of your own that denies it? grep -l manage-units /etc/polkit-1/rules.d/*"
+        sleep 0.2
+      done
+    done
+  done
+  say "  EdgeProxy's user may start and stop $(units_to_run | paste -sd ' ')"
 }
 
 # compose_settings: the Caddyfile's, with what the units and the options say.

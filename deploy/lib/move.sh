@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh and uninstall.sh: who has ports 80 and 443, and how they go over.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: who has ports 80 and 443, and how they go over.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly SOCKETS=(edgeproxy-http.socket edgeproxy-https.socket)

@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh: what is here, and whether it can be done. Nothing is changed here; all that is in the way is told at once.
+# Sourced by setup_bluegreen.sh and new-site: what is here, and whether it can be done. Nothing is changed here; all that is in the way is told at once.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly SETTINGS=/etc/edgeproxy/appsettings.json
@@ -11,15 +11,25 @@ to_issue=() # names whose certificate EdgeProxy orders while Caddy serves
 
 in_the_way() { problems+=("$*"); }
 
+# find_tools [TOOL:PACKAGE...]: what every site needs here, and these.
+# shellcheck disable=SC2120
 find_tools() {
   local tool missing=()
-  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl pkcheck:polkitd setpriv:util-linux ss:iproute2 systemd-analyze:systemd; do
-    command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
+  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl pkcheck:polkitd setpriv:util-linux ss:iproute2 systemd-analyze:systemd "$@"; do
+    is_here "${tool%%:*}" || missing+=("${tool##*:}")
   done
   exists polkit.service || [[ " ${missing[*]} " == *" polkitd "* ]] || missing+=(polkitd) # EdgeProxy's user may start two units by its rule
   [ ${#missing[@]} -gt 0 ] || return 0
   again="sudo apt install ${missing[*]} && $again"
   usage_error "what is missing here is in ${missing[*]}"
+}
+
+# is_here TOOL: Debian's Python comes without what makes environments.
+is_here() {
+  case $1 in
+    venv) python3 -I -c 'import ensurepip, venv' ;;
+    *) command -v "$1" ;;
+  esac > /dev/null 2>&1
 }
 
 find_binary() {

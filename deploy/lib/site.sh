@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh and uninstall.sh: the site as visitors know it, its settings, certificates and files.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: the site as visitors know it, its settings, certificates and files.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly STATE=/var/lib/edgeproxy

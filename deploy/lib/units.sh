@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh and uninstall.sh: what systemd knows of a unit, and what a unit of gunicorn needs.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: what systemd knows of a unit, and what a unit of gunicorn needs.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 property() { systemctl show --value --property "$2" "$1"; }
