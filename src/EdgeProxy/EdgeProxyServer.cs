@@ -6,6 +6,7 @@ using EdgeProxy.Compression;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Journal;
+using EdgeProxy.Handover;
 using EdgeProxy.Hosting;
 using EdgeProxy.Notify;
 using EdgeProxy.Platform;
@@ -37,17 +38,26 @@ internal static class EdgeProxyServer
         DescriptorLimit.Raise();
         FileSizeLimit.LetWritesFail();
         var hasStarted = false;
+        var arrival = Arrival.Find();
+        var sockets = new ListeningSockets(arrival?.Sockets ?? ListeningSockets.OfSystemd(), areShared: arrival is not null);
         try
         {
             // Before anything is put together: a second instance touches nothing and says one line.
-            using var state = StateDirectory.Open(options.State.Directory);
+            using var state = arrival?.OpenState(options.State.Directory) ?? StateDirectory.Open(options.State.Directory);
             await using var app = Build(settings.Loaded.Configuration, options, services => services.AddSingleton(state), builder =>
             {
                 builder.Services.AddReload(settings);
+                builder.Services.AddSingleton(sockets);
+                builder.Services.AddHandover(settings, options.Shutdown, options.Units, arrival, PartsOfTheNewest);
                 builder.Logging.UseJournal();
-                builder.Logging.QuietUntil(() => hasStarted);
+                builder.Logging.QuietUntil(() => hasStarted && !sockets.AreShared); // parts of it are stopped before the host is
             });
             await StartAsync(app, cancellationToken);
+            if (arrival is not null)
+            {
+                await arrival.TakeOverAsync(app.Services, cancellationToken);
+            }
+
             hasStarted = true;
             SocketThreads.LetWorkersFinish();
             await app.WaitForShutdownAsync(cancellationToken);
@@ -55,19 +65,28 @@ internal static class EdgeProxyServer
         }
         catch (StateDirectoryInUseException inUse)
         {
-            await error.WriteLineAsync($"edgeproxy: {inUse.Message}");
-            return ExitCode.Refused;
+            return await FailAsync(ExitCode.Refused, inUse.Message);
         }
         catch (Exception failure) when (!hasStarted && ListenFailure.Explain(failure) is { } why)
         {
-            await error.WriteLineAsync($"edgeproxy: {why}");
-            return ExitCode.Usage;
+            return await FailAsync(ExitCode.Usage, why);
         }
         catch (OperationCanceledException) when (!hasStarted)
         {
             return ExitCode.Done; // told to stop before it served
         }
+
+        async Task<int> FailAsync(int code, string why)
+        {
+            await error.WriteLineAsync($"edgeproxy: {why}");
+            await (arrival?.FailAsync(why) ?? Task.CompletedTask);
+            return code;
+        }
     }
+
+    /// <summary>What a process that was replaced leaves to the new one.</summary>
+    private static IEnumerable<IHostedService> PartsOfTheNewest(IServiceProvider services) => services.GetServices<IHostedService>().Where(
+        part => part is AdminServer or AppHost or NotifyService or CertificateWatch or CertificateManager or LocalCertificates or CertificateFiles);
 
     private static WebApplication Build(
         IConfiguration configuration, EdgeProxyOptions options, Action<IServiceCollection> addState, Action<WebApplicationBuilder>? configure) =>

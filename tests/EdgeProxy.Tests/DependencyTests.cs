@@ -45,7 +45,8 @@ public sealed class DependencyTests
         ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
         ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
         ("Api", ["Json", "Slots", "Switching", "Tls", "Units"]),
-        ("Admin", ["Api", "Apps", "Configuration", "Diagnostics", "Proxying", "Slots", "Switching", "Tls", "Units"]),
+        ("Handover", ["Apps", "Configuration", "Hosting", "Platform", "Proxying", "Slots", "State", "Switching", "Units"]),
+        ("Admin", ["Api", "Apps", "Configuration", "Diagnostics", "Handover", "Platform", "Proxying", "Slots", "Switching", "Tls", "Units"]),
 
         // The program.
         (Root,
@@ -58,6 +59,7 @@ public sealed class DependencyTests
             "Compression",
             "Configuration",
             "Diagnostics",
+            "Handover",
             "Hosting",
             "Notify",
             "Platform",

@@ -22,6 +22,7 @@ internal static class AdminFeature
         services.AddSingleton<CertificateEndpoints>();
         services.AddSingleton<AdminEndpoints>();
         services.AddSingleton<TrafficEndpoints>();
+        services.AddSingleton<HandoverEndpoint>();
         services.AddSingleton<AdminServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         return services;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using EdgeProxy.Platform;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -11,7 +12,13 @@ namespace EdgeProxy.Admin;
 /// there.</summary>
 /// <remarks>Owned by the main host: it starts and stops it. A socket or port that cannot be had fails the start (<see cref="AdminListenException"/>).</remarks>
 internal sealed partial class AdminServer(
-    AdminOptions options, AdminAccess access, AdminEndpoints endpoints, TrafficEndpoints traffic, ILoggerFactory loggers) : IHostedService, IAsyncDisposable
+    AdminOptions options,
+    AdminAccess access,
+    AdminEndpoints endpoints,
+    TrafficEndpoints traffic,
+    HandoverEndpoint handover,
+    ListeningSockets listening,
+    ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
     /// <summary>Connections to the port; those to the socket are not counted, so that nobody locks out the command line.</summary>
     internal const int MaxConnections = 64;
@@ -30,7 +37,7 @@ internal sealed partial class AdminServer(
             return;
         }
 
-        if (!string.IsNullOrEmpty(options.Socket))
+        if (!string.IsNullOrEmpty(options.Socket) && !listening.IsHandedOver(new UnixDomainSocketEndPoint(options.Socket)))
         {
             AdminSocketFile.Prepare(options.Socket);
         }
@@ -49,9 +56,9 @@ internal sealed partial class AdminServer(
                 inUse);
         }
 
-        var listening = _app.Urls;
-        Url = listening.Where(address => !address.Contains("unix:", StringComparison.Ordinal)).Select(address => new Uri(address)).FirstOrDefault();
-        Log.Listening(_logger, string.Join(", ", listening));
+        var urls = _app.Urls;
+        Url = urls.Where(address => !address.Contains("unix:", StringComparison.Ordinal)).Select(address => new Uri(address)).FirstOrDefault();
+        Log.Listening(_logger, string.Join(", ", urls));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -77,17 +84,20 @@ internal sealed partial class AdminServer(
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
-        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = BindWithMode);
         builder.WebHost.SuppressStatusMessages(true); // this class logs where it listens
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, url));
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider =>
+            new AdminListeners(ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), listening, BindWithMode));
 
         var app = builder.Build();
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = AnswerFailureAsync });
         app.UseStatusCodePages(AnswerEmptyErrorAsync);
         app.Use(access.InvokeAsync);
+        app.Use(handover.GuardAsync);
         app.UseRouting();
         endpoints.Map(app);
         traffic.Map(app);
+        handover.Map(app);
         return app;
     }
 

@@ -1,6 +1,7 @@
 using EdgeProxy.Api;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Handover;
 using EdgeProxy.Slots;
 using EdgeProxy.Tls;
 using EdgeProxy.Units;
@@ -9,7 +10,8 @@ namespace EdgeProxy.Admin;
 
 /// <summary>Puts <see cref="StatusView"/> together from those who know.</summary>
 /// <param name="sites">What the settings say of sites; empty: none is set.</param>
-internal sealed class StatusReader(AppRegistry apps, CertificateBoard certificates, IReadOnlyList<SiteView> sites, TimeProvider time)
+internal sealed class StatusReader(
+    AppRegistry apps, CertificateBoard certificates, IReadOnlyList<SiteView> sites, IEnumerable<FormerProcesses> former, TimeProvider time)
 {
     /// <summary>A status without units beats none: it is asked for when something is wrong.</summary>
     private static readonly TimeSpan UnitPatience = TimeSpan.FromSeconds(2);
@@ -20,6 +22,7 @@ internal sealed class StatusReader(AppRegistry apps, CertificateBoard certificat
     public async Task<StatusView> ReadAsync(App? one, AdminCaller caller, CancellationToken cancellationToken)
     {
         var views = await ReadAppsAsync(one, caller, cancellationToken);
+        var before = former.FirstOrDefault() is { } processes ? (await processes.ReadAsync(cancellationToken)).Select(ViewOf).ToArray() : [];
         var top = views.Count == 1 ? views.Values.First() : null;
         return new StatusView
         {
@@ -37,6 +40,7 @@ internal sealed class StatusReader(AppRegistry apps, CertificateBoard certificat
             Places = top?.Places,
             Companions = top?.Companions,
             Certificates = certificates.Read(),
+            Former = before,
             Sites = sites,
             Apps = views,
         };
@@ -69,6 +73,12 @@ internal sealed class StatusReader(AppRegistry apps, CertificateBoard certificat
             Requests = slot.Requests,
             Errors = slot.Errors,
         };
+    }
+
+    private static FormerProcessView ViewOf(Holdings process)
+    {
+        var held = process.InFlight.Values.SelectMany(slots => slots.Values).Aggregate(default(Held), (sum, slot) => sum + slot);
+        return new(process.Pid, process.Since, process.Connections, new InFlightView(held.Http, held.Stream, held.WebSocket));
     }
 
     private async Task<AppStatusView> ReadAppAsync(App app, AdminCaller caller, CancellationToken cancellationToken)

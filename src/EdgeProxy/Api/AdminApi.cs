@@ -21,6 +21,7 @@ internal static class AdminApi
     public const string Pause = "/pause";
     public const string Resume = "/resume";
     public const string Maintenance = "/maintenance";
+    public const string Handover = "/handover";
     public const string RenewCertificates = "/certificates/renew";
     public const string RootCertificate = "/certificates/root";
     public const string Apps = "/apps";

@@ -33,6 +33,8 @@ namespace EdgeProxy.Api;
 [JsonSerializable(typeof(ResumeBody))]
 [JsonSerializable(typeof(MaintenanceBody))]
 [JsonSerializable(typeof(RenewBody))]
+[JsonSerializable(typeof(HandoverBody))]
+[JsonSerializable(typeof(HandoverView))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

@@ -52,6 +52,9 @@ internal sealed record MaintenanceBody(
 /// <param name="Name">The domain; null: all that come from an authority.</param>
 internal sealed record RenewBody(string? Name = null) : RequestBody;
 
+/// <summary>The body of <c>POST /handover</c>: nothing.</summary>
+internal sealed record HandoverBody : RequestBody;
+
 /// <summary>The body of a call that changes something.</summary>
 internal abstract record RequestBody
 {

@@ -45,6 +45,9 @@ internal sealed record StatusView
     /// <summary>The active unit has failed for good; null: it has not.</summary>
     public required FailedActive? Rescue { get; init; }
 
+    /// <summary>Processes that this one has replaced and that still have requests, the oldest first.</summary>
+    public IReadOnlyList<FormerProcessView> Former { get; init; } = [];
+
     /// <summary>As set, with their routes; empty: none is.</summary>
     public required IReadOnlyList<SiteView> Sites { get; init; }
 
@@ -154,3 +157,10 @@ internal sealed record PlacesView(int? Limit, int? PerClient, int Used, int Queu
 
 /// <summary>Requests in flight by class.</summary>
 internal sealed record InFlightView(int Http, int Stream, int WebSocket);
+
+/// <summary>A process that was replaced.</summary>
+/// <param name="Pid">It.</param>
+/// <param name="Since">When.</param>
+/// <param name="Connections">Of clients, that are open.</param>
+/// <param name="InFlight">With any slot of any app.</param>
+internal sealed record FormerProcessView(int Pid, DateTimeOffset Since, int Connections, InFlightView InFlight);

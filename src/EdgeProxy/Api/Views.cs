@@ -40,3 +40,14 @@ internal sealed record ProbeView(string Status);
 /// <summary>The response to <c>GET /certificates/root</c>.</summary>
 /// <param name="Root">The root certificate of the local authority, PEM.</param>
 internal sealed record RootView(string Root);
+
+/// <summary>The response to <c>POST /handover</c>.</summary>
+/// <param name="Pid">The process that has taken over.</param>
+/// <param name="Changes">Settings that it has otherwise than the one before.</param>
+internal sealed record HandoverView(int Pid, IReadOnlyList<SettingChangeView> Changes);
+
+/// <summary>A setting that has changed; what may be secret is <c>***</c>.</summary>
+/// <param name="Key">E.g. <c>EdgeProxy:Health:Path</c>.</param>
+/// <param name="Old">Null: it was not set.</param>
+/// <param name="New">Null: it is not set any more.</param>
+internal sealed record SettingChangeView(string Key, string? Old, string? New);

@@ -25,7 +25,8 @@ internal sealed class AppFactory(
     SwitchingInstruments instruments,
     TimeProvider time,
     IEnumerable<ConfigureApp> configure,
-    IEnumerable<IOperatorNotice> notices)
+    IEnumerable<IOperatorNotice> notices,
+    IEnumerable<IFormerRequests> former)
 {
     public App Create(ProxiedApp app)
     {
@@ -37,6 +38,7 @@ internal sealed class AppFactory(
         services.AddSingleton(instruments);
         services.AddSingleton(events.Of(app.Name));
         services.AddSingleton(notices.FirstOrDefault() ?? new NoNotice());
+        services.AddSingleton(former.FirstOrDefault() ?? new NoFormerRequests());
         services.AddSingleton(app.Loggers);
         services.AddSingleton(typeof(ILogger<>), typeof(Logger<>));
 

@@ -70,6 +70,7 @@ internal static class CommandText
         ],
         ["promote"] = [new("edgeproxy promote", "The canary has seen enough: all clients get the new version now.")],
         ["abort"] = [new("edgeproxy abort", "The new version is not to be: stop it, and serve everybody from the old one.")],
+        ["reload"] = [new("edgeproxy check && edgeproxy reload", "New settings, or a new version: a new process takes over, and nobody waits.")],
         ["pause"] = [new("edgeproxy pause && python manage.py migrate && edgeproxy resume", "A migration during which no request may be in the app: clients " +
             "wait, none fails.")],
         ["resume"] = [new("edgeproxy resume", "Serve the requests that wait.")],

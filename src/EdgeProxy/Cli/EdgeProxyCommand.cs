@@ -45,6 +45,7 @@ internal static class EdgeProxyCommand
             StatusCommand.Create(),
             TopCommand.Create(),
             HistoryCommand.Create(),
+            ReloadCommand.Create(),
             SwitchCommand.Create(),
             RollbackCommand.Create(),
             PreviewCommand.Create(),

@@ -101,7 +101,10 @@ internal static class ManPage
             .SH SIGNALS
             .TP
             .B SIGHUP
-            Checks the settings, opens the access log anew, and says whether a restart would change anything.
+            Checks the settings, opens the access log anew, and says whether a reload would change anything.
+            .TP
+            .B SIGUSR2
+            Does what the verb reload does: a new process takes over.
             .TP
             .B SIGTERM
             Accepts nothing new, finishes what is in flight, and ends.

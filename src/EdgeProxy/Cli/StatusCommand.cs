@@ -52,13 +52,29 @@ internal static class StatusCommand
                 WriteApp(app.Value, $" --app {app.Name}", output);
             }
 
+            WriteFormer(status, output);
             WriteSites(status, output);
             return;
         }
 
         output.WriteLine($"{proxy}; traffic is on {JsonText.Of(status, "active")}");
         WriteApp(status, "", output);
+        WriteFormer(status, output);
         WriteSites(status, output);
+    }
+
+    /// <summary>A line for each process that was replaced and still has requests.</summary>
+    private static void WriteFormer(JsonElement status, TextWriter output)
+    {
+        foreach (var process in Elements(status, "former"))
+        {
+            var held = JsonText.Get(process, "inFlight") is { } inFlight
+                ? $"{JsonText.Of(inFlight, "http")} http, {JsonText.Of(inFlight, "stream")} stream, {JsonText.Of(inFlight, "webSocket")} webSocket"
+                : "";
+            output.WriteLine(
+                $"process {JsonText.Of(process, "pid")}, replaced {JsonText.Of(process, "since")}, finishes {held}; " +
+                    $"{JsonText.Of(process, "connections")} connections");
+        }
     }
 
     /// <summary>Each site with its routes, in the order in which they are tried; nothing where no sites are set.</summary>

@@ -8,6 +8,8 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting.Systemd;
 
 namespace EdgeProxy.Hosting;
 
@@ -22,13 +24,13 @@ internal static class HostingFeature
         services.AddSingleton(ServerLimits.Read(builder.Configuration, maxRequestBodySize));
         services.AddRoutingCore();
         services.AddSystemd();
-        services.AddSingleton<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier, Microsoft.Extensions.Hosting.Systemd.SystemdNotifier>();
+        services.AddSystemdNotices(isMain: true);
         services.AddHostedService<SystemdWatchdog>();
         services.AddHostedService(provider => new StartGarbage(StartGarbage.Release, provider.GetRequiredService<TimeProvider>()));
         services.AddHostedService(provider => new StopTimer(
             provider.GetRequiredService<StopDeadline>().Pass,
             shutdown,
-            provider.GetRequiredService<Microsoft.Extensions.Hosting.Systemd.ISystemdNotifier>(),
+            provider.GetRequiredService<ISystemdNotifier>(),
             provider.GetRequiredService<TimeProvider>()));
         services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout + StopTimer.TimeToAnswer);
 
@@ -36,7 +38,9 @@ internal static class HostingFeature
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, maxRequestBodySize));
         services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
         services.AddSingleton<IMemoryPoolFactory<byte>, SocketBuffers>();
+        services.TryAddSingleton(_ => new ListeningSockets(ListeningSockets.OfSystemd()));
         services.AddSingleton<PublicConnections>();
+        services.AddSingleton<LastAnswers>();
         // The last one wins: instead of the host's own, which stays what hosting and routing write to.
         services.AddSingleton<DiagnosticSource>(provider => new BadRequestObserver(
             provider.GetRequiredService<RequestMetrics>(),
@@ -46,6 +50,7 @@ internal static class HostingFeature
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
+            provider.GetRequiredService<ListeningSockets>(),
             provider.GetRequiredService<PublicConnections>(),
             provider.GetRequiredService<ProxiedApps>().Slots,
             provider.GetRequiredService<TimeProvider>()));
@@ -58,6 +63,17 @@ internal static class HostingFeature
                 : ["*"]);
     }
 
+    /// <param name="isMain">See <see cref="SystemdNotices"/>.</param>
+    public static void AddSystemdNotices(this IServiceCollection services, bool isMain)
+    {
+        services.AddSingleton(_ => new SystemdNotices(new SystemdNotifier(), isMain));
+        services.AddSingleton<ISystemdNotifier>(provider => provider.GetRequiredService<SystemdNotices>());
+        if (!isMain && Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is not null)
+        {
+            services.AddSingleton<IHostLifetime, SystemdLifetime>(); // AddSystemd adds it only to a child of systemd
+        }
+    }
+
     /// <summary>
     /// Keeps WebApplication from putting authorization in front of the pipeline, which it does because YARP registers its services. Nobody
     /// can sign in here: a route of the settings that asks for a policy is refused by its endpoint.
@@ -68,13 +84,14 @@ internal static class HostingFeature
     public static void AddReload(this IServiceCollection services, RunningSettings settings) => services.AddHostedService(provider =>
         new Reload(settings, provider.GetService<AccessLog>(), provider.GetRequiredService<ILogger<Reload>>()));
 
-    /// <summary>During the stop every response says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2 GOAWAY).</summary>
+    /// <summary>During the stop, and behind a handover, a response says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2
+    /// GOAWAY).</summary>
     public static void UseLastAnswers(this WebApplication app)
     {
-        var stopping = app.Lifetime.ApplicationStopping;
+        var last = app.Services.GetRequiredService<LastAnswers>();
         Func<object, Task> tell = context => // when the response begins: the request may have come before the stop
         {
-            if (stopping.IsCancellationRequested)
+            if (last.AreDue)
             {
                 ((HttpContext)context).Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
             }

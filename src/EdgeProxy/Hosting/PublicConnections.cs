@@ -3,8 +3,11 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using EdgeProxy.Http;
+using EdgeProxy.Platform;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace EdgeProxy.Hosting;
 
@@ -19,6 +22,8 @@ internal sealed class PublicConnections : IDisposable
 {
     private readonly CancellationTokenSource _handshakesEnd = new();
     private readonly NewestConnections _newestHandshakes = new();
+    private readonly ConcurrentDictionary<ConnectionContext, bool> _all = [];
+    private ImmutableArray<Func<Task>> _listeners = [];
     private int _open;
     private int _handshakes;
     private ImmutableArray<TaskCompletionSource> _waiters = [];
@@ -41,7 +46,31 @@ internal sealed class PublicConnections : IDisposable
     public void Add(ConnectionContext connection)
     {
         Interlocked.Increment(ref _open);
-        connection.ConnectionClosed.UnsafeRegister(static all => ((PublicConnections)all!).Remove(), this);
+        _all[connection] = true;
+        connection.ConnectionClosed.UnsafeRegister(
+            static pair =>
+            {
+                var (all, ended) = ((PublicConnections, ConnectionContext))pair!;
+                all._all.TryRemove(ended, out _);
+                all.Remove();
+            },
+            (this, connection));
+    }
+
+    /// <summary>A listener has opened.</summary>
+    /// <param name="stopAccepting">Called by <see cref="StopAcceptingAsync"/>; again it has no effect.</param>
+    public void Listens(Func<Task> stopAccepting) => ImmutableInterlocked.Update(ref _listeners, static (all, added) => all.Add(added), stopAccepting);
+
+    /// <summary>No listener accepts any more; another process has their sockets. Open connections go on.</summary>
+    public Task StopAcceptingAsync() => Task.WhenAll(_listeners.Select(stop => stop()));
+
+    /// <summary>Closes those that serve no request, and the others when they have served theirs: HTTP/2 with GOAWAY.</summary>
+    public void AskToClose()
+    {
+        foreach (var (connection, _) in _all)
+        {
+            connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        }
     }
 
     /// <summary>A step of the connection before TLS.</summary>
@@ -132,7 +161,8 @@ internal sealed class PublicConnections : IDisposable
 
 /// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told,
 /// closed.</summary>
-internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets, PublicConnections connections, IReadOnlyList<Slot> slots, TimeProvider time)
+internal sealed class GracefulListenerFactory(
+    IConnectionListenerFactory sockets, ListeningSockets listening, PublicConnections connections, IReadOnlyList<Slot> slots, TimeProvider time)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>
@@ -153,17 +183,25 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
     {
         try
         {
-            var listener = await sockets.BindAsync(endpoint, cancellationToken);
+            var descriptor = OpenOrClaim(endpoint);
+            var listener = await sockets.BindAsync(new FileHandleEndPoint((ulong)descriptor, FileHandleType.Auto), cancellationToken);
             foreach (var slot in slots)
             {
                 if (slot.Address.IsReachedAt(listener.EndPoint))
                 {
                     await listener.DisposeAsync();
+                    listening.Close(descriptor);
                     throw ListenFailure.AtSlot(listener.EndPoint, slot);
                 }
             }
 
-            return new Listener(listener, endpoint as FileHandleEndPoint, connections, time);
+            var opened = new Listener(listener, descriptor, listening, connections, time);
+            connections.Listens(opened.StopAcceptingAsync);
+            return opened;
+        }
+        catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            throw new AddressInUseException(taken.Message, taken); // as Kestrel's own transport does
         }
         catch (SocketException refusal)
         {
@@ -171,8 +209,19 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
         }
     }
 
+    private int OpenOrClaim(EndPoint endpoint)
+    {
+        if (endpoint is not FileHandleEndPoint handedOver)
+        {
+            return listening.Open(endpoint, SocketTransportOptions.CreateDefaultBoundListenSocket);
+        }
+
+        listening.Claim((int)handedOver.FileHandle);
+        return (int)handedOver.FileHandle;
+    }
+
     private sealed class Listener(
-        IConnectionListener inner, FileHandleEndPoint? handedOver, PublicConnections connections, TimeProvider time) : IConnectionListener
+        IConnectionListener inner, int descriptor, ListeningSockets listening, PublicConnections connections, TimeProvider time) : IConnectionListener
     {
         public EndPoint EndPoint => inner.EndPoint;
 
@@ -190,8 +239,7 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
-            await inner.UnbindAsync(cancellationToken);
-            LetGo();
+            await StopAcceptingAsync();
             var none = connections.WhenNoneAsync();
             var started = time.GetTimestamp();
             bool handshakes;
@@ -210,16 +258,14 @@ internal sealed class GracefulListenerFactory(IConnectionListenerFactory sockets
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
 
-        /// <summary>
+        /// <remarks>
         /// Kestrel never closes a descriptor that was handed to it. Where systemd has closed its own, a client that connects while the last requests end would
         /// wait for nobody, and the port would not be free for another server.
-        /// </summary>
-        private void LetGo()
+        /// </remarks>
+        public async Task StopAcceptingAsync()
         {
-            if (Interlocked.Exchange(ref handedOver, null) is { } endpoint)
-            {
-                new SafeSocketHandle((nint)endpoint.FileHandle, ownsHandle: true).Dispose();
-            }
+            await inner.UnbindAsync();
+            listening.Close(descriptor);
         }
     }
 }

@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text;
+using EdgeProxy.Platform;
 using EdgeProxy.Proxying;
 using EdgeProxy.Proxying.Upgrades;
 using EdgeProxy.Tls;
@@ -10,9 +10,6 @@ namespace EdgeProxy.Hosting;
 /// <summary>Where the public side listens and what it accepts: sockets handed over by systemd, else the standard <c>Kestrel</c> section.</summary>
 internal static class PublicListener
 {
-    /// <summary>sd_listen_fds(3): the first descriptor that systemd passes.</summary>
-    private const int FirstDescriptor = 3;
-
     /// <summary>Configures Kestrel.</summary>
     /// <param name="configuration">The whole settings: <c>Kestrel</c> in them.</param>
     public static void Configure(KestrelServerOptions kestrel, IConfiguration configuration, long? maxRequestBodySize)
@@ -28,7 +25,7 @@ internal static class PublicListener
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         ServerLimits.Apply(kestrel.Limits, configuration, maxRequestBodySize);
 
-        var sockets = HandedOver();
+        var sockets = kestrel.ApplicationServices.GetRequiredService<ListeningSockets>().Named();
         if (sockets.Count == 0)
         {
             ListenAsSet(kestrel, configuration.GetSection("Kestrel"), https, UsePlain, UseTls);
@@ -93,18 +90,5 @@ internal static class PublicListener
                 kestrel.ListenAnyIP(443, useTls);
             }
         }
-    }
-
-    /// <summary>The sockets that systemd has handed to this very process, with the names of their units (<c>FileDescriptorName=</c>).</summary>
-    public static IReadOnlyList<(int Descriptor, string Name)> HandedOver()
-    {
-        if (Environment.GetEnvironmentVariable("LISTEN_PID") != Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
-            || !int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
-        {
-            return [];
-        }
-
-        var names = (Environment.GetEnvironmentVariable("LISTEN_FDNAMES") ?? "").Split(':');
-        return [.. Enumerable.Range(0, count).Select(i => (FirstDescriptor + i, i < names.Length ? names[i] : ""))];
     }
 }

@@ -10,9 +10,8 @@ namespace EdgeProxy.Hosting;
 /// <param name="LoadAgain">Reads and checks them as they are now.</param>
 internal sealed record RunningSettings(LoadedSettings Loaded, Func<LoadedSettings> LoadAgain);
 
-/// <summary>SIGHUP, as <c>systemctl reload</c> and logrotate(8) send it: opens the access log anew, checks the settings, and says what a restart would do with
-/// them.</summary>
-/// <remarks>Settings are read once, at start: a restart applies them and loses no request, and nothing is ever half old and half new. Owned by the
+/// <summary>SIGHUP, as logrotate(8) sends it: opens the access log anew, checks the settings, and says what a new process would do with them.</summary>
+/// <remarks>Settings are read once, at start: a new process applies them (<c>systemctl reload</c>), and nothing is ever half old and half new. Owned by the
 /// host.</remarks>
 /// <param name="settings">Those that run.</param>
 /// <param name="log">Null: there is none.</param>
@@ -72,7 +71,7 @@ internal sealed partial class Reload(RunningSettings settings, AccessLog? log, I
 
         [LoggerMessage(
             721, LogLevel.Error,
-            "{File} is not valid any more: a restart would fail. The settings that EdgeProxy was started with stay in force; logs were opened anew")]
+            "{File} is not valid any more: a reload or restart would fail. The settings that EdgeProxy was started with stay in force; logs were opened anew")]
         public static partial void NotValid(ILogger logger, string file);
 
         [LoggerMessage(722, LogLevel.Information, "Logs were opened anew; {File} says what already runs")]
@@ -80,7 +79,7 @@ internal sealed partial class Reload(RunningSettings settings, AccessLog? log, I
 
         [LoggerMessage(
             723, LogLevel.Warning,
-            "Logs were opened anew; {File} has changed and is valid. A restart applies it and loses no request: systemctl restart edgeproxy")]
+            "Logs were opened anew; {File} has changed and is valid. A reload applies it and loses no request: systemctl reload edgeproxy")]
         public static partial void Changed(ILogger logger, string file);
     }
 }

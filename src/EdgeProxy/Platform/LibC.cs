@@ -41,4 +41,26 @@ internal static partial class LibC
     /// <param name="action"><see cref="DefaultAction"/> or <see cref="Ignore"/>.</param>
     [LibraryImport("libc", EntryPoint = "signal")]
     public static partial nint SetSignalAction(int signal, nint action);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int FCntl(int descriptor, int command, int argument);
+
+    /// <summary>A copy of a descriptor that no child process inherits.</summary>
+    /// <exception cref="IOException">There is no room for one more.</exception>
+    public static int Duplicate(int descriptor, int least = 3)
+    {
+        const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC, fcntl(2)
+        var copy = FCntl(descriptor, DuplicateCloseOnExec, least);
+        return copy >= 0 ? copy : throw new IOException($"a descriptor cannot be copied: {Marshal.GetLastPInvokeErrorMessage()}");
+    }
+
+    /// <summary>No child process inherits it from now on.</summary>
+    public static void CloseOnExec(int descriptor)
+    {
+        const int SetDescriptorFlags = 2; // F_SETFD
+        _ = FCntl(descriptor, SetDescriptorFlags, 1); // FD_CLOEXEC
+    }
 }

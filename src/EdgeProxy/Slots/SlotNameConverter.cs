@@ -7,7 +7,7 @@ namespace EdgeProxy.Slots;
 internal sealed class SlotNameConverter : JsonConverter<SlotName>
 {
     public override SlotName Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && SlotNameExtensions.TryParse(reader.GetString(), out var slot)
+        reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && SlotNameExtensions.TryParse(reader.GetString(), out var slot)
             ? slot
             : throw new JsonException("a slot is \"blue\" or \"green\"");
 

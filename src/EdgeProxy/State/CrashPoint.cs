@@ -29,6 +29,12 @@ internal static class CrashPoint
     /// <summary>From where a running switch turns back.</summary>
     public const string Rollback = "rollback";
 
+    /// <summary>From where a process begins to hand over to another one.</summary>
+    public const string Handover = "handover";
+
+    /// <summary>The start of a process that takes the place of another one.</summary>
+    public const string Arrival = "arrival";
+
     private static readonly string? _at = Environment.GetEnvironmentVariable(Variable);
     private static string s_stage = Start;
     private static int s_passed;

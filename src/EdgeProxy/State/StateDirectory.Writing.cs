@@ -174,6 +174,11 @@ internal sealed partial class StateDirectory
         {
             throw new StateException(Problem);
         }
+
+        if (_ownership.IsGivenAway)
+        {
+            throw new StateException("a new process of EdgeProxy has taken over; ask it");
+        }
     }
 
     /// <summary>A rename is durable when the directory is (fsync(2)).</summary>

@@ -16,10 +16,13 @@ internal sealed partial class StateDirectory : IDisposable
 
     private readonly SafeFileHandle? _directory;
 
-    private StateDirectory(string path, SafeFileHandle? directory, string? problem)
+    private readonly Ownership _ownership;
+
+    private StateDirectory(string path, SafeFileHandle? directory, string? problem, Ownership? ownership = null)
     {
         FullPath = path;
         _directory = directory;
+        _ownership = ownership ?? new();
         Problem = problem;
     }
 
@@ -82,18 +85,44 @@ internal sealed partial class StateDirectory : IDisposable
         }
         catch (StateException e)
         {
-            return new StateDirectory(path, null, e.Message);
+            return new StateDirectory(path, null, e.Message, _ownership);
         }
 
         var descriptor = LibC.Open(path, LibC.OpenDirectory);
         return descriptor < 0
             ? new StateDirectory(path, null, $"cannot open the state directory {path}: {Marshal.GetLastPInvokeErrorMessage()}")
-            : new StateDirectory(path, new SafeFileHandle(descriptor, ownsHandle: true), null);
+            : new StateDirectory(path, new SafeFileHandle(descriptor, ownsHandle: true), null, _ownership);
     }
+
+    /// <summary>The directory as another process has opened and locked it: the lock belongs to the open file, not to a process (flock(2)).</summary>
+    /// <param name="path">As that process has it.</param>
+    /// <param name="descriptor">Ours, by inheritance.</param>
+    public static StateDirectory Adopt(string path, int descriptor) => new(path, new SafeFileHandle(descriptor, ownsHandle: true), null);
+
+    /// <summary>The lock, for a process that takes the place of this one; null: there is none, as the directory cannot be used.</summary>
+    public int? Descriptor => _directory is { IsClosed: false } ? (int)_directory.DangerousGetHandle() : null;
+
+    /// <summary>Refuses all changes from now on, or not any more: another process is about to have the directory.</summary>
+    public void GiveAway(bool given)
+    {
+        lock (_writing)
+        {
+            _ownership.IsGivenAway = given;
+        }
+    }
+
+    /// <summary>Another process has the directory: it keeps the lock.</summary>
+    public void LetGo() => _directory?.Dispose();
 
     public string PathOf(string name) => Path.Combine(FullPath, name);
 
     public void Dispose() => _directory?.Dispose();
+
+    /// <summary>Shared with the folders in it.</summary>
+    private sealed class Ownership
+    {
+        public volatile bool IsGivenAway;
+    }
 
     private static string Explain(string what, Exception e) => $"{what}: {e.Message.TrimEnd('.')}" + e switch
     {

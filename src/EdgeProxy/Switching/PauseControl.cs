@@ -31,7 +31,7 @@ internal abstract record PauseStart
 /// A pause belongs to the caller who was told of it: one who leaves before that ends it.
 /// </remarks>
 internal sealed partial class PauseControl(
-    AppGate gate, SlotPair slots, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
+    AppGate gate, SlotPair slots, IFormerRequests former, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
 
@@ -113,7 +113,7 @@ internal sealed partial class PauseControl(
     private async Task<bool> IsQuietAsync(Pause pause, CancellationToken callerLeft)
     {
         var started = time.GetTimestamp();
-        while (InFlight > 0)
+        while (InFlight > 0 || await FormerInFlightAsync(callerLeft) > 0)
         {
             if (gate.Pause != pause || time.GetElapsedTime(started) >= pause.MaxWait)
             {
@@ -124,6 +124,18 @@ internal sealed partial class PauseControl(
         }
 
         return true;
+    }
+
+    /// <summary>The processes before this one close their gates before they count.</summary>
+    private async Task<int> FormerInFlightAsync(CancellationToken callerLeft)
+    {
+        var sum = 0;
+        foreach (var slot in SlotNameExtensions.All)
+        {
+            sum += (await former.CountAsync(slots.App.Name, slot, callerLeft)).Http;
+        }
+
+        return sum;
     }
 
     private PauseStart KeepIfStill(Pause pause)

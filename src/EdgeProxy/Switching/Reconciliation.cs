@@ -37,6 +37,7 @@ internal sealed partial class Reconciliation(
     /// <summary>A round reads what is stored when it begins, so one that is still to come does for all who ask.</summary>
     private readonly Channel<bool> _requests = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    private CancellationTokenSource _interruption = new(); // holds nothing that is to be disposed: no timer, no wait handle
     private TaskCompletionSource _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Completes when the round that runs has ended: the units are as they should be, or could not be made so. Never fails.</summary>
@@ -108,16 +109,34 @@ internal sealed partial class Reconciliation(
         }
     }
 
+    /// <summary>Begins the round that runs anew, behind whoever waits for the turn: another process is to do it, if all goes well.</summary>
+    public void Interrupt() => Interlocked.Exchange(ref _interruption, new()).Cancel();
+
     private async Task RunRoundAsync(Func<CancellationToken, Task> work, CancellationToken stoppingToken)
     {
+        while (await IsInterruptedAsync(work, stoppingToken))
+        {
+        }
+
+        _round.TrySetResult();
+    }
+
+    private async Task<bool> IsInterruptedAsync(Func<CancellationToken, Task> work, CancellationToken stoppingToken)
+    {
+        var interruption = Volatile.Read(ref _interruption).Token;
         try
         {
             using var turn = await warm.TakeTurnAsync(stoppingToken);
-            await work(stoppingToken);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(interruption, stoppingToken);
+            await work(either.Token);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The next process does it.
+        }
+        catch (OperationCanceledException) when (interruption.IsCancellationRequested)
+        {
+            return true;
         }
         catch (StateException e)
         {
@@ -127,10 +146,8 @@ internal sealed partial class Reconciliation(
         {
             Log.Threw(logger, e);
         }
-        finally
-        {
-            _round.TrySetResult();
-        }
+
+        return false;
     }
 
     /// <summary>The first round.</summary>

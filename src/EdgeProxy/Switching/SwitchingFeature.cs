@@ -79,6 +79,7 @@ internal static class SwitchingFeature
         var active = provider.GetRequiredService<ActiveSlotRecord>();
         var warm = provider.GetRequiredService<WarmSlot>();
         var traffic = provider.GetRequiredService<SlotTraffic>();
+        var former = provider.GetRequiredService<IFormerRequests>();
         var observation = new Observation(@switch, slots, probe, monitor, traffic, connections.Failures, time);
         return new(
             new StartIdlePhase(health, slots, units, warm, active, AvailableMemory.Read, time, provider.GetRequiredService<ILogger<StartIdlePhase>>()),
@@ -89,7 +90,7 @@ internal static class SwitchingFeature
                 @switch, provider.GetRequiredService<CandidateTraffic>(), observation, new ActiveUnitFailure(@switch, units, time), traffic, time),
             new FlipPhase(slots, active, provider.GetRequiredService<SlotActivation>(), probe, monitor, time),
             new ObservePhase(@switch, units, provider.GetRequiredService<SwitchCompanions>(), observation, traffic, time),
-            new DrainPhase(@switch, slots, connections.CloseIdle, time),
+            new DrainPhase(@switch, slots, former, connections.CloseIdle, time),
             new StopOldPhase(@switch, slots, provider.GetRequiredService<UnitStop>(), warm, units, time));
     }
 }

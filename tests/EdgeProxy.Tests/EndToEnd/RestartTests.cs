@@ -63,22 +63,37 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         await visitors.AssertNobodyFailedAsync($"{Restarts} restarts of the proxy by its shipped units, the longest {longestRestart.TotalSeconds:F2} s");
     }
 
+    /// <summary>Each is a new process, which systemd has for the unit's main one; the end of the unit ends all of them.</summary>
     [Fact]
-    public async Task Reloads_are_not_noticed()
+    public async Task Reloads_are_new_processes_and_are_not_noticed()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
-        var pid = await machine.Site.ShowAsync(ShippedSite.Proxy, "MainPID");
-        await using var visitors = new Crowd(machine.Site);
+        var site = machine.Site;
+        await using var visitors = new Crowd(site);
+        await visitors.MoreAsync();
 
         const int Reloads = 10;
+        var pids = new HashSet<string> { await site.ShowAsync(ShippedSite.Proxy, "MainPID") };
         for (var i = 0; i < Reloads; i++)
         {
-            await machine.Site.SystemctlAsync("reload", ShippedSite.Proxy);
+            await site.SystemctlAsync("reload", ShippedSite.Proxy);
+            await Eventually.TrueAsync(
+                async () => !pids.Contains(await site.ShowAsync(ShippedSite.Proxy, "MainPID")), "systemd knows the new main process");
+            var main = await site.ShowAsync(ShippedSite.Proxy, "MainPID");
+            pids.Add(main);
+            Assert.Equal(main, (await site.StatusAsync()).GetProperty("pid").GetInt32().ToString(CultureInfo.InvariantCulture));
         }
 
         await visitors.MoreAsync();
-        await visitors.AssertNobodyFailedAsync($"{Reloads} reloads of the proxy");
-        Assert.Equal(pid, await machine.Site.ShowAsync(ShippedSite.Proxy, "MainPID"));
+        await site.SystemctlAsync("restart", ShippedSite.Proxy);
+        await visitors.MoreAsync();
+        await visitors.AssertNobodyFailedAsync($"{Reloads} reloads of the proxy, and a restart");
+        Assert.Equal("0", await site.ShowAsync(ShippedSite.Proxy, "NRestarts"));
+
+        await site.SystemctlAsync("reload", ShippedSite.Proxy);
+        await site.SystemctlAsync("stop", ShippedSite.Proxy);
+        Assert.NotEqual(0, (await site.Lab.RunAsync("pgrep", "-u", "edgeproxy", "-x", "edgeproxy")).ExitCode);
+        await site.SystemctlAsync("start", ShippedSite.Proxy);
     }
 
     [Fact]

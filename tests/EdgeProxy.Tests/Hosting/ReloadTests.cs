@@ -60,7 +60,7 @@ public sealed class ReloadTests : IDisposable
 
         await WriteSettingsAsync("""  "Switch": { "Observe": "00:00:01" }, """);
         await proxy.HangUpAsync();
-        Assert.Contains("systemctl restart edgeproxy", await proxy.ReadToAsync("has changed and is valid"), StringComparison.Ordinal);
+        Assert.Contains("systemctl reload edgeproxy", await proxy.ReadToAsync("has changed and is valid"), StringComparison.Ordinal);
 
         await WriteSettingsAsync("""  "Swich": { }, "Health": { "Attempts": 0 }, """);
         await proxy.HangUpAsync();

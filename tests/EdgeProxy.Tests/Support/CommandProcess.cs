@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EdgeProxy.Processes;
+using EdgeProxy.State;
 using EdgeProxy.Tests.Packages;
 using OsProcess = System.Diagnostics.Process;
 
@@ -19,6 +20,16 @@ internal sealed class CommandProcess : IDisposable
 
     public static CommandProcess Start(params string[] arguments) =>
         new(OsProcess.Start(new ProcessStartInfo("env", [DefaultSignals, ChildLauncher.OwnExecutable, .. arguments]) { RedirectStandardOutput = true })!);
+
+    /// <summary>Another file that is the program, such as a link to it.</summary>
+    /// <param name="crashAt">See <see cref="CrashPoint"/>; null: nowhere.</param>
+    public static CommandProcess StartProgram(string program, string? crashAt, params string[] arguments) =>
+        new(
+            OsProcess.Start(
+                new ProcessStartInfo("env", [DefaultSignals, .. crashAt is null ? [] : new[] { $"{CrashPoint.Variable}={crashAt}" }, program, .. arguments])
+                {
+                    RedirectStandardOutput = true,
+                })!);
 
     /// <summary>As nohup(1) does: SIGHUP is ignored.</summary>
     public static CommandProcess StartUnderNohup(params string[] arguments) =>

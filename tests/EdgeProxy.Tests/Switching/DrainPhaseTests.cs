@@ -114,7 +114,7 @@ public sealed class DrainPhaseTests
     {
         _slots.Activate(SlotName.Green);
         var options = new SwitchOptions { DrainTimeout = TimeSpan.FromSeconds(20), StreamDrainTimeout = TimeSpan.FromSeconds(40) };
-        return new DrainPhase(options, _slots, _closedIdle.Add, _time).DrainAsync(SlotName.Blue, stopping);
+        return new DrainPhase(options, _slots, new NoFormerRequests(), _closedIdle.Add, _time).DrainAsync(SlotName.Blue, stopping);
     }
 
     /// <summary>A request that ends as soon as it is told, and says when.</summary>

@@ -4,13 +4,15 @@ namespace EdgeProxy.Switching.Phases;
 
 /// <summary>Waits for the requests that are still in the old slot, each class up to its own deadline, then closes its idle connections.</summary>
 /// <remarks><c>closeIdle</c>: gunicorn's threaded workers do not end before their idle connections do.</remarks>
-internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, Action<SlotName> closeIdle, TimeProvider time)
+internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerRequests former, Action<SlotName> closeIdle, TimeProvider time)
 {
     /// <summary>How long a request may take to end after it was told to.</summary>
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
     /// <summary>Forced ends take the last tenth of a deadline, but no more than this.</summary>
     private static readonly TimeSpan LongestSpread = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     private readonly ForcedEnd[] _forcedEnds =
     [
@@ -41,10 +43,29 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, Action<S
         }
 
         var cut = await IsIdleWithinAsync(old, Farewell, stopping) ? leases.Cut : leases.Cut + old.InFlight.Total;
+        cut += await WaitForFormerAsync(slot, started, stopping);
         var dismissed = leases.Dismissed;
         leases.EndAll();
         closeIdle(slot);
         return Result(before, dismissed, cut);
+    }
+
+    /// <summary>Processes before this one end theirs at the same deadlines.</summary>
+    /// <returns>How many are left.</returns>
+    private async Task<int> WaitForFormerAsync(SlotName slot, long started, CancellationToken stopping)
+    {
+        var longest = (options.DrainTimeout > options.StreamDrainTimeout ? options.DrainTimeout : options.StreamDrainTimeout) + Farewell;
+        while (await former.CountAsync(slots.App.Name, slot, stopping) is { Total: > 0 } left)
+        {
+            if (time.GetElapsedTime(started) >= longest)
+            {
+                return left.Total;
+            }
+
+            await Task.Delay(Look, time, stopping);
+        }
+
+        return 0;
     }
 
     /// <summary>Streams and WebSockets that were told in order are no warning: their clients know what to do.</summary>

@@ -1,0 +1,165 @@
+using EdgeProxy.Apps;
+using EdgeProxy.Hosting;
+using EdgeProxy.Proxying;
+using EdgeProxy.Slots;
+using EdgeProxy.Switching;
+using Microsoft.Extensions.Options;
+
+namespace EdgeProxy.Handover;
+
+/// <summary>The rest of the life of a process that another one has replaced: it finishes what it has, and does with it what the new one says.</summary>
+/// <remarks>
+/// Begun by a handover; it ends with the ordinary stop of the host, and so does SIGTERM at any time. Where the newest process is gone, the last that it said
+/// stands.
+/// </remarks>
+/// <param name="parts">What runs units, orders certificates, sends messages and serves the admin API: the new process does that.</param>
+internal sealed partial class Farewell(
+    ShutdownOptions shutdown,
+    PublicConnections connections,
+    AppRegistry apps,
+    Func<IEnumerable<IHostedService>> parts,
+    IHostApplicationLifetime life,
+    IOptions<HostOptions> host,
+    TimeProvider time,
+    ILogger<Farewell> logger)
+{
+    /// <summary>A client that is heard of within that time is told to close in its response; others are closed.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan PartPatience = TimeSpan.FromSeconds(5);
+
+    private DateTimeOffset _since;
+
+    /// <param name="successor">The channel to the new process; ours from now on.</param>
+    public void Begin(HandoverChannel successor)
+    {
+        _since = time.GetUtcNow();
+        _ = WatchAsync(FollowAsync(successor));
+        _ = WatchAsync(EndAsync());
+    }
+
+    private async Task WatchAsync(Task part)
+    {
+        try
+        {
+            await part;
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops.
+        }
+        catch (Exception e)
+        {
+            Log.Threw(logger, e);
+            life.StopApplication();
+        }
+    }
+
+    private async Task EndAsync()
+    {
+        var stopping = life.ApplicationStopping;
+        var started = time.GetTimestamp();
+        host.Value.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore; // one that is stopped before the host counts as failed
+        await Task.WhenAll(parts().Select(StopAsync));
+        var none = connections.WhenNoneAsync();
+        await none.WaitAsync(Patience, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        connections.AskToClose();
+        var left = shutdown.HandoverTimeout - time.GetElapsedTime(started);
+        await none.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Log.Ends(logger, connections.Open, time.GetElapsedTime(started).TotalSeconds);
+        life.StopApplication();
+    }
+
+    private async Task StopAsync(IHostedService part)
+    {
+        using var patience = new CancellationTokenSource(PartPatience, time);
+        try
+        {
+            await part.StopAsync(patience.Token);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.PartThrew(logger, e, part.GetType().Name);
+        }
+    }
+
+    /// <summary>Ends with the channel.</summary>
+    private async Task FollowAsync(HandoverChannel successor)
+    {
+        using (successor)
+        {
+            while (await successor.ReadAsync(life.ApplicationStopping) is { } message)
+            {
+                switch (message.Kind)
+                {
+                    case MessageKind.Orders:
+                        Obey(message.Apps ?? []);
+                        await successor.SendAsync(new(MessageKind.Holds) { Holds = Holdings() });
+                        break;
+                    case MessageKind.End:
+                        life.StopApplication();
+                        return;
+                }
+            }
+        }
+    }
+
+    private void Obey(Dictionary<string, AppOrders> orders)
+    {
+        foreach (var app in apps.All)
+        {
+            // An app that the settings do not have any more keeps its slot until its requests have ended.
+            if (orders.TryGetValue(app.Name, out var order))
+            {
+                Obey(app, order);
+            }
+        }
+    }
+
+    private void Obey(App app, AppOrders order)
+    {
+        var gate = app.Proxied.Gate;
+        if (order.Pause is { } pause && (gate.Pause?.Since != pause.Since || gate.Pause.MaxWait != pause.MaxWait))
+        {
+            gate.Close(new Pause(pause.Since, pause.MaxWait));
+        }
+        else if (order.Pause is null && gate.Pause is not null)
+        {
+            gate.Open();
+        }
+
+        gate.Set(order.Maintenance is { } maintenance ? new Maintenance(maintenance.Since, maintenance.Message, maintenance.Until) : null);
+
+        var former = app.Slots.Active.Name;
+        if (former != order.Active)
+        {
+            app.Slots.Activate(order.Active);
+            // As the new process does with its own: at the deadlines of the settings.
+            _ = WatchAsync(app.Services.GetRequiredService<SwitchPhases>().Drain.DrainAsync(former, life.ApplicationStopping));
+        }
+    }
+
+    private Holdings Holdings() => new(
+        Environment.ProcessId,
+        _since,
+        connections.Open,
+        apps.All.ToDictionary(app => app.Name, app => SlotNameExtensions.All.ToDictionary(slot => slot, slot => HeldBy(app.Slots[slot]))));
+
+    private static Held HeldBy(Slot slot)
+    {
+        var now = slot.InFlight;
+        return new(now.Http, now.Stream, now.WebSocket);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(133, LogLevel.Information, "This process, which was replaced {Seconds:F1} s ago, ends; {Connections} connections are left")]
+        public static partial void Ends(ILogger logger, int connections, double seconds);
+
+        [LoggerMessage(134, LogLevel.Error, "The end of a process that was replaced has failed; it stops")]
+        public static partial void Threw(ILogger logger, Exception exception);
+
+        [LoggerMessage(135, LogLevel.Warning, "{Part} did not stop in order")]
+        public static partial void PartThrew(ILogger logger, Exception exception, string part);
+    }
+}

@@ -1,0 +1,62 @@
+using EdgeProxy.Apps;
+using EdgeProxy.Hosting;
+using EdgeProxy.Platform;
+using EdgeProxy.Switching;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Handover;
+
+/// <summary>A process that replaces itself. For one of its own; what lives in another's does not.</summary>
+internal static class HandoverFeature
+{
+    /// <param name="arrival">Of a process that another one has started; null: it is on its own.</param>
+    /// <param name="parts">See <see cref="Farewell"/>.</param>
+    public static void AddHandover(
+        this IServiceCollection services,
+        RunningSettings settings,
+        ShutdownOptions shutdown,
+        UnitsOptions units,
+        Arrival? arrival,
+        Func<IServiceProvider, IEnumerable<IHostedService>> parts)
+    {
+        if (arrival is not null)
+        {
+            services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(new StateWait(arrival))); // before anything reads the state
+            services.AddSystemdNotices(isMain: false);
+        }
+
+        services.AddSingleton(provider => new FormerProcesses(
+            areExpected: arrival is not null,
+            provider.GetRequiredService<AppRegistry>,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<FormerProcesses>>()));
+        services.AddSingleton<IFormerRequests>(provider => provider.GetRequiredService<FormerProcesses>());
+        services.AddHostedService(provider => provider.GetRequiredService<FormerProcesses>());
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Farewell>(provider, shutdown, () => parts(provider)));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings, units));
+        services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());
+    }
+
+    /// <summary>This process has started in place of another one.</summary>
+    public static async Task TakeOverAsync(this Arrival arrival, IServiceProvider services, CancellationToken cancellationToken)
+    {
+        await arrival.TakeOverAsync(services.GetRequiredService<SystemdNotices>(), services.GetRequiredService<TimeProvider>(), cancellationToken);
+        services.GetRequiredService<ListeningSockets>().TakeOver();
+        await services.GetRequiredService<FormerProcesses>().TakeAsync(arrival.Former);
+    }
+
+    private sealed class StateWait(Arrival arrival) : IHostedLifecycleService
+    {
+        public Task StartingAsync(CancellationToken cancellationToken) => arrival.WaitForStateAsync(cancellationToken);
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

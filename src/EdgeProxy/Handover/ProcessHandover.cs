@@ -1,0 +1,221 @@
+using System.Runtime.InteropServices;
+using EdgeProxy.Apps;
+using EdgeProxy.Hosting;
+using EdgeProxy.Platform;
+using EdgeProxy.State;
+using EdgeProxy.Switching;
+using EdgeProxy.Units;
+
+namespace EdgeProxy.Handover;
+
+/// <summary>What became of a handover.</summary>
+/// <param name="Pid">The new process; null: this one goes on as if nothing had been.</param>
+/// <param name="Problem">Why it does.</param>
+/// <param name="AreSettingsWrong">Because of them.</param>
+/// <param name="Changes">Settings that the new process has otherwise.</param>
+internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettingsWrong, IReadOnlyList<SettingChange> Changes);
+
+/// <summary>Replaces this process by a new one, of the program and the settings as they are on disk now, without a request that waits or is cut.</summary>
+/// <remarks>
+/// <see cref="TryAsync"/> is what it does, in order. Until <see cref="MessageKind.Accepting"/> this process serves as ever, and a new one that fails, in
+/// whatever way, is ended and forgotten. For an instant both accept, so that no connection waits. Asked for by the admin API or by SIGUSR2.
+/// </remarks>
+internal sealed partial class ProcessHandover(
+    RunningSettings settings,
+    AppRegistry apps,
+    UnitsOptions units,
+    StateDirectory state,
+    ListeningSockets sockets,
+    PublicConnections connections,
+    LastAnswers lastAnswers,
+    SystemdNotices systemd,
+    FormerProcesses former,
+    Farewell farewell,
+    TimeProvider time,
+    ILogger<ProcessHandover> logger) : IHostedService, IDisposable
+{
+    /// <summary>For the new process to be ready, for a running switch to end, and for the new process to accept: each.</summary>
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private const int User2 = 12; // SIGUSR2, signal(7)
+
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly CancellationTokenSource _stopping = new();
+    private PosixSignalRegistration? _signal;
+    private volatile bool _isGivingAway;
+
+    /// <summary>The state is about to be another process's: what would change it is to be asked again.</summary>
+    public bool IsGivingAway => _isGivingAway;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        Successor.RememberProgram();
+        _signal = PosixSignalRegistration.Create((PosixSignal)User2, context =>
+        {
+            context.Cancel = true;
+            _ = Task.Run(RunAsync);
+        });
+        return Task.CompletedTask;
+    }
+
+    /// <summary>One that is under way is given up.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _signal?.Dispose();
+        await _stopping.CancelAsync();
+        await _one.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose()
+    {
+        _signal?.Dispose();
+        _stopping.Dispose();
+    }
+
+    /// <summary>Hands over, or goes on. Never throws.</summary>
+    public async Task<HandoverOutcome> RunAsync()
+    {
+        if (!_one.Wait(0))
+        {
+            return Refused("this process is handing over, or has done so, already");
+        }
+
+        var outcome = Refused("it has failed; the log says how");
+        try
+        {
+            outcome = await TryAsync(_stopping.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            outcome = Refused("this process stops");
+        }
+        catch (Exception e)
+        {
+            Log.Threw(logger, e);
+        }
+
+        if (outcome.Pid is { } pid)
+        {
+            Log.Done(logger, pid, outcome.Changes.Count);
+        }
+        else
+        {
+            Log.NotDone(logger, outcome.Problem!);
+            _one.Release();
+        }
+
+        return outcome;
+    }
+
+    private async Task<HandoverOutcome> TryAsync(CancellationToken stopping)
+    {
+        if (units.Manager == UnitManagerKind.Process)
+        {
+            return Refused("the slots are child processes of this one (Units:Manager = Process) and would end with it; restart EdgeProxy instead");
+        }
+
+        var found = settings.LoadAgain();
+        if (!found.IsValid)
+        {
+            var problems = string.Join("; ", found.Problems.Select(problem => problem.ToString()));
+            return Refused($"{found.File} is not valid: {problems}") with { AreSettingsWrong = true };
+        }
+
+        using var rounds = await former.HoldAsync(stopping);
+        CrashPoint.Enter(CrashPoint.Handover);
+        using var successor = Successor.Start(sockets.All, state.Descriptor, state.FullPath, former.Descriptors);
+        CrashPoint.Pass("new process", "started");
+        var turns = new List<IDisposable>();
+        string? fault = "this process stops";
+        try
+        {
+            fault = await OfferAsync(successor.Channel, turns, stopping);
+        }
+        finally
+        {
+            if (fault is not null)
+            {
+                fault = $"{fault}; {successor.End()}";
+                TakeBack(turns);
+            }
+        }
+
+        if (fault is not null)
+        {
+            return Refused(fault);
+        }
+
+        CrashPoint.Pass("new process", "accepting");
+        await connections.StopAcceptingAsync();
+        CrashPoint.Pass("old process", "no longer accepting");
+        lastAnswers.Begin();
+        sockets.GiveAway();
+        systemd.Leave(successor.Pid);
+        state.LetGo();
+        former.LetGo();
+        successor.HasTakenOver();
+        await successor.Channel.SendAsync(new(MessageKind.Main));
+        CrashPoint.Pass("new process", "told that it is alone");
+        farewell.Begin(successor.Channel);
+        return new(successor.Pid, null, false, SettingChange.Between(settings.Loaded.Configuration, found.Configuration));
+    }
+
+    /// <summary>The steps of the protocol.</summary>
+    /// <param name="turns">Those to change units, of each app: no switch runs while it holds them.</param>
+    /// <returns>Why the new process does not take over; null: it accepts.</returns>
+    private async Task<string?> OfferAsync(HandoverChannel channel, List<IDisposable> turns, CancellationToken stopping)
+    {
+        var first = await channel.ReadAsync(Patience, time, stopping);
+        if (first?.Kind is not MessageKind.Ready)
+        {
+            return Fault(first, "get ready");
+        }
+
+        using var deadline = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
+        try
+        {
+            foreach (var app in apps.All)
+            {
+                app.Services.GetRequiredService<Reconciliation>().Interrupt();
+                turns.Add(await app.Warm.TakeTurnAsync(either.Token));
+            }
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            return $"a switch runs and has not ended within {Patience.TotalSeconds} s; ask again when it has";
+        }
+
+        _isGivingAway = true;
+        state.GiveAway(true);
+        CrashPoint.Pass("state", "given away");
+        await channel.SendAsync(new(MessageKind.Go));
+        CrashPoint.Pass("new process", "told to go");
+        var second = await channel.ReadAsync(Patience, time, stopping);
+        return second?.Kind is MessageKind.Accepting ? null : Fault(second, "accept connections");
+    }
+
+    private void TakeBack(List<IDisposable> turns)
+    {
+        state.GiveAway(false);
+        _isGivingAway = false;
+        turns.ForEach(turn => turn.Dispose());
+    }
+
+    private static string Fault(HandoverMessage? message, string step) =>
+        message?.Text ?? $"the new process did not {step} within {Patience.TotalSeconds} s, or ended before";
+
+    private static HandoverOutcome Refused(string why) => new(null, why, AreSettingsWrong: false, []);
+
+    private static partial class Log
+    {
+        [LoggerMessage(130, LogLevel.Information, "Process {Pid} has taken over, with {Changes} settings changed; this one finishes what it has")]
+        public static partial void Done(ILogger logger, int pid, int changes);
+
+        [LoggerMessage(131, LogLevel.Error, "No handover, and nothing has changed: {Problem}")]
+        public static partial void NotDone(ILogger logger, string problem);
+
+        [LoggerMessage(132, LogLevel.Error, "A handover threw")]
+        public static partial void Threw(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,247 @@
+using System.Globalization;
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using EdgeProxy.Api;
+using EdgeProxy.Processes;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Tests.Tls;
+using Microsoft.AspNetCore.Http;
+using OsProcess = System.Diagnostics.Process;
+
+namespace EdgeProxy.Tests.Handover;
+
+/// <summary>A proxy that is a process of its own, without systemd, before a real app server; it replaces itself when it is told to.</summary>
+internal sealed class HandoverSite : IAsyncDisposable
+{
+    private static readonly TestAuthority _authority = new();
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly List<int> _processes = [];
+    private readonly StringBuilder _log = new();
+    private Backend? _blue;
+    private Backend? _green;
+    private CommandProcess? _first;
+
+    private HandoverSite()
+    {
+    }
+
+    public int Http { get; } = Backend.FreePort();
+
+    public int Https { get; } = Backend.FreePort();
+
+    public static X509Certificate2 Root => _authority.Root;
+
+    public string Settings => _directory["appsettings.json"];
+
+    public string Program => _directory["edgeproxy"];
+
+    public CommandProcess First => _first!;
+
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <param name="crashAt">Where a process ends as by SIGKILL; null: nowhere.</param>
+    public static async Task<HandoverSite> StartAsync(string? crashAt = null)
+    {
+        var site = new HandoverSite();
+        var (chain, key) = _authority.Issue(["api.example.com"]);
+        await File.WriteAllTextAsync(site._directory["site.pem"], chain, Cancellation);
+        await File.WriteAllTextAsync(site._directory["site.key"], key, Cancellation);
+        site._blue = await Backend.StartAsync(context => AnswerAsync(context, "blue"));
+        site._green = await Backend.StartAsync(context => AnswerAsync(context, "green"));
+        await site.WriteSettingsAsync();
+        File.CreateSymbolicLink(site.Program, ChildLauncher.OwnExecutable);
+        site._first = CommandProcess.StartProgram(site.Program, crashAt, "run", "--config", site.Settings);
+        site._processes.Add(site._first.Id);
+        _ = site.ReadLogAsync(site._first.Output);
+        await Eventually.TrueAsync(async () => await site.PidAsync() is not null, "the proxy answers");
+        return site;
+    }
+
+    /// <param name="more">Further members of the section <c>EdgeProxy</c>, each with a comma behind it.</param>
+    /// <param name="endpoints">Further ones, each with a comma behind it.</param>
+    public Task WriteSettingsAsync(string more = "", string endpoints = "") => File.WriteAllTextAsync(
+        Settings,
+        $$"""
+        {
+          "EdgeProxy": {
+            {{more}}
+            "Slots": {
+              "Blue": { "Address": "{{_blue!.Address}}", "Unit": "blue.service" }, "Green": { "Address": "{{_green!.Address}}", "Unit": "green.service" } },
+            "Units": { "Bus": "unix:path={{_directory["no-bus"]}}" },
+            "Tls": { "Certificates": [{ "Certificate": "{{_directory["site.pem"]}}", "Key": "{{_directory["site.key"]}}" }], "RedirectHttp": false },
+            "Admin": { "Socket": "{{_directory["admin.sock"]}}", "Url": null },
+            "State": { "Directory": "{{_directory["state"]}}" },
+            "AccessLog": { "Format": "None" }
+          },
+          "Logging": { "LogLevel": { "EdgeProxy.Switching": "None", "EdgeProxy.Units": "None" } },
+          "Kestrel": { "Endpoints": {
+            {{endpoints}}
+            "Http": { "Url": "http://127.0.0.1:{{Http}}" }, "Https": { "Url": "https://127.0.0.1:{{Https}}" } } }
+        }
+        """,
+        Cancellation);
+
+    /// <summary>Who answers on the admin socket; null: nobody.</summary>
+    public async Task<int?> PidAsync() => (await StatusAsync())?.GetProperty("pid").GetInt32();
+
+    public async Task<JsonElement?> StatusAsync()
+    {
+        try
+        {
+            using var client = AdminClient.ForSocket(_directory["admin.sock"]);
+            var answer = await client.GetAsync(AdminApi.Status, Cancellation);
+            using var json = JsonDocument.Parse(answer.Body);
+            return json.RootElement.Clone();
+        }
+        catch (AdminUnreachableException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary><c>edgeproxy reload</c>.</summary>
+    public Task<CommandLine> ReloadAsync() => RunAsync("reload");
+
+    /// <summary>A verb that speaks to the proxy.</summary>
+    public Task<CommandLine> RunAsync(string verb) => CommandProcess.RunAsync(verb, "--socket", _directory["admin.sock"]);
+
+    /// <summary>The same, and it succeeds.</summary>
+    /// <returns>The new process.</returns>
+    public async Task<int> HandOverAsync()
+    {
+        var before = await PidAsync();
+        var reload = await ReloadAsync();
+        Assert.True(reload.ExitCode == 0, $"{reload.Output}{reload.Error}\n{Log}");
+        await Eventually.TrueAsync(async () => await PidAsync() is { } pid && pid != before, "another process answers");
+        var now = (await PidAsync())!.Value;
+        _processes.Add(now);
+        return now;
+    }
+
+    /// <summary>The program is another one from now on.</summary>
+    public void Install(string script)
+    {
+        File.Delete(Program);
+        File.WriteAllText(Program, script);
+        File.SetUnixFileMode(Program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>Whether a new connection is served.</summary>
+    public async Task<bool> IsServedAsync(string path = "/")
+    {
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+        try
+        {
+            return (await client.GetAsync($"http://127.0.0.1:{Http}{path}", Cancellation)).IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            return false;
+        }
+    }
+
+    public static async Task SignalAsync(int process, string name)
+    {
+        using var kill = OsProcess.Start("kill", [$"-{name}", process.ToString(CultureInfo.InvariantCulture)]);
+        await kill.EndWithin();
+    }
+
+    public static bool IsAlive(int process) =>
+        File.Exists($"/proc/{process}/stat") && !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (await PidAsync() is { } last)
+        {
+            _processes.Add(last);
+        }
+
+        foreach (var process in _processes.Distinct().Where(IsAlive))
+        {
+            await SignalAsync(process, "KILL");
+        }
+
+        _first?.Dispose();
+        await (_blue?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await (_green?.DisposeAsync() ?? ValueTask.CompletedTask);
+        _directory.Dispose();
+    }
+
+    private async Task ReadLogAsync(StreamReader output)
+    {
+        while (await output.ReadLineAsync() is { } line)
+        {
+            lock (_log)
+            {
+                _log.AppendLine(line);
+            }
+        }
+    }
+
+    private static async Task AnswerAsync(HttpContext context, string slot)
+    {
+        var aborted = context.RequestAborted;
+        context.Response.Headers["X-Slot"] = slot;
+        switch (context.Request.Path.Value)
+        {
+            case "/hash":
+                var hash = await SHA256.HashDataAsync(context.Request.Body, aborted);
+                await context.Response.WriteAsync($$"""{"sha256":"{{Convert.ToHexStringLower(hash)}}"}""", aborted);
+                break;
+            case "/slow":
+                var wait = TimeSpan.FromMilliseconds(int.Parse(context.Request.Query["ms"]!, CultureInfo.InvariantCulture));
+                await Task.Delay(wait, TimeProvider.System, aborted);
+                await context.Response.WriteAsync("ok", aborted);
+                break;
+            case "/events":
+                context.Response.ContentType = "text/event-stream";
+                for (var i = 0; ; i++)
+                {
+                    await context.Response.WriteAsync($"data: {i}\n\n", aborted);
+                    await context.Response.Body.FlushAsync(aborted);
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, aborted);
+                }
+
+            case "/download":
+                for (var i = 0; i < int.Parse(context.Request.Query["steps"]!, CultureInfo.InvariantCulture); i++)
+                {
+                    await context.Response.Body.WriteAsync(new byte[16 * 1024], aborted);
+                    await context.Response.Body.FlushAsync(aborted);
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, aborted);
+                }
+
+                break;
+            case "/echo":
+                using (var socket = await context.WebSockets.AcceptWebSocketAsync())
+                {
+                    var buffer = new byte[1024];
+                    while (await socket.ReceiveAsync(buffer, aborted) is { MessageType: not WebSocketMessageType.Close } received)
+                    {
+                        await socket.SendAsync(buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, aborted);
+                    }
+
+                    await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, aborted);
+                }
+
+                break;
+            default:
+                await context.Response.WriteAsync("ok", aborted);
+                break;
+        }
+    }
+}

@@ -1,0 +1,302 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+using EdgeProxy.State;
+using EdgeProxy.Tests.EndToEnd;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.Handover;
+
+/// <summary>Processes that take each other's place, without systemd.</summary>
+public sealed class HandoverTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Ten_handovers_lose_no_request()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        MixedLoad[] loads =
+        [
+            MixedLoad.Start(new Uri($"http://127.0.0.1:{site.Http}")),
+            MixedLoad.Start(new Uri($"https://api.example.com:{site.Https}"), root: HandoverSite.Root, connect: ConnectAsync, isHttp2: true),
+        ];
+        for (var i = 0; i < 10; i++)
+        {
+            await site.HandOverAsync();
+        }
+
+        foreach (var load in loads)
+        {
+            var shots = await load.StopAsync();
+            var failed = shots.Where(shot => shot.Failure is not null).ToList();
+            Assert.True(failed.Count == 0, $"{failed.Count} of {shots.Count}: {string.Join("\n", failed.Take(3))}\n{site.Log}");
+        }
+
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the first process ends when its clients have left it");
+    }
+
+    /// <summary>The last handover is longer ago than the time after which silent connections are closed.</summary>
+    [Fact]
+    public async Task What_lasts_goes_through_three_handovers_untouched()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        using var handler = new SocketsHttpHandler { UseProxy = false };
+        using var client = new HttpClient(handler) { BaseAddress = new Uri($"http://127.0.0.1:{site.Http}"), Timeout = Timeout.InfiniteTimeSpan };
+        using var end = new CancellationTokenSource();
+        var sockets = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => OpenAsync(site.Http)));
+        var talks = sockets.Select(socket => TalkAsync(socket, end.Token)).ToList();
+        var streams = Enumerable.Range(0, 10).Select(_ => CountEventsAsync(client, end.Token)).ToList();
+        var download = client.GetByteArrayAsync("/download?steps=150", Cancellation); // 15 s
+        var upload = UploadAsync(client, TimeSpan.FromSeconds(15));
+
+        var processes = new List<int>();
+        for (var i = 0; i < 3; i++)
+        {
+            processes.Add(await site.HandOverAsync());
+            await AssertNoneHasFailedAsync();
+        }
+
+        var status = (await site.StatusAsync())!.Value;
+        var first = status.GetProperty("former").EnumerateArray().Single(process => process.GetProperty("pid").GetInt32() == site.First.Id);
+        var held = first.GetProperty("inFlight");
+        Assert.Equal((100, 10), (held.GetProperty("webSocket").GetInt32(), held.GetProperty("stream").GetInt32()));
+
+        Assert.Equal(150 * 16 * 1024, (await download.Within()).Length);
+        var (sent, hash) = await upload.Within();
+        Assert.Equal(sent, hash);
+        await end.CancelAsync();
+        var said = await Task.WhenAll(talks).Within();
+        var seen = await Task.WhenAll(streams).Within();
+        Assert.All(said, count => Assert.InRange(count, 10, int.MaxValue));
+        Assert.All(seen, count => Assert.InRange(count, 100, int.MaxValue));
+
+        await Eventually.TrueAsync(async () => (await site.StatusAsync())!.Value.GetProperty("former").GetArrayLength() == 0, "no old process is left");
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the first one ends");
+        Assert.True(HandoverSite.IsAlive(processes[^1]));
+
+        async Task AssertNoneHasFailedAsync()
+        {
+            if (talks.Find(talk => talk.IsFaulted) is { } failed)
+            {
+                Assert.Fail($"{await failed.ContinueWith(talk => talk.Exception, TaskScheduler.Default)}\n{site.Log}");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Settings_that_are_not_valid_change_nothing()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        await site.WriteSettingsAsync("\"Health\": { \"Attempts\": 0 },");
+
+        var refused = await site.ReloadAsync();
+
+        Assert.Equal(4, refused.ExitCode);
+        Assert.Contains("EdgeProxy:Health:Attempts", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(site.First.Id, await site.PidAsync());
+        Assert.True(await site.IsServedAsync());
+
+        await site.WriteSettingsAsync("\"Health\": { \"Path\": \"/health\" },");
+        var done = await site.ReloadAsync();
+        Assert.Equal(0, done.ExitCode);
+        Assert.Contains("EdgeProxy:Health:Path: not set -> \"/health\"", done.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>What was installed meanwhile does not run, or never gets ready.</summary>
+    [Theory]
+    [InlineData("exit 7", "it ended with 7")]
+    [InlineData("exec sleep 600", "it was ended")]
+    public async Task A_new_program_that_fails_changes_nothing(string script, string ending)
+    {
+        await using var site = await HandoverSite.StartAsync();
+        site.Install($"#!/bin/sh\n{script}\n");
+
+        var refused = await site.ReloadAsync();
+
+        Assert.Equal(4, refused.ExitCode);
+        Assert.Contains(ending, refused.Error, StringComparison.Ordinal);
+        Assert.Equal(site.First.Id, await site.PidAsync());
+        Assert.True(await site.IsServedAsync());
+    }
+
+    /// <summary>It has opened the admin API by then, and must not take its file away.</summary>
+    [Fact]
+    public async Task An_address_that_is_taken_changes_nothing()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        await using var other = await Backend.NamedAsync("other");
+        await site.WriteSettingsAsync(endpoints: $$"""  "More": { "Url": "{{other.Address}}" }, """);
+
+        var refused = await site.ReloadAsync();
+
+        Assert.Equal(4, refused.ExitCode);
+        Assert.Contains($"{other.Port}", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(site.First.Id, await site.PidAsync());
+        Assert.True(await site.IsServedAsync());
+    }
+
+    [Fact]
+    public async Task A_signal_does_the_same_as_the_command()
+    {
+        await using var site = await HandoverSite.StartAsync();
+
+        await HandoverSite.SignalAsync(site.First.Id, "USR2");
+
+        await Eventually.TrueAsync(async () => await site.PidAsync() is { } pid && pid != site.First.Id, "another process answers");
+        Assert.True(await site.IsServedAsync());
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the old one ends");
+    }
+
+    /// <summary>Where the old process is killed the new one takes over; where the new one is, the old one goes on. Steps are counted until one is
+    /// survived.</summary>
+    [Theory]
+    [InlineData(CrashPoint.Handover)]
+    [InlineData(CrashPoint.Arrival)]
+    public async Task Killed_at_any_step_one_process_serves(string stage)
+    {
+        for (var step = 1; ; step++)
+        {
+            await using var site = await HandoverSite.StartAsync($"{stage} {step}");
+            var first = site.First.Id;
+
+            var reload = await site.ReloadAsync();
+
+            if (reload.ExitCode == 0 && HandoverSite.IsAlive((await site.PidAsync()) ?? 0))
+            {
+                Assert.InRange(step, 5, 20);
+                return;
+            }
+
+            await Eventually.TrueAsync(
+                async () => await site.PidAsync() is not null && await site.IsServedAsync(), $"one serves after {stage} {step}");
+            Assert.Equal(stage == CrashPoint.Arrival, await site.PidAsync() == first);
+            Assert.Equal(stage == CrashPoint.Arrival, HandoverSite.IsAlive(first));
+        }
+    }
+
+    [Fact]
+    public async Task A_fourth_old_process_ends_the_oldest_and_the_end_of_the_newest_ends_all()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        var talks = new List<Task<int>>();
+        using var end = new CancellationTokenSource();
+        var processes = new List<int> { site.First.Id };
+        for (var i = 0; i < 4; i++)
+        {
+            talks.Add(TalkAsync(await OpenAsync(site.Http), end.Token));
+            processes.Add(await site.HandOverAsync());
+        }
+
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(processes[0]), "the oldest ends after Shutdown:DrainTimeout");
+        Assert.All(processes.Skip(1), process => Assert.True(HandoverSite.IsAlive(process)));
+
+        await HandoverSite.SignalAsync(processes[^1], "TERM");
+        await Eventually.TrueAsync(() => !processes.Exists(HandoverSite.IsAlive), "all end");
+        await end.CancelAsync();
+    }
+
+    /// <summary>A pause begins in the new process: requests of the old one's connections wait, and are counted.</summary>
+    [Fact]
+    public async Task A_pause_waits_for_the_requests_of_old_processes()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var slow = client.GetAsync($"http://127.0.0.1:{site.Http}/slow?ms=4000", Cancellation);
+        await Eventually.TrueAsync(
+            async () => (await site.StatusAsync())!.Value.GetProperty("slots").GetProperty("blue").GetProperty("inFlight").GetProperty("http").GetInt32() == 1,
+            "the request is in the app");
+        await site.HandOverAsync();
+
+        var started = Stopwatch.GetTimestamp();
+        var paused = await site.RunAsync("pause");
+
+        Assert.True(paused.ExitCode == 0, paused.Error);
+        Assert.True(slow.IsCompletedSuccessfully, $"the pause did not wait: {Stopwatch.GetElapsedTime(started)}\n{await site.StatusAsync()}\n{site.Log}");
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(int port, CancellationToken cancellation)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, port, cancellation);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    private static async Task<ClientWebSocket> OpenAsync(int port)
+    {
+        var socket = new ClientWebSocket();
+        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{port}/echo"), Cancellation);
+        return socket;
+    }
+
+    /// <summary>A message and its echo four times a second, until the end.</summary>
+    /// <returns>How many.</returns>
+    private static async Task<int> TalkAsync(ClientWebSocket socket, CancellationToken end)
+    {
+        using (socket)
+        {
+            var buffer = new byte[16];
+            for (var i = 0; ; i++)
+            {
+                if (end.IsCancellationRequested)
+                {
+                    await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancellation);
+                    return i;
+                }
+
+                await socket.SendAsync(BitConverter.GetBytes(i), WebSocketMessageType.Binary, true, Cancellation);
+                await socket.ReceiveAsync(buffer, Cancellation);
+                Assert.Equal(i, BitConverter.ToInt32(buffer));
+                await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System, end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <returns>How many events came, none left out.</returns>
+    private static async Task<int> CountEventsAsync(HttpClient client, CancellationToken end)
+    {
+        using var reader = new StreamReader(await client.GetStreamAsync("/events", Cancellation));
+        var count = 0;
+        while (!end.IsCancellationRequested)
+        {
+            Assert.Equal($"data: {count++}", await reader.ReadLineAsync(Cancellation));
+            Assert.Equal("", await reader.ReadLineAsync(Cancellation));
+        }
+
+        return count;
+    }
+
+    private static async Task<(string Sent, string Received)> UploadAsync(HttpClient client, TimeSpan length)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var content = new SlowContent(length, hash);
+        using var answer = await client.PostAsync("/hash", content, Cancellation);
+        var body = await answer.Content.ReadAsStringAsync(Cancellation);
+        return ($$"""{"sha256":"{{Convert.ToHexStringLower(hash.GetCurrentHash())}}"}""", body);
+    }
+
+    /// <summary>16 KB ten times a second.</summary>
+    private sealed class SlowContent(TimeSpan length, IncrementalHash hash) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            var started = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(started) < length)
+            {
+                var part = RandomNumberGenerator.GetBytes(16 * 1024);
+                hash.AppendData(part);
+                await stream.WriteAsync(part);
+                await stream.FlushAsync();
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            }
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}
