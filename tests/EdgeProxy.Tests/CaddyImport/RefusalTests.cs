@@ -71,6 +71,12 @@ public sealed class RefusalTests
     [InlineData("handle /static/* {\nfile_server\n}", "no root", 2)]
     [InlineData("handle /static/* {\nroot * {env.HERE}\nfile_server\n}", "absolute path", 3)]
     [InlineData("handle /static/* {\nroot * files\nfile_server\n}", "absolute path", 3)]
+    [InlineData("handle /x/* {\nheader X-A a\nreverse_proxy 127.0.0.1:8000 {\nheader_down X-A a\n}\n}", "sent twice", 4)]
+    // of one matcher both run
+    [InlineData("handle_path /p/* {\nheader X-Z 1\n}\nhandle_path /p/* {\nreverse_proxy 127.0.0.1:8000\n}", "changed before", 4)]
+    [InlineData("rewrite /p /x?{query}\nrewrite /p /y", "rewritten before", 2)]
+    [InlineData("rewrite /p /x\nrewrite /p /y{uri}", "rewritten before", 2)]
+    [InlineData("handle /p/* {\nheader X-Z 1\n}\nhandle /p/* {\nreverse_proxy 127.0.0.1:8000\n}", null)]
     // falls through to the app
     [InlineData("handle /nothing/* {\nhandle /other/* {\nreverse_proxy 127.0.0.1:8000\n}\n}\nhandle {\nreverse_proxy 127.0.0.1:8000\n}", null)]
     public void In_a_site(string lines, string? why, int line = 1)

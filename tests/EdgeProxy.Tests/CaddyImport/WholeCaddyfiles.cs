@@ -978,6 +978,86 @@ internal static class WholeCaddyfiles
             reverse_proxy APP
             """,
             "/robots.txt", "/json", "HEAD /robots.txt"),
+        Site(
+            "the same matcher twice, which Caddy makes one route of",
+            """
+            root * DIR/nothing
+            root * DIR/files
+            rewrite /r /x1
+            rewrite /r /x2
+            rewrite /s* /x3
+            redir /q /q1
+            redir /q /q2
+            uri /strip/* strip_prefix /strip
+            reverse_proxy /strip/* OTHER
+            handle /api/* {
+                header X-Route api
+            }
+            handle /api/* {
+                reverse_proxy OTHER
+            }
+            @one {
+                method POST
+                path /two/* /three/*
+            }
+            @other {
+                path /two/*
+                path /three/*
+                method POST
+            }
+            handle @one {
+                header X-One 1
+            }
+            handle @other {
+                reverse_proxy OTHER
+            }
+            handle_path /static/* {
+                header X-Path static
+            }
+            handle /static/* {
+                root * DIR/files/static
+                file_server
+            }
+            handle /* {
+                header X-All all
+                reverse_proxy APP
+            }
+            handle {
+                reverse_proxy OTHER
+            }
+            """,
+            "/r", "/s", "/q", "/strip/x", "/strip/strip/x", "POST /two/x", "/two/x", "POST /three/x"),
+        Site(
+            "files of the app alone, with the same root twice",
+            """
+            root * DIR/nothing
+            root * DIR/files
+            handle /static/* {
+                header Cache-Control "max-age=60"
+            }
+            handle /static/* {
+                file_server
+            }
+            handle {
+                reverse_proxy APP
+            }
+            """,
+            "//static//a.css"),
+        Site(
+            "files of the app alone, without more",
+            """
+            root * DIR/nothing
+            root * DIR/files
+            @static path /static/* /docs/*
+            handle @static {
+                encode gzip
+            }
+            handle @static {
+                file_server
+            }
+            reverse_proxy APP
+            """,
+            "//static/a.css", "/static//a.css", "//docs//b.txt", "///static/none.css"),
         Hosts(
             "snippets and hosts in matchers",
             """

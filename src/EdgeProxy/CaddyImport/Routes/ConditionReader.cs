@@ -22,7 +22,7 @@ internal sealed class ConditionReader(ImportRemarks remarks, ConditionReader? ou
     /// <returns>A null matcher cannot be translated, and a problem says why.</returns>
     public (Matcher? Matcher, Token[] Arguments) Read(Statement directive) => directive.Arguments switch
     {
-        _ when directive.Name.Text == "try_files" => (Matcher.All, directive.Arguments), // it has none: /maintenance.html is a file
+        _ when directive.Name.Text == "try_files" => (Matcher.All with { Text = null }, directive.Arguments), // it has none: /maintenance.html is a file
         [{ Text: "*" }, .. var rest] => (Matcher.All, rest),
         [{ Text: ['/', ..] } path, .. var rest] => (Of([new Statement(path with { Text = "path" }, [path], Block: null)], directive.At), rest),
         [{ Text: ['@', ..] } name, .. var rest] => (Named(name), rest),
@@ -44,8 +44,8 @@ internal sealed class ConditionReader(ImportRemarks remarks, ConditionReader? ou
 
     private Statement? Find(string name) => _named.GetValueOrDefault(name) ?? outer?.Find(name);
 
-    private Matcher? Of(IReadOnlyList<Statement> lines, SourceLine at) => _lines.Read(lines, at) is { } condition ? new Matcher(condition, WeightOf(lines))
-        : null;
+    private Matcher? Of(IReadOnlyList<Statement> lines, SourceLine at) =>
+        _lines.Read(lines, at) is { } condition ? new Matcher(condition, WeightOf(lines), JoinedRoutes.TextOf(lines)) : null;
 
     private static int WeightOf(IReadOnlyList<Statement> lines) =>
         DirectiveOrder.WeightOf([.. lines.Where(line => line.Name.Text == "path").SelectMany(line => line.Arguments)]);
@@ -53,7 +53,8 @@ internal sealed class ConditionReader(ImportRemarks remarks, ConditionReader? ou
 
 /// <param name="Condition">Which requests it takes.</param>
 /// <param name="Weight">See <see cref="DirectiveOrder.WeightOf"/>.</param>
-internal sealed record Matcher(Condition Condition, int Weight)
+/// <param name="Text">See <see cref="JoinedRoutes.TextOf"/>; null: it is Caddy's own, and like no other.</param>
+internal sealed record Matcher(Condition Condition, int Weight, string? Text)
 {
-    public static Matcher All { get; } = new(Condition.All, DirectiveOrder.NoMatcher);
+    public static Matcher All { get; } = new(Condition.All, DirectiveOrder.NoMatcher, "");
 }

@@ -50,7 +50,15 @@ internal sealed class FieldChanges(ImportRemarks remarks)
             }
 
             // An upstream's fields are added to what is there; a file server and a response leave what is there.
-            return Follow(upstream is null && own.Count > 0 ? own : [.. own, .. theirs], late, field);
+            var values = Follow(upstream is null && own.Count > 0 ? own : [.. own, .. theirs], late, field);
+            if (values?.Where(value => value != Theirs).GroupBy(value => value).FirstOrDefault(same => same.Count() > 1) is not { } twice)
+            {
+                return values;
+            }
+
+            remarks.Problem(
+                site.AddRange(upstream ?? []).FindLast(change => change.IsOf(field))!.At, $"{field}: {twice.Key} is sent twice; remove one of the lines");
+            return null;
         });
     }
 

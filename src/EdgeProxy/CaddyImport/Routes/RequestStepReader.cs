@@ -98,13 +98,16 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
             return Malformed(directive, "rewrite * /new{uri}");
         }
 
-        return PlaceholderText.Read(to.Text, to.At, remarks) is not { } target ? null : new ChangeStep(directive, matcher, isSorted ? "rewrite" : null,
+        return PlaceholderText.Read(to.Text, to.At, remarks) is not { } target ? null : new ChangeStep(directive, matcher, isSorted ? JoinedRoutes.Rewrite : null,
             (state, _) =>
-            state.Rewrite is not null || state.TryFiles is not null
+            (state.Rewrite is { } before && !IsWhole(before, target)) || state.TryFiles is not null
                 ? (state, $"'{directive}' rewrites a path that was rewritten before, which is not translated; write one rewrite")
                 : FaultOfFields(state, directive) is { } fault ? (state, fault)
                 : (state with { Rewrite = target }, null));
     }
+
+    /// <summary>A path without a query leaves the query as it is.</summary>
+    private static bool IsWhole(string before, string target) => !before.Contains('?', StringComparison.Ordinal) && target.AsSpan().IndexOfAny("?{") < 0;
 
     private ChangeStep? Uri(Statement directive, Matcher matcher, Token[] arguments)
     {

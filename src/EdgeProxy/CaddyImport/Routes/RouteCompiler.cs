@@ -48,8 +48,17 @@ internal sealed class RouteCompiler(ImportRemarks remarks, Func<Statement, bool>
             remarks.Problem(steps[0].Source.At, "Caddy sorts so many directives in a way that cannot be followed; put them into route { }, in their order");
         }
 
-        return sorted;
+        return JoinedRoutes.Join(sorted, step => step.Group, step => step.Matcher.Text, steps =>
+            new NestedStep(steps[0].Source, steps[0].Matcher, [.. steps.Select(Unconditional)], steps[0].Group));
     }
+
+    /// <summary>As one of several that are joined: what is around them decides.</summary>
+    private static RouteStep Unconditional(RouteStep step) => step switch
+    {
+        ChangeStep change => change with { Matcher = Matcher.All, Kind = null },
+        NestedStep nested => nested with { Matcher = Matcher.All, Kind = null },
+        _ => step with { Matcher = Matcher.All },
+    };
 
     private static bool IsDefinition(Statement statement) => statement.Name.Text.StartsWith('@');
 
@@ -101,6 +110,6 @@ internal sealed class RouteCompiler(ImportRemarks remarks, Func<Statement, bool>
             }
         }
 
-        return new NestedStep(directive, matcher, body, IsExclusive: !isRoute && isSorted);
+        return new NestedStep(directive, matcher, body, !isRoute && isSorted ? "handle" : null);
     }
 }

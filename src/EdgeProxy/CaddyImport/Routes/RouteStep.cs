@@ -19,11 +19,11 @@ internal sealed record ChangeStep(Statement Source, Matcher Matcher, string? Kin
     public override string? Group => Kind;
 }
 
-/// <summary><c>handle</c>, <c>handle_path</c> and <c>route</c>.</summary>
-/// <param name="IsExclusive">A <c>handle</c>: of several only one is for a request.</param>
-internal sealed record NestedStep(Statement Source, Matcher Matcher, IReadOnlyList<RouteStep> Body, bool IsExclusive) : RouteStep(Source, Matcher)
+/// <summary><c>handle</c>, <c>handle_path</c> and <c>route</c>, and what Caddy joins.</summary>
+/// <param name="Kind">Its group, where it has one.</param>
+internal sealed record NestedStep(Statement Source, Matcher Matcher, IReadOnlyList<RouteStep> Body, string? Kind) : RouteStep(Source, Matcher)
 {
-    public override string? Group => IsExclusive ? "handle" : null;
+    public override string? Group => Kind;
 }
 
 /// <summary>Serves the request, which ends here.</summary>

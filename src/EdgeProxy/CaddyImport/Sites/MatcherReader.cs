@@ -28,7 +28,7 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
     public (PathMatcher? Matcher, Token[] Arguments) Read(Statement directive) => directive.Arguments switch
     {
         [{ Text: "*" }, .. var rest] => (PathMatcher.All, rest),
-        [{ Text: ['/', ..] } path, .. var rest] => (Of([path]), rest),
+        [{ Text: ['/', ..] } path, .. var rest] => (Combine([new Statement(path with { Text = "path" }, [path], Block: null)], directive.At), rest),
         [{ Text: ['@', ..] } name, .. var rest] => (Named(name), rest),
         _ => (PathMatcher.All, directive.Arguments),
     };
@@ -75,7 +75,7 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
             return null;
         }
 
-        return conditions is null ? null : new PathMatcher(conditions) { Weight = DirectiveOrder.WeightOf(paths) };
+        return conditions is null ? null : new PathMatcher(conditions) { Weight = DirectiveOrder.WeightOf(paths), Text = JoinedRoutes.TextOf(lines) };
     }
 
     /// <summary><c>not path ...</c>, or a block of such lines: none of them may hold.</summary>
@@ -98,7 +98,7 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
         var prefixes = patterns.Select(PrefixOf).ToList();
         return prefixes.Contains(null)
             ? null
-            : new PathMatcher([new PathCondition(IsNegated: false, prefixes!)]) { Weight = DirectiveOrder.WeightOf(patterns) };
+            : new PathMatcher([new PathCondition(IsNegated: false, prefixes!)]);
     }
 
     private string? PrefixOf(Token pattern)

@@ -9,6 +9,9 @@ internal sealed record PathMatcher(IReadOnlyList<PathCondition> Conditions)
     /// <summary>See <see cref="Syntax.DirectiveOrder.WeightOf"/>.</summary>
     public int Weight { get; init; }
 
+    /// <summary>See <see cref="Syntax.JoinedRoutes.TextOf"/>.</summary>
+    public string Text { get; init; } = "";
+
     public bool Takes(string region) => Conditions.All(condition => condition.Prefixes.Any(prefix => PathTree.IsWithin(region, prefix)) != condition.IsNegated);
 }
 

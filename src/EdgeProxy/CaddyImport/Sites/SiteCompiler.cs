@@ -46,7 +46,8 @@ internal sealed class SiteCompiler(ImportRemarks remarks, SettingsDraft draft, S
             remarks.Problem(steps[0].Source.At, "Caddy sorts so many directives in a way that cannot be followed; put them into route { }, in their order");
         }
 
-        return sorted;
+        return JoinedRoutes.Join(sorted, step => step.Group, step => step.Matcher.Text, steps =>
+            new BlockStep(steps[0].Source, steps[0].Matcher, [.. steps.Select(step => step with { Matcher = PathMatcher.All })], steps[0].Group, IsSorted: false));
     }
 
     private static bool IsDefinition(Statement statement) => statement.Name.Text.StartsWith('@');
@@ -125,7 +126,7 @@ internal sealed class SiteCompiler(ImportRemarks remarks, SettingsDraft draft, S
             }
         }
 
-        return new BlockStep(directive, matcher, body, IsExclusive: !isRoute, IsSorted: !isRoute);
+        return new BlockStep(directive, matcher, body, isRoute ? null : "handle", IsSorted: !isRoute);
     }
 
     private T? Malformed<T>(Statement directive, string right)

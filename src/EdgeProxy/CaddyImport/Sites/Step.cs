@@ -25,12 +25,12 @@ internal sealed record EncodeStep(Statement Source, PathMatcher Matcher, IReadOn
 /// <summary>A <c>header</c> that says how long responses may be cached.</summary>
 internal sealed record CacheHeaderStep(Statement Source, PathMatcher Matcher) : Step(Source, Matcher);
 
-/// <summary><c>handle</c>, <c>handle_path</c> and <c>route</c>.</summary>
-/// <param name="IsExclusive">A <c>handle</c>: of several only one is for a request.</param>
+/// <summary><c>handle</c>, <c>handle_path</c> and <c>route</c>, and what Caddy joins.</summary>
+/// <param name="Kind">Its group, where it has one.</param>
 /// <param name="IsSorted">Not in a <c>route</c>, which keeps the order of its lines, and where nothing is exclusive.</param>
-internal sealed record BlockStep(Statement Source, PathMatcher Matcher, IReadOnlyList<Step> Body, bool IsExclusive, bool IsSorted) : Step(Source, Matcher)
+internal sealed record BlockStep(Statement Source, PathMatcher Matcher, IReadOnlyList<Step> Body, string? Kind, bool IsSorted) : Step(Source, Matcher)
 {
-    public override string? Group => IsExclusive ? "handle" : null;
+    public override string? Group => Kind;
 }
 
 /// <summary><c>file_server</c>: the request ends here.</summary>
