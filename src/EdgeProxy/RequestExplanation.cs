@@ -77,16 +77,18 @@ internal sealed record RequestExplanation(
     private static RequestExplanation OfTopLevel(EdgeProxyOptions options, Uri url, HttpContext request, List<string> before)
     {
         var path = StaticFileResponder.PathOf(request);
+        var form = StaticFileResponder.FormOf(request, path);
         var results = new List<RouteResult>();
         var method = request.Request.Method;
         foreach (var files in (options.StaticFiles ?? []).OrderByDescending(files => files.Path!.TrimEnd('/').Length))
         {
             var mount = new StaticMount(files);
-            var takes = mount.Owns(path);
+            var own = mount.OwnPath(path, form);
+            var takes = own is not null;
             results.Add(new(files.Path!, $"Files {files.Root}", takes, [new("StaticFiles:Path", files.Path!, takes)]));
             if (takes)
             {
-                return new(url.OriginalString, method, before, "*", results, files.Path, $"Files {files.Root}: {path[mount.Path.Length..]}");
+                return new(url.OriginalString, method, before, "*", results, files.Path, $"Files {files.Root}: {own![mount.Path.Length..]}");
             }
         }
 
@@ -99,8 +101,8 @@ internal sealed record RequestExplanation(
             return new(url.OriginalString, method, before, "*", results, Takes: null, $"421: no app has the host {url.Host} (Apps:NAME:Hosts)");
         }
 
-        var own = string.Join(", ", hosts.Where(host => host.Identity == app).Select(host => host.host));
-        results.Add(new("app", $"App {app.Name}", Takes: true, apps.Count == 1 ? [] : [new("Hosts", own, Holds: true)]));
+        var ofApp = string.Join(", ", hosts.Where(host => host.Identity == app).Select(host => host.host));
+        results.Add(new("app", $"App {app.Name}", Takes: true, apps.Count == 1 ? [] : [new("Hosts", ofApp, Holds: true)]));
         return new(url.OriginalString, method, before, "*", results, "app", $"App {app.Name}: {TargetOf(url)}");
     }
 

@@ -12,6 +12,9 @@ internal sealed class StaticFileResponder(StaticFileCache files, FileLookup look
 
     private static readonly TimeSpan _retrySoon = TimeSpan.FromSeconds(2);
 
+    /// <summary>Which no file name holds.</summary>
+    public const string EncodedSlash = "%2f";
+
     /// <summary>The path that a request asks for, as bytes where it is not UTF-8.</summary>
     /// <remarks>Kestrel leaves escapes that are no UTF-8 as they stand, so that in its path <c>caf%E9</c> and <c>caf%25E9</c>, two files, are one.</remarks>
     public static string PathOf(HttpContext context)
@@ -20,6 +23,23 @@ internal sealed class StaticFileResponder(StaticFileCache files, FileLookup look
         return path.Contains('%') && RequestTarget.PathAndQuery(context.Features.Get<IHttpRequestFeature>()!.RawTarget) is { } target
             ? ByteName.DecodePath(target)
             : path;
+    }
+
+    /// <summary>The path by which its entry is found, as routes of sites are: an encoded slash is one, and several are one. An app resolves both, too, so
+    /// that what was meant for files would be asked of it.</summary>
+    /// <param name="path">As of <see cref="PathOf"/>.</param>
+    public static string FormOf(HttpContext context, string path)
+    {
+        var form = path.Contains(EncodedSlash, StringComparison.OrdinalIgnoreCase)
+            && RequestTarget.PathAndQuery(context.Features.Get<IHttpRequestFeature>()!.RawTarget) is { } target
+            ? ByteName.DecodePath(target.Replace(EncodedSlash, "/", StringComparison.OrdinalIgnoreCase))
+            : path;
+        while (form.Contains("//", StringComparison.Ordinal))
+        {
+            form = form.Replace("//", "/", StringComparison.Ordinal);
+        }
+
+        return form;
     }
 
     /// <param name="context">Any request.</param>

@@ -9,11 +9,12 @@ internal sealed class StaticFilesMiddleware(RequestDelegate next, IReadOnlyList<
     public Task InvokeAsync(HttpContext context)
     {
         var path = StaticFileResponder.PathOf(context);
+        var form = StaticFileResponder.FormOf(context, path);
         foreach (var mount in _mounts)
         {
-            if (mount.Owns(path))
+            if (mount.OwnPath(path, form) is { } own)
             {
-                return files.ServeAsync(context, mount, path);
+                return files.ServeAsync(context, mount, own);
             }
         }
 

@@ -60,6 +60,16 @@ internal sealed partial class StaticMount
     public bool Owns(string path) =>
         path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length ? _ownsItself : path[Path.Length] == '/');
 
+    /// <summary>What a path means here; null: it is not of this mount.</summary>
+    /// <param name="path">As of <see cref="StaticFileResponder.PathOf"/>.</param>
+    /// <param name="form">As of <see cref="StaticFileResponder.FormOf"/>.</param>
+    /// <returns>Owned. A path that an encoded slash has brought here is no file's.</returns>
+    public string? OwnPath(string path, string form) =>
+        Owns(path) ? path
+        : !Owns(form) ? null
+        : path.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase) ? $"{Path}/{StaticFileResponder.EncodedSlash}"
+        : form;
+
     /// <summary>The path that an element of <see cref="TryFiles"/> means for a request.</summary>
     /// <param name="pattern">The element.</param>
     /// <param name="path">Of the request; owned.</param>
@@ -74,7 +84,7 @@ internal sealed partial class StaticMount
     public string? NameOf(string path)
     {
         var name = path.AsSpan(Path.Length);
-        if (name.Length < 2 || name[^1] == '/' || name.ContainsAny(_neverInNames) || name.Contains("%2f", StringComparison.OrdinalIgnoreCase)
+        if (name.Length < 2 || name[^1] == '/' || name.ContainsAny(_neverInNames) || name.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase)
             || HasDotFile(name))
         {
             return null;

@@ -52,6 +52,24 @@ public sealed class StaticFilesTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("//static/a.txt", 200)]
+    [InlineData("/static///a.txt", 200)]
+    [InlineData("///static//a.txt?x", 200)]
+    [InlineData("/static%2Fa.txt", 404)]
+    [InlineData("/%2fstatic/a.txt", 404)]
+    [InlineData("//static/none.txt", 404)]
+    [InlineData("/static%252Fa.txt", 503)] // no slash but a percent sign, and so the app's, which is down
+    [InlineData("//staticfoo/a.txt", 503)]
+    public async Task Slashes_in_a_row_and_encoded_ones_are_slashes_to_the_app_too(string target, int status)
+    {
+        _site.Write("a.txt", "a");
+
+        using var response = await _site.GetAsync(target);
+
+        Assert.Equal(status, (int)response.StatusCode);
+    }
+
+    [Theory]
     [InlineData("POST")]
     [InlineData("PUT")]
     [InlineData("DELETE")]
