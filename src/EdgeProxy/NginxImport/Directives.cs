@@ -45,6 +45,7 @@ internal sealed class Directives(ImportRemarks remarks)
         ["fastcgi_pass"] = "slots speak HTTP",
         ["sub_filter"] = "responses pass as they are",
         ["proxy_cache"] = "EdgeProxy keeps no responses",
+        ["charset"] = "files of text are UTF-8 here in any case, and an app names the character set of its own responses; remove the line",
         ["error_page"] = "error pages are for the whole server; write it there",
         ["types"] = "types are for all files; write it outside of the server",
         ["location"] = "a location within a location is not translated; write both into the server",

@@ -7,6 +7,9 @@ namespace EdgeProxy.NginxImport;
 /// <summary><c>proxy_set_header</c>, <c>add_header</c> and <c>proxy_hide_header</c>, each of the innermost level that has one.</summary>
 internal sealed class FieldReader(ImportRemarks remarks)
 {
+    /// <summary>Files have it anyway.</summary>
+    private const string NoSniff = "X-Content-Type-Options";
+
     /// <summary>What EdgeProxy does anyway, by field.</summary>
     private static readonly Dictionary<string, string[]> _done = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -56,11 +59,12 @@ internal sealed class FieldReader(ImportRemarks remarks)
     }
 
     /// <summary><c>Headers</c> of a route; null: nothing is changed.</summary>
-    /// <param name="leaves">Fields that are set otherwise.</param>
-    private JsonObject? OfResponse(Level level, ServerPlace server, bool isForwarded, params string[] leaves)
+    /// <param name="isFile">Files are served, whose <c>Cache-Control</c> is set otherwise.</param>
+    /// <param name="isError">The status is always 400 or above.</param>
+    private JsonObject? OfResponse(Level level, ServerPlace server, bool isForwarded, bool isFile, bool isError)
     {
-        var (add, remove) = (new JsonObject(), new JsonArray());
-        foreach (var line in level.All("add_header").Where(line => !leaves.Contains(line.Arguments.FirstOrDefault(), StringComparer.OrdinalIgnoreCase)))
+        var (add, remove, set) = (new JsonObject(), new JsonArray(), new JsonObject());
+        foreach (var line in level.All("add_header").Where(line => !(isFile && Is(line, "Cache-Control"))))
         {
             if (line.Arguments is not { Length: 2 or 3 } arguments || (arguments.Length == 3 && arguments[2] != "always"))
             {
@@ -69,9 +73,20 @@ internal sealed class FieldReader(ImportRemarks remarks)
             }
 
             var (field, value) = (arguments[0], arguments[1]);
+            if (arguments.Length == 2 && isError)
+            {
+                continue;
+            }
+
             if (arguments.Length == 2)
             {
                 remarks.NoteOnce(line.At, "add_header", "add_header without 'always' leaves out responses of status 400 and above; here all have the field");
+            }
+
+            if (level.All("add_header").First(other => other.Arguments.Take(2).SequenceEqual(arguments.Take(2))) != line)
+            {
+                remarks.Problem(line.At, $"'{line}' sends {field} twice with the same value; remove one of the lines");
+                continue;
             }
 
             if (value.Length > 0 && Variables.Translate(value, server, line.At, remarks) is { } text)
@@ -86,13 +101,22 @@ internal sealed class FieldReader(ImportRemarks remarks)
             remove.Add((JsonNode)JsonValue.Create(field));
         }
 
-        return Join(("Remove", remove), ("Add", add));
+        if (isFile && add.Where(field => field.Key.Equals(NoSniff, StringComparison.OrdinalIgnoreCase)).ToList() is [var own] && own.Value is JsonValue only)
+        {
+            add.Remove(own.Key);
+            set[own.Key] = only.DeepClone();
+        }
+
+        return Join(("Remove", remove), ("Set", set), ("Add", add));
+
+        static bool Is(Directive line, string field) => field.Equals(line.Arguments.FirstOrDefault(), StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>Adds what <c>add_header</c> and <c>proxy_hide_header</c> say.</summary>
     public JsonObject AddTo(JsonObject route, Level level, ServerPlace server, bool isForwarded)
     {
-        if (OfResponse(level, server, isForwarded, isForwarded ? [] : ["Cache-Control"]) is { } headers)
+        var isError = route["Respond"]?["Status"] is { } status && (int)status >= StatusCodes.Status400BadRequest;
+        if (OfResponse(level, server, isForwarded, route.ContainsKey("Files"), isError) is { } headers)
         {
             route["Headers"] = headers;
         }

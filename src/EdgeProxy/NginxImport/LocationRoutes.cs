@@ -31,7 +31,7 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
 
         if (level.Own.FirstOrDefault(line => line.Name == "internal") is { } hidden)
         {
-            return Internal(hidden, level, location);
+            return [Internal(hidden, level, location, server)];
         }
 
         var routes = new List<JsonObject>();
@@ -63,22 +63,22 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
             }
         }
 
-        return Guard(routes, level);
+        return Guard(routes, level, server);
     }
 
     /// <summary>A page for errors that nobody may ask for. Other internal locations are for <c>X-Accel-Redirect</c>.</summary>
-    private List<JsonObject> Internal(Directive line, Level level, Location? location)
+    private JsonObject Internal(Directive line, Level level, Location? location, ServerPlace server)
     {
         if (location is not { Kind: "=" } || !level.All("error_page").Any(page => page.Arguments.LastOrDefault() == location.Path))
         {
             remarks.Problem(line.At, "internal is translated for the page of an error_page; X-Accel-Redirect of an app is not followed");
         }
 
-        return [new JsonObject { ["Respond"] = new JsonObject { ["Status"] = StatusCodes.Status404NotFound } }];
+        return Refusal(StatusCodes.Status404NotFound, level, server);
     }
 
     /// <summary><c>allow</c> and <c>deny</c>, where all of one come before an end for all.</summary>
-    private List<JsonObject> Guard(List<JsonObject> routes, Level level)
+    private List<JsonObject> Guard(List<JsonObject> routes, Level level, ServerPlace server)
     {
         var rules = level.All("allow", "deny");
         if (rules.Count == 0)
@@ -86,7 +86,7 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
             return routes;
         }
 
-        var refused = new JsonObject { ["Respond"] = new JsonObject { ["Status"] = StatusCodes.Status403Forbidden } };
+        var refused = Refusal(StatusCodes.Status403Forbidden, level, server);
         var (last, before) = (rules[^1], rules.SkipLast(1).ToList());
         if (last is { Name: "deny", Arguments: ["all"] } && before.TrueForAll(rule => rule is { Name: "allow", Arguments: [not "all"] }))
         {
@@ -108,6 +108,10 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
         remarks.Problem(last.At, "allow and deny are translated as allow ...; deny all; or as deny ...; allow all;");
         return routes;
     }
+
+    /// <summary>An error of nginx's own, with what <c>add_header</c> says of errors.</summary>
+    private JsonObject Refusal(int status, Level level, ServerPlace server) => _fields.AddTo(
+        new JsonObject { ["Respond"] = new JsonObject { ["Status"] = status } }, level, server, isForwarded: false);
 
     private JsonObject? Proxy(Directive pass, Level level, Location? location, ServerPlace server)
     {

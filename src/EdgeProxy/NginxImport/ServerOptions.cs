@@ -31,30 +31,38 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
 
     private void SetCompression(Level http, IReadOnlyList<Level> servers)
     {
-        var compressed = servers.FirstOrDefault(IsOn);
-        settings.Set("EdgeProxy:Compression:Encodings", compressed is null ? [] : new JsonArray("gzip"), file);
-        if (compressed is null)
+        var served = servers.Where(server => server.Own.All(line => line.Name != "return")).ToList(); // the others have next to nothing to compress
+        var compressed = (served.Count > 0 ? served : servers).Where(IsOn).ToList();
+        settings.Set("EdgeProxy:Compression:Encodings", compressed.Count == 0 ? [] : new JsonArray("gzip"), file);
+        if (compressed.Count == 0)
         {
             return;
         }
 
         var blocks = servers.SelectMany(server => server.Own).SelectMany(line => line.Block ?? []);
-        if (!servers.All(IsOn) || blocks.Any(line => line.Name.StartsWith("gzip", StringComparison.Ordinal)))
+        if (!served.TrueForAll(IsOn) || blocks.Any(line => line.Name.StartsWith("gzip", StringComparison.Ordinal)))
         {
             remarks.Note(file, "gzip is not on everywhere; EdgeProxy compresses for all sites alike");
         }
 
-        var types = compressed.Last("gzip_types")?.Arguments ?? [];
+        var each = compressed.Select(server => server.Last("gzip_types")?.Arguments ?? []).ToList();
+        var lengths = compressed.Select(LengthOf).ToList();
+        if (each.Exists(own => !own.ToHashSet().SetEquals(each[0])) || lengths.Exists(own => own != lengths[0]))
+        {
+            remarks.Note(file, "gzip_types or gzip_min_length differ from server to server; EdgeProxy compresses all their types, from the smallest length on, " +
+                "for all sites alike");
+        }
+
+        var types = each.SelectMany(own => own).ToList();
         if (!types.Contains("*"))
         {
             settings.Set("EdgeProxy:Compression:MimeTypes", LocationRoutes.List(types.Prepend("text/html").Distinct()), file);
         }
 
-        var minimum = 20L;
-        if (compressed.Last("gzip_min_length") is not { Arguments: [var length] } || Units.TrySize(length, out minimum))
-        {
-            settings.Set("EdgeProxy:Compression:MinimumSize", JsonValue.Create(minimum), file);
-        }
+        settings.Set("EdgeProxy:Compression:MinimumSize", JsonValue.Create(lengths.Min()), file);
+
+        static long LengthOf(Level level) =>
+            level.Last("gzip_min_length") is { Arguments: [var length] } && Units.TrySize(length, out var own) ? own : 20;
 
         static bool IsOn(Level level) => level.Last("gzip") is { Arguments: ["on"] };
     }

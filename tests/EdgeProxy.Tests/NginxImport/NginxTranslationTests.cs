@@ -109,6 +109,29 @@ public sealed class NginxTranslationTests : IDisposable
         Assert.Equal("127.0.0.1:8000", (string?)sites[0]!["Routes"]![0]!["RequestHeaders"]!["Set"]!["Host"]);
     }
 
+    [Theory]
+    [InlineData("gzip on; gzip_types text/css; gzip_min_length 100;", """["text/html","text/css","application/json"]""", 50, true)]
+    [InlineData("gzip on; gzip_types application/json; gzip_min_length 50;", """["text/html","application/json"]""", 50, false)]
+    [InlineData("gzip on; return 301 http://b.test/;", """["text/html","application/json"]""", 50, false)]
+    [InlineData("return 301 http://b.test/;", """["text/html","application/json"]""", 50, false)]
+    public void What_is_compressed_is_that_of_all_servers(string first, string types, int length, bool differs)
+    {
+        var result = Import($$"""
+            server { listen 80; server_name a.test; {{first}} location / { proxy_pass http://127.0.0.1:8000; } }
+            server {
+                listen 80;
+                server_name b.test;
+                gzip on;
+                gzip_types application/json;
+                gzip_min_length 50;
+                location / { proxy_pass http://127.0.0.1:8000; }
+            }
+            """);
+
+        Assert.Equal($$"""{"Encodings":["gzip"],"MimeTypes":{{types}},"MinimumSize":{{length}}}""", Load(result)["EdgeProxy"]!["Compression"]!.ToJsonString());
+        Assert.Equal(differs, result.Notes.Any(note => note.Message.Contains("differ from server to server", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void The_app_is_asked_for_where_there_are_several()
     {
@@ -161,6 +184,8 @@ public sealed class NginxTranslationTests : IDisposable
     [InlineData("location /a/ { proxy_pass https://127.0.0.1:8443; }", "does not verify")]
     [InlineData("expires 1h;", "for files")]
     [InlineData("unheard_of on;", "nothing like it")]
+    [InlineData("charset utf-8;", "remove the line")]
+    [InlineData("add_header X a always; add_header X a;", "twice")]
     [InlineData("client_max_body_size big;", "client_max_body_size 10m")]
     public void It_refuses_with_the_line_and_the_reason(string line, string? why)
     {

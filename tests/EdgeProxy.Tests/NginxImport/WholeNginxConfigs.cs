@@ -96,13 +96,19 @@ internal static class WholeNginxConfigs
         Server(
             "who may come",
             """
+            add_header X-All all always;
+            add_header X-Good good;
             location /inside/ { allow 127.0.0.0/8; deny all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /outside/ { allow 10.0.0.0/8; deny all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /not/ { deny 127.0.0.1; allow all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /gone/ { deny all; return 410; }
+            location /shut/ { deny all; }
+            location /own/ { add_header X-Own own always; deny 127.0.0.1; allow all; root DIR/files; }
+            location /said/ { add_header Cache-Control max-age=7; return 200 said; }
+            location /static/ { add_header X-Content-Type-Options nosniff; root DIR/files; }
             location / { proxy_set_header Host $host; proxy_pass http://APP; }
             """,
-            "/inside/x", "/outside/x", "/not/x", "/gone/x", "/x"),
+            "/inside/x", "/outside/x", "/not/x", "/gone/x", "/shut/x", "/own/x", "/said/x", "/static/a.css", "/x"),
         Server(
             "a single-page app",
             """
