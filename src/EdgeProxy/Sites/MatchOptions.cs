@@ -27,8 +27,8 @@ internal class ConditionOptions
     /// <summary>Networks (CIDR) or addresses of clients; null or empty: every client.</summary>
     public TextList? ClientIn { get; set; }
 
-    /// <summary><c>http</c> or <c>https</c>, as the client has it; null: both.</summary>
-    public string? Scheme { get; set; }
+    /// <summary><c>http</c> or <c>https</c>, in any letter case, as the client has it; null: both.</summary>
+    public string? Scheme { get; set => field = value?.ToLowerInvariant(); }
 }
 
 /// <summary>Conditions of a route beside its path.</summary>

@@ -56,6 +56,7 @@ public sealed class SiteWarningTests
     [InlineData("""{ "Redirect": { "To": "https://b.example{uri}" } }""")]
     [InlineData("""{ "Redirect": { "To": "https://a.example:8443{uri}" } }""")]
     [InlineData("""{ "Match": { "Scheme": "http" }, "Redirect": { "To": "https://{host}{uri}" } }, { "App": "app" }""")]
+    [InlineData("""{ "Match": { "Scheme": "Http" }, "Redirect": { "To": "https://{host}{uri}" } }, { "App": "app" }""")]
     [InlineData("""{ "Path": "/x/*", "StripPrefix": "/x", "Redirect": { "To": "{uri}" } }, { "App": "app" }""")]
     [InlineData("""{ "Path": "/x", "Match": { "Not": [ { "Query": { "r": "1" } } ] }, "Redirect": { "To": "/x?r=1" } }, { "App": "app" }""")]
     [InlineData("""{ "Headers": { "Remove": ["Server", "X-*"] }, "App": "app" }""")]
