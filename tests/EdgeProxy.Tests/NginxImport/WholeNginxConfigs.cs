@@ -97,12 +97,11 @@ internal static class WholeNginxConfigs
             "who may come",
             """
             add_header X-All all always;
-            add_header X-Good good;
             location /inside/ { allow 127.0.0.0/8; deny all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /outside/ { allow 10.0.0.0/8; deny all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /not/ { deny 127.0.0.1; allow all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /gone/ { deny all; return 410; }
-            location /shut/ { deny all; }
+            location /shut/ { add_header X-Good good; add_header X-All all always; deny all; }
             location /own/ { add_header X-Own own always; deny 127.0.0.1; allow all; root DIR/files; }
             location /said/ { add_header Cache-Control max-age=7; return 200 said; }
             location /static/ { add_header X-Content-Type-Options nosniff; root DIR/files; }
