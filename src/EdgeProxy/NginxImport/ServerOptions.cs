@@ -49,8 +49,8 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
         var lengths = compressed.Select(LengthOf).ToList();
         if (each.Exists(own => !own.ToHashSet().SetEquals(each[0])) || lengths.Exists(own => own != lengths[0]))
         {
-            remarks.Note(file, "gzip_types or gzip_min_length differ from server to server; EdgeProxy compresses all their types, from the smallest length on, " +
-                "for all sites alike");
+            remarks.Note(file, "gzip_types or gzip_min_length differ from server to server; EdgeProxy compresses all their types, from the smallest length " +
+                "on, for all sites alike");
         }
 
         var types = each.SelectMany(own => own).ToList();

@@ -67,7 +67,8 @@ internal sealed partial class StaticMount
     public string? OwnPath(string path, string form) =>
         Owns(path) ? path
         : !Owns(form) ? null
-        : path.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase) ? $"{Path}/{StaticFileResponder.EncodedSlash}"
+        : path.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase)
+            ? $"{Path}/{StaticFileResponder.EncodedSlash}"
         : form;
 
     /// <summary>The path that an element of <see cref="TryFiles"/> means for a request.</summary>
@@ -84,8 +85,8 @@ internal sealed partial class StaticMount
     public string? NameOf(string path)
     {
         var name = path.AsSpan(Path.Length);
-        if (name.Length < 2 || name[^1] == '/' || name.ContainsAny(_neverInNames) || name.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase)
-            || HasDotFile(name))
+        if (name.Length < 2 || name[^1] == '/' || name.ContainsAny(_neverInNames)
+            || name.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase) || HasDotFile(name))
         {
             return null;
         }

@@ -98,7 +98,10 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
             return Malformed(directive, "rewrite * /new{uri}");
         }
 
-        return PlaceholderText.Read(to.Text, to.At, remarks) is not { } target ? null : new ChangeStep(directive, matcher, isSorted ? JoinedRoutes.Rewrite : null,
+        return PlaceholderText.Read(to.Text, to.At, remarks) is not { } target ? null : new ChangeStep(
+            directive,
+            matcher,
+            isSorted ? JoinedRoutes.Rewrite : null,
             (state, _) =>
             (state.Rewrite is { } before && !IsWhole(before, target)) || state.TryFiles is not null
                 ? (state, $"'{directive}' rewrites a path that was rewritten before, which is not translated; write one rewrite")

@@ -47,7 +47,8 @@ internal sealed class SiteCompiler(ImportRemarks remarks, SettingsDraft draft, S
         }
 
         return JoinedRoutes.Join(sorted, step => step.Group, step => step.Matcher.Text, steps =>
-            new BlockStep(steps[0].Source, steps[0].Matcher, [.. steps.Select(step => step with { Matcher = PathMatcher.All })], steps[0].Group, IsSorted: false));
+            new BlockStep(
+                steps[0].Source, steps[0].Matcher, [.. steps.Select(step => step with { Matcher = PathMatcher.All })], steps[0].Group, IsSorted: false));
     }
 
     private static bool IsDefinition(Statement statement) => statement.Name.Text.StartsWith('@');
