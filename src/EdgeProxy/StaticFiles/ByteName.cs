@@ -9,6 +9,9 @@ namespace EdgeProxy.StaticFiles;
 /// </remarks>
 internal static class ByteName
 {
+    /// <summary>Which no file name holds.</summary>
+    public const string EncodedSlash = "%2f";
+
     private const char FirstEscape = '\uDC80';
     private const char LastEscape = '\uDCFF';
     private const int EscapeOffset = 0xDC00;

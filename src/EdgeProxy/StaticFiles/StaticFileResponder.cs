@@ -12,9 +12,6 @@ internal sealed class StaticFileResponder(StaticFileCache files, FileLookup look
 
     private static readonly TimeSpan _retrySoon = TimeSpan.FromSeconds(2);
 
-    /// <summary>Which no file name holds.</summary>
-    public const string EncodedSlash = "%2f";
-
     /// <summary>The path that a request asks for, as bytes where it is not UTF-8.</summary>
     /// <remarks>Kestrel leaves escapes that are no UTF-8 as they stand, so that in its path <c>caf%E9</c> and <c>caf%25E9</c>, two files, are one.</remarks>
     public static string PathOf(HttpContext context)
@@ -30,9 +27,9 @@ internal sealed class StaticFileResponder(StaticFileCache files, FileLookup look
     /// <param name="path">As of <see cref="PathOf"/>.</param>
     public static string FormOf(HttpContext context, string path)
     {
-        var form = path.Contains(EncodedSlash, StringComparison.OrdinalIgnoreCase)
+        var form = path.Contains(ByteName.EncodedSlash, StringComparison.OrdinalIgnoreCase)
             && RequestTarget.PathAndQuery(context.Features.Get<IHttpRequestFeature>()!.RawTarget) is { } target
-            ? ByteName.DecodePath(target.Replace(EncodedSlash, "/", StringComparison.OrdinalIgnoreCase))
+            ? ByteName.DecodePath(target.Replace(ByteName.EncodedSlash, "/", StringComparison.OrdinalIgnoreCase))
             : path;
         while (form.Contains("//", StringComparison.Ordinal))
         {

@@ -61,14 +61,14 @@ internal sealed partial class StaticMount
         path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length ? _ownsItself : path[Path.Length] == '/');
 
     /// <summary>What a path means here; null: it is not of this mount.</summary>
-    /// <param name="path">As of <see cref="StaticFileResponder.PathOf"/>.</param>
-    /// <param name="form">As of <see cref="StaticFileResponder.FormOf"/>.</param>
+    /// <param name="path">Of the request, decoded.</param>
+    /// <param name="form">The same with encoded slashes decoded, and several as one.</param>
     /// <returns>Owned. A path that an encoded slash has brought here is no file's.</returns>
     public string? OwnPath(string path, string form) =>
         Owns(path) ? path
         : !Owns(form) ? null
-        : path.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase)
-            ? $"{Path}/{StaticFileResponder.EncodedSlash}"
+        : path.Contains(ByteName.EncodedSlash, StringComparison.OrdinalIgnoreCase)
+            ? $"{Path}/{ByteName.EncodedSlash}"
         : form;
 
     /// <summary>The path that an element of <see cref="TryFiles"/> means for a request.</summary>
@@ -86,7 +86,7 @@ internal sealed partial class StaticMount
     {
         var name = path.AsSpan(Path.Length);
         if (name.Length < 2 || name[^1] == '/' || name.ContainsAny(_neverInNames)
-            || name.Contains(StaticFileResponder.EncodedSlash, StringComparison.OrdinalIgnoreCase) || HasDotFile(name))
+            || name.Contains(ByteName.EncodedSlash, StringComparison.OrdinalIgnoreCase) || HasDotFile(name))
         {
             return null;
         }
