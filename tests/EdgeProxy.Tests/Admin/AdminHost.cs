@@ -2,10 +2,12 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using EdgeProxy.Admin;
+using EdgeProxy.Platform;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
 using EdgeProxy.Tls.Local;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EdgeProxy.Tests.Admin;
 
@@ -43,7 +45,8 @@ internal sealed class AdminHost : IAsyncDisposable
         host.Plane.Options.Health.Interval = TimeSpan.FromMilliseconds(200);
         host.Plane.ConfigureServices = services =>
             services.AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls)
-                .AddAdmin(host.Plane.Options.Admin);
+                .AddAdmin(host.Plane.Options.Admin)
+                .AddSingleton(new ListeningSockets([]));
         configure?.Invoke(host);
         await host.Plane.StartAsync();
         return host;

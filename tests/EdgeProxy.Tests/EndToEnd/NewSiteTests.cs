@@ -47,7 +47,8 @@ public sealed class NewSiteTests
 
         var refused = await RunAsync("--settings", "webshop.production");
         Assert.True(refused.ExitCode == 4, refused.Output + refused.Error);
-        Assert.Contains($"{first} has no settings module webshop.production; it has: sample.settings webshop.settings", refused.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{first} has no settings module webshop.production; it has: sample.settings webshop.settings", refused.Error, StringComparison.Ordinal);
         Assert.EndsWith($"{command} --settings webshop.production\n", refused.Error, StringComparison.Ordinal);
         Assert.Equal(nothing, await SnapshotAsync(lab));
 
