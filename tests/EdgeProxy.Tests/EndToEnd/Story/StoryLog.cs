@@ -92,7 +92,8 @@ internal sealed partial class StoryLog : IDisposable
             }
 
             Assert.All(failed, request => Assert.True(
-                IsTurnedAway(request) || (stage.Kind == StageKind.Down && request.Status == StatusCodes.Status503ServiceUnavailable),
+                IsTurnedAway(request)
+                    || (stage.Kind == StageKind.Down && (request.Status == StatusCodes.Status503ServiceUnavailable || IsClosedBySystemd(request))),
                 $"{stage.Name}, {watch.Url}: {request}"));
             if (stage.Kind == StageKind.PortsMove && failed.Count > 0)
             {
@@ -117,6 +118,11 @@ internal sealed partial class StoryLog : IDisposable
             && request.Error is { } error
             && (error.Contains("refused", StringComparison.Ordinal) || error.Contains("reset by peer", StringComparison.Ordinal) || error.Contains(
                 "unexpected EOF", StringComparison.Ordinal));
+
+    /// <summary>systemd accepts and closes what comes to a socket whose service is about to stop for good ("Suppressing connection request"); over TLS that is
+    /// an unexpected EOF.</summary>
+    private static bool IsClosedBySystemd(WatchedRequest request) =>
+        request.Status is null && request.Error is { } error && error.Contains("ResponseEnded", StringComparison.Ordinal);
 
     /// <summary>By the script: between two good answers, and what the first of them may have taken, which may have come in before the ports closed.</summary>
     private static TimeSpan GapOf(Stage stage, string scheme)
