@@ -43,6 +43,7 @@ internal sealed partial class ProcessHandover(
     private readonly CancellationTokenSource _stopping = new();
     private PosixSignalRegistration? _signal;
     private volatile bool _isGivingAway;
+    private bool _hasHandedOver; // guarded by _one
 
     /// <summary>The state is about to be another process's: what would change it is to be asked again.</summary>
     public bool IsGivingAway => _isGivingAway;
@@ -75,9 +76,16 @@ internal sealed partial class ProcessHandover(
     /// <summary>Hands over, or goes on. Never throws.</summary>
     public async Task<HandoverOutcome> RunAsync()
     {
+        const string once = "this process is handing over, or has done so, already";
         if (!_one.Wait(0))
         {
-            return Refused("this process is handing over, or has done so, already");
+            return Refused(once);
+        }
+
+        if (_hasHandedOver)
+        {
+            _one.Release();
+            return Refused(once);
         }
 
         var outcome = Refused("it has failed; the log says how");
@@ -96,14 +104,15 @@ internal sealed partial class ProcessHandover(
 
         if (outcome.Pid is { } pid)
         {
+            _hasHandedOver = true;
             Log.Done(logger, pid, outcome.Changes.Count);
         }
         else
         {
             Log.NotDone(logger, outcome.Problem!);
-            _one.Release();
         }
 
+        _one.Release(); // also of the last one: a stop waits for it, and those that stop after this would have no time left
         return outcome;
     }
 
