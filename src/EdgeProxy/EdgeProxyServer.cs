@@ -59,7 +59,7 @@ internal static class EdgeProxyServer
             }
 
             hasStarted = true;
-            SocketThreads.LetWorkersFinish();
+            SocketThreads.UseBatchScheduling();
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCode.Done;
         }
@@ -174,7 +174,7 @@ internal static class EdgeProxyServer
     private static void UsePublicPipeline(WebApplication app)
     {
         app.UseNoAuthorization();
-        app.UseLastAnswers();
+        app.UseConnectionCloseOnShutdown();
         app.UseRequestObserver();
         app.UseClientIdentification();
         app.UseChallengeAnswers();

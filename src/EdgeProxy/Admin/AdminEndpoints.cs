@@ -73,10 +73,10 @@ internal sealed class AdminEndpoints(
 
         SlotName? to = SlotNameExtensions.TryParse(body.To, out var slot) ? slot : null;
         var canary = body.Canary?.Select(step => new CanaryStep { Share = step.Share, For = step.For ?? app.Switches.DefaultCanaryStep }).ToArray();
-        return body.To is not null && to is null ? SwitchAnswer.Refused(app, body, $"There is no slot \"{body.To}\": it is blue or green.")
-            : canary is not null && CanaryRules.WhyNot(canary) is { } why ? SwitchAnswer.Refused(app, body, why)
-            : CanaryRules.WhyNotPreview(body.Preview) is { } tooLong ? SwitchAnswer.Refused(app, body, tooLong)
-            : await SwitchAnswer.OfAsync(context, app, body, () => app.Switches.BeginAsync(
+        return body.To is not null && to is null ? SwitchResponse.Refused(app, body, $"There is no slot \"{body.To}\": it is blue or green.")
+            : canary is not null && CanaryRules.WhyNot(canary) is { } why ? SwitchResponse.Refused(app, body, why)
+            : CanaryRules.WhyNotPreview(body.Preview) is { } tooLong ? SwitchResponse.Refused(app, body, tooLong)
+            : await SwitchResponse.OfAsync(context, app, body, () => app.Switches.BeginAsync(
                 new SwitchRequest(to, body.Label, body.Force, Canary: canary, Preview: body.Preview), context.RequestAborted));
     }
 
@@ -86,7 +86,7 @@ internal sealed class AdminEndpoints(
         var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.RollbackBody, """{"force":false}""");
         return body is null
             ? problem!
-            : await SwitchAnswer.OfAsync(
+            : await SwitchResponse.OfAsync(
                 context,
                 app,
                 new SwitchBody(Force: body.Force),
@@ -114,7 +114,7 @@ internal sealed class AdminEndpoints(
     private static async Task<IResult> EndWaitAsync(HttpContext context, App app, Func<SwitchStart> ask, params IReadOnlyList<SwitchOutcome> wanted)
     {
         var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.EndWaitBody, "{}");
-        return body is null ? problem! : await SwitchAnswer.OfAsync(context, app, new SwitchBody(), () => ValueTask.FromResult(ask()), wanted);
+        return body is null ? problem! : await SwitchResponse.OfAsync(context, app, new SwitchBody(), () => ValueTask.FromResult(ask()), wanted);
     }
 
     private static JsonHttpResult<SwitchesView> ListSwitches(HttpContext context, App app)
@@ -132,7 +132,7 @@ internal sealed class AdminEndpoints(
         var found = app.History.Find(id) ?? (app.Switches.Running is { } running && running.Id == id ? running : null);
         return found is null
             ? Problem.Result(StatusCodes.Status404NotFound, $"There is no switch \"{id}\"; GET /switches lists the last {SwitchHistory.Capacity}.")
-            : SwitchAnswer.Of(AdminCaller.Of(context).View(found), StatusCodes.Status200OK);
+            : SwitchResponse.Of(AdminCaller.Of(context).View(found), StatusCodes.Status200OK);
     }
 
     /// <summary>Ready while the active slot of each app answers, or its requests can be held until it does. Requests for a unit that is stopped are not

@@ -11,7 +11,7 @@ namespace EdgeProxy.Admin;
 /// <summary>Puts <see cref="StatusView"/> together from those who know.</summary>
 /// <param name="sites">What the settings say of sites; empty: none is set.</param>
 internal sealed class StatusReader(
-    AppRegistry apps, CertificateBoard certificates, IReadOnlyList<SiteView> sites, IEnumerable<FormerProcesses> former, TimeProvider time)
+    AppRegistry apps, CertificateStatusRegistry certificates, IReadOnlyList<SiteView> sites, IEnumerable<FormerProcesses> former, TimeProvider time)
 {
     /// <summary>A status without units beats none: it is asked for when something is wrong.</summary>
     private static readonly TimeSpan UnitPatience = TimeSpan.FromSeconds(2);

@@ -19,7 +19,7 @@ internal sealed class AdminRefusedException(string message) : Exception(message)
 internal sealed class AdminUsageException(string message) : Exception(message);
 
 /// <summary>A response of the admin API.</summary>
-internal sealed record AdminAnswer(HttpStatusCode Status, string Body)
+internal sealed record AdminResponse(HttpStatusCode Status, string Body)
 {
     /// <exception cref="AdminUnreachableException">It is something else.</exception>
     public T Read<T>(JsonTypeInfo<T> type)
@@ -85,10 +85,10 @@ internal sealed class AdminClient : IDisposable
     /// <summary>The path of a call about the app.</summary>
     public string Of(string path) => App is null ? path : AdminApi.Of(Uri.EscapeDataString(App), path);
 
-    public Task<AdminAnswer> GetAsync(string path, CancellationToken cancellationToken) =>
+    public Task<AdminResponse> GetAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Get, Relative(path)), cancellationToken);
 
-    public Task<AdminAnswer> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) => SendAsync(
+    public Task<AdminResponse> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) => SendAsync(
         new HttpRequestMessage(HttpMethod.Post, Relative(path))
         {
             Content = new StringContent(JsonSerializer.Serialize(body, type), Encoding.UTF8, "application/json"),
@@ -104,7 +104,7 @@ internal sealed class AdminClient : IDisposable
         {
             using (response)
             {
-                throw Refusal(new AdminAnswer(response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken)));
+                throw Refusal(new AdminResponse(response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken)));
             }
         }
 
@@ -112,7 +112,7 @@ internal sealed class AdminClient : IDisposable
     }
 
     /// <summary>The exception for a response that no caller has a use for.</summary>
-    public Exception Refusal(AdminAnswer answer)
+    public Exception Refusal(AdminResponse answer)
     {
         var why = ProblemText(answer.Body);
         return answer.Status switch
@@ -196,12 +196,12 @@ internal sealed class AdminClient : IDisposable
         }
     }
 
-    private async Task<AdminAnswer> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<AdminResponse> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         using var response = await ReachAsync(request, cancellationToken);
         try
         {
-            return new AdminAnswer(response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+            return new AdminResponse(response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {

@@ -56,7 +56,7 @@ internal static class CertificatesCommand
         return command;
     }
 
-    private static List<JsonElement> Certificates(AdminClient client, AdminAnswer answer) =>
+    private static List<JsonElement> Certificates(AdminClient client, AdminResponse answer) =>
         answer.Status != HttpStatusCode.OK ? throw client.Refusal(answer)
         : JsonText.Get(JsonText.ReadObject(answer.Body), "certificates") is { ValueKind: JsonValueKind.Array } certificates ? [.. certificates.EnumerateArray()]
         : [];

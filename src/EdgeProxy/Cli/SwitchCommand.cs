@@ -34,7 +34,7 @@ internal static class SwitchCommand
             Task<int> RunAsync(CancellationToken token) =>
                 parsed.GetValue(noWait) ? follower.BeginAsync(AskAsync, token) : follower.FollowAsync(AskAsync, token);
 
-            Task<AdminAnswer> AskAsync(CancellationToken token) =>
+            Task<AdminResponse> AskAsync(CancellationToken token) =>
                 client.PostAsync($"{client.Of(AdminApi.Switch)}?{AdminApi.Wait}=false", body, ApiJson.Relaxed.SwitchBody, token);
         });
         return command;

@@ -30,7 +30,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
     public bool WasBusy { get; private set; }
 
     /// <summary>Asks, and does not wait for the end.</summary>
-    public async Task<int> BeginAsync(Func<CancellationToken, Task<AdminAnswer>> ask, CancellationToken cancellationToken)
+    public async Task<int> BeginAsync(Func<CancellationToken, Task<AdminResponse>> ask, CancellationToken cancellationToken)
     {
         var answer = await ask(cancellationToken);
         if (answer.Status != HttpStatusCode.Accepted)
@@ -48,7 +48,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
     /// <param name="cancellationToken">Ends the telling.</param>
     /// <param name="wanted">How a switch that has begun before is to end; null: this begins one, or calls one back.</param>
     public async Task<int> FollowAsync(
-        Func<CancellationToken, Task<AdminAnswer>> ask, CancellationToken cancellationToken, IReadOnlyList<SwitchOutcome>? wanted = null)
+        Func<CancellationToken, Task<AdminResponse>> ask, CancellationToken cancellationToken, IReadOnlyList<SwitchOutcome>? wanted = null)
     {
         var events = await client.ListenAsync(cancellationToken);
         var answer = await ask(cancellationToken);
@@ -115,7 +115,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
                 $"the proxy stopped telling how switch {begun.Id} goes on; 'edgeproxy status{TrafficReport.OptionOf(client)}' shows where traffic is");
     }
 
-    private int Refused(AdminAnswer answer)
+    private int Refused(AdminResponse answer)
     {
         // The body of a conflict is the switch that runs.
         WasBusy = answer.Status == HttpStatusCode.Conflict && answer.Body.Contains("\"startedAt\"", StringComparison.Ordinal);

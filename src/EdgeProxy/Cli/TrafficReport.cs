@@ -8,7 +8,7 @@ namespace EdgeProxy.Cli;
 /// <summary>Tells what became of a pause, its end, or maintenance: a line for people, the status with <c>--json</c>.</summary>
 internal static class TrafficReport
 {
-    public static int Done(ParseResult parsed, AdminClient client, AdminAnswer answer, string words)
+    public static int Done(ParseResult parsed, AdminClient client, AdminResponse answer, string words)
     {
         if (answer.Status != HttpStatusCode.OK)
         {
@@ -23,7 +23,7 @@ internal static class TrafficReport
     public static string OptionOf(AdminClient client) => client.App is null ? "" : $" --app {client.App}";
 
     /// <summary>The proxy has done its part, and it did not work out.</summary>
-    public static int Failed(ParseResult parsed, AdminClient client, AdminAnswer answer)
+    public static int Failed(ParseResult parsed, AdminClient client, AdminResponse answer)
     {
         parsed.InvocationConfiguration.Error.WriteLine($"edgeproxy: {client.Refusal(answer).Message}");
         return ExitCode.Failed;

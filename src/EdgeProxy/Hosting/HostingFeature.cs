@@ -86,7 +86,7 @@ internal static class HostingFeature
 
     /// <summary>During the stop, and behind a handover, a response says that it is the last on its connection (HTTP/1.1 <c>Connection: close</c>, HTTP/2
     /// GOAWAY).</summary>
-    public static void UseLastAnswers(this WebApplication app)
+    public static void UseConnectionCloseOnShutdown(this WebApplication app)
     {
         var last = app.Services.GetRequiredService<LastAnswers>();
         Func<object, Task> tell = context => // when the response begins: the request may have come before the stop

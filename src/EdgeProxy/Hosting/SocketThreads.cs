@@ -15,7 +15,7 @@ internal static partial class SocketThreads
     private const int BatchPolicy = 3; // SCHED_BATCH; any process may choose it
 
     /// <summary>Moves them into the batch class; afterwards, as any socket has been waited for. Where it is refused (seccomp) they stay as they are.</summary>
-    public static void LetWorkersFinish()
+    public static void UseBatchScheduling()
     {
         foreach (var thread in Directory.EnumerateDirectories("/proc/self/task"))
         {

@@ -5,7 +5,7 @@ namespace EdgeProxy.Notify;
 /// <summary>Looks once a minute whether a certificate is in danger, and says so once a day for as long as it is.</summary>
 /// <remarks>In danger: none while attempts fail, expired, or with less than a week (of short ones a quarter of their life) left. A good one is renewed long
 /// before that.</remarks>
-internal sealed class CertificateWatch(CertificateBoard board, Notifier notifier, TimeProvider time) : BackgroundService
+internal sealed class CertificateWatch(CertificateStatusRegistry board, Notifier notifier, TimeProvider time) : BackgroundService
 {
     private const int FailuresOfDanger = 3;
 

@@ -9,7 +9,7 @@ namespace EdgeProxy.Notify;
 /// <summary>Messages to people and systems, where there are receivers.</summary>
 internal static class NotifyFeature
 {
-    /// <summary>Needs <see cref="StateDirectory"/>, <see cref="CertificateBoard"/> and <see cref="TimeProvider"/>.</summary>
+    /// <summary>Needs <see cref="StateDirectory"/>, <see cref="CertificateStatusRegistry"/> and <see cref="TimeProvider"/>.</summary>
     public static IServiceCollection AddNotify(this IServiceCollection services, NotifyOptions options)
     {
         if (options.Receivers is not { Count: > 0 })

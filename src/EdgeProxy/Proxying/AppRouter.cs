@@ -32,11 +32,11 @@ internal sealed class AppRouter
         _clusters = targets.ToDictionary(target => target.App.Name, StringComparer.OrdinalIgnoreCase);
         OnlyCluster = _only is null ? null : AppCluster.IdOf(targets[0].App.Name);
 
-        SlotSelection SelectionOf(ProxiedApp app)
+        SlotForwarder SelectionOf(ProxiedApp app)
         {
             var upstream = app.Options.Upstream;
-            var log = new FailedRequestLog(server, time, app.Loggers.CreateLogger<SlotSelection>());
-            return new SlotSelection(
+            var log = new FailedRequestLog(server, time, app.Loggers.CreateLogger<SlotForwarder>());
+            return new SlotForwarder(
                 app.Slots,
                 app.Gate,
                 new LeaseClassifier(app.Options.StreamPaths),
@@ -103,7 +103,7 @@ internal sealed class AppRouter
             : target.InvokeAsync(context, forward);
     }
 
-    private sealed record Target(ProxiedApp App, ClusterState Cluster, SlotSelection Selection)
+    private sealed record Target(ProxiedApp App, ClusterState Cluster, SlotForwarder Selection)
     {
         private readonly RateLimits? _limits = App.Limits;
 

@@ -7,11 +7,11 @@ namespace EdgeProxy.Proxying;
 /// back.</summary>
 internal sealed class EventStreamContent : FilteredContent
 {
-    private readonly RequestLife _life;
+    private readonly RequestCancellation _life;
     private readonly CancellationToken _due;
     private readonly bool _isJsonLines;
 
-    private EventStreamContent(HttpContent app, RequestLife life, CancellationToken due)
+    private EventStreamContent(HttpContent app, RequestCancellation life, CancellationToken due)
         : base(app)
     {
         _life = life;
@@ -21,7 +21,7 @@ internal sealed class EventStreamContent : FilteredContent
 
     /// <summary>Counts the request as a stream, and lets its response end in order.</summary>
     /// <remarks>An encoded body shows no events, and one of a stated length must keep to it: these are cut at their deadline.</remarks>
-    public static void EndBetweenEvents(HttpResponseMessage answer, RequestLife life)
+    public static void EndBetweenEvents(HttpResponseMessage answer, RequestCancellation life)
     {
         var headers = answer.Content.Headers;
         if (headers.ContentEncoding.Count > 0 || headers.ContentLength is not null)
@@ -35,7 +35,7 @@ internal sealed class EventStreamContent : FilteredContent
 
     protected override Stream Filter(Stream app) => new Body(app, _life, _isJsonLines, _due);
 
-    private sealed class Body(Stream app, RequestLife life, bool isJsonLines, CancellationToken due) : AsyncStream
+    private sealed class Body(Stream app, RequestCancellation life, bool isJsonLines, CancellationToken due) : AsyncStream
     {
         private EventBoundary _events = new(isJsonLines);
         private CancellationTokenSource? _untilDue;

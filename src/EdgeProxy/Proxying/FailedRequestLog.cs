@@ -7,7 +7,7 @@ namespace EdgeProxy.Proxying;
 
 /// <summary>What the log says of requests that have failed: a line for each while they are few. Clients decide how many there are, and each has its line in
 /// the access log; what is left out here <see cref="ServerLogReport"/> counts.</summary>
-internal sealed partial class FailedRequestLog(ServerLog server, TimeProvider time, ILogger<SlotSelection> logger)
+internal sealed partial class FailedRequestLog(ServerLog server, TimeProvider time, ILogger<SlotForwarder> logger)
 {
     private readonly RateLimit _ofSlot = new(burst: 50, perSecond: 5, time);
     private readonly RateLimit _ofClients = new(burst: 10, perSecond: 1 / 6.0, time);
@@ -27,7 +27,7 @@ internal sealed partial class FailedRequestLog(ServerLog server, TimeProvider ti
     }
 
     /// <summary>The request was held in vain.</summary>
-    public void NotSent(string requestId, SlotName slot, HoldEnd end, int tries, string reason)
+    public void NotSent(string requestId, SlotName slot, HoldResult end, int tries, string reason)
     {
         if (_ofSlot.TryTake())
         {
@@ -45,6 +45,6 @@ internal sealed partial class FailedRequestLog(ServerLog server, TimeProvider ti
         public static partial void Failed(ILogger logger, LogLevel level, string requestId, SlotName slot, ForwarderError error, string reason);
 
         [LoggerMessage(EventId = 211, Message = "Request {RequestId} could not be sent to {Slot} ({End} after {Tries} tries): {Reason}")]
-        public static partial void NotSent(ILogger logger, LogLevel level, string requestId, SlotName slot, HoldEnd end, int tries, string reason);
+        public static partial void NotSent(ILogger logger, LogLevel level, string requestId, SlotName slot, HoldResult end, int tries, string reason);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     public Lease? Lease => Life?.Lease;
 
     /// <summary>What ends the current or last try.</summary>
-    public RequestLife? Life { get; private set; }
+    public RequestCancellation? Life { get; private set; }
 
     /// <summary>How often it was handed to the forwarder.</summary>
     public int Tries { get; private set; }
@@ -80,7 +80,7 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     /// <summary>A try begins.</summary>
     /// <param name="life">Of the try.</param>
     /// <param name="pending">Counts it from when the app has it until it responds, or until <see cref="EndTry"/>; null: its response may be late.</param>
-    public void Try(RequestLife life, PendingRequests? pending = null)
+    public void Try(RequestCancellation life, PendingRequests? pending = null)
     {
         Life = life;
         Tries++;

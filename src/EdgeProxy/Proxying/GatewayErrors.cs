@@ -34,20 +34,20 @@ internal static class GatewayErrors
     /// <summary>The active slot refuses connections or ends them without a response, and waiting did not help.</summary>
     /// <remarks>Anybody reads it: why, with the unit and what to do, is in the log, the status and the dashboard alone.</remarks>
     /// <param name="proxyEnds">The proxy is stopping, and its time for requests is over.</param>
-    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldEnd end, UpstreamOptions options, bool proxyEnds)
+    public static Task NotReachableAsync(HttpContext context, SlotName slot, HoldResult end, UpstreamOptions options, bool proxyEnds)
     {
-        if (end == HoldEnd.NotDown)
+        if (end == HoldResult.NotDown)
         {
             return WriteAsync(context, StatusCodes.Status502BadGateway, EndedWithoutAnswer(slot));
         }
 
         var detail = end switch
         {
-            HoldEnd.Full =>
+            HoldResult.Full =>
                 $"The app ({slot.ToKey()}) does not accept connections, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests).",
-            HoldEnd.Hopeless when proxyEnds =>
+            HoldResult.Hopeless when proxyEnds =>
                 $"The proxy is being restarted, and the app ({slot.ToKey()}) did not accept connections until then (Shutdown:DrainTimeout).",
-            HoldEnd.Hopeless => $"The app ({slot.ToKey()}) does not accept connections, and is not about to.",
+            HoldResult.Hopeless => $"The app ({slot.ToKey()}) does not accept connections, and is not about to.",
             _ => $"The app ({slot.ToKey()}) did not accept connections for {Seconds(options.HoldTimeout)} s (Upstream:HoldTimeout).",
         };
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, detail, _retrySoon);
@@ -67,10 +67,10 @@ internal static class GatewayErrors
         _retrySoon);
 
     /// <summary>The app is paused, and the request has waited for as long as it may.</summary>
-    public static Task PausedAsync(HttpContext context, HoldEnd end, UpstreamOptions options) => WriteAsync(
+    public static Task PausedAsync(HttpContext context, HoldResult end, UpstreamOptions options) => WriteAsync(
         context,
         StatusCodes.Status503ServiceUnavailable,
-        end == HoldEnd.Full
+        end == HoldResult.Full
             ? $"The app is paused for a moment, and {options.MaxHeldRequests} requests wait for it already (Upstream:MaxHeldRequests)."
             : "The app is paused for a moment. Please try again.",
         _retrySoon);

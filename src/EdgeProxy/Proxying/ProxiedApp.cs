@@ -37,14 +37,14 @@ internal sealed class ProxiedApp
         Options = options;
         Loggers = new AppLoggerFactory(loggers, options.Identity.Name, isOnly);
         var upstream = options.Upstream;
-        Room = new WaitingRoom(upstream.MaxHeldRequests);
+        Room = new HeldRequestLimit(upstream.MaxHeldRequests);
         Slots = new SlotPair(options.Slots, options.InitialSlot, options.Identity, upstream.Places);
         Places = upstream.Places is null ? null : new PlaceQueue(Slots, upstream.PlacesPerClient, Room, time);
         Connections = new SlotConnections(Slots, upstream, time, buffers);
-        Outage = new OutageGate(Slots, advisor, upstream, Room, time, Loggers.CreateLogger<OutageGate>());
+        Outage = new UpstreamWaitQueue(Slots, advisor, upstream, Room, time, Loggers.CreateLogger<UpstreamWaitQueue>());
         Spool = new SpoolStore(upstream.Buffering, time, Loggers.CreateLogger<SpoolStore>());
         Limits = RateLimits.Of(options.RateLimits, time, Loggers.CreateLogger<RateLimits>());
-        Gate = new AppGate(options.HealthPath, Room, time);
+        Gate = new MaintenanceGate(options.HealthPath, Room, time);
     }
 
     public ProxiedAppOptions Options { get; }
@@ -65,13 +65,13 @@ internal sealed class ProxiedApp
     public RateLimits? Limits { get; }
 
     /// <summary>Bounds how many of its requests wait.</summary>
-    public WaitingRoom Room { get; }
+    public HeldRequestLimit Room { get; }
 
     public SlotConnections Connections { get; }
 
-    public OutageGate Outage { get; }
+    public UpstreamWaitQueue Outage { get; }
 
-    public AppGate Gate { get; }
+    public MaintenanceGate Gate { get; }
 
     /// <summary>Room for the bodies of its requests that wait.</summary>
     public SpoolStore Spool { get; }

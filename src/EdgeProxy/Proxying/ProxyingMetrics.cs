@@ -59,7 +59,7 @@ internal sealed class ProxyingMetrics : InstrumentSet
     }
 
     /// <summary>Notes the end of a wait.</summary>
-    public void Held(Slot slot, HoldEnd end, TimeSpan duration) =>
+    public void Held(Slot slot, HoldResult end, TimeSpan duration) =>
         _holds.Record(duration.TotalSeconds, MetricTags.Of(slot.App), MetricTags.Of(slot.Name), new("end", end.ToString()));
 
     private static IEnumerable<Measurement<int>> InFlight(Slot slot)

@@ -23,8 +23,8 @@ internal sealed record Obstacle(Slot Slot, string Reason)
 
 /// <summary>Where requests wait, without a lease, until what keeps them from the slot is over: a flip frees them, and no drain waits for them.</summary>
 internal sealed class RequestWaits(
-    OutageGate outage,
-    AppGate app,
+    UpstreamWaitQueue outage,
+    MaintenanceGate app,
     PlaceQueue? places,
     UpstreamOptions options,
     TimeProvider time,
@@ -46,7 +46,7 @@ internal sealed class RequestWaits(
         var since = time.GetTimestamp();
         var clientLeft = context.RequestAborted;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, process.ApplicationStopping);
-        var end = HoldEnd.TimedOut;
+        var end = HoldResult.TimedOut;
         try
         {
             end = await app.WaitAsync(pause, pause.MaxWait - request.InPause, over.Token);
@@ -63,12 +63,12 @@ internal sealed class RequestWaits(
             return false;
         }
 
-        if (end != HoldEnd.TryAgain)
+        if (end != HoldResult.TryAgain)
         {
             await GatewayErrors.PausedAsync(context, end, options);
         }
 
-        return end == HoldEnd.TryAgain;
+        return end == HoldResult.TryAgain;
     }
 
     private async ValueTask<bool> TakeTurnAsync(Obstacle obstacle, PlaceQueue queue, HttpContext context, ForwardedRequest request)
@@ -122,17 +122,17 @@ internal sealed class RequestWaits(
             return false;
         }
 
-        if (end != HoldEnd.TryAgain)
+        if (end != HoldResult.TryAgain)
         {
             obstacle.Slot.Record(isError: !obstacle.IsOwnFault);
             log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, end, request.Tries, obstacle.Reason);
             await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
         }
 
-        return end == HoldEnd.TryAgain;
+        return end == HoldResult.TryAgain;
     }
 
-    private async ValueTask<HoldEnd> HoldAsync(Obstacle obstacle, TimeSpan patience, CancellationToken clientLeft)
+    private async ValueTask<HoldResult> HoldAsync(Obstacle obstacle, TimeSpan patience, CancellationToken clientLeft)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, stop.Passed);
         try
@@ -143,7 +143,7 @@ internal sealed class RequestWaits(
         }
         catch (OperationCanceledException)
         {
-            return stop.Passed.IsCancellationRequested ? HoldEnd.Hopeless : HoldEnd.TimedOut; // the proxy is being restarted, too
+            return stop.Passed.IsCancellationRequested ? HoldResult.Hopeless : HoldResult.TimedOut; // the proxy is being restarted, too
         }
     }
 

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Connections;
 namespace EdgeProxy.Proxying;
 
 /// <summary>The clients of the two slots, as the forwarder's innermost handler.</summary>
-/// <remarks>Where connections end without a response, <see cref="NoResponseException"/> tells <see cref="SlotSelection"/>, which finds out whether the slot is
+/// <remarks>Where connections end without a response, <see cref="NoResponseException"/> tells <see cref="SlotForwarder"/>, which finds out whether the slot is
 /// being restarted.</remarks>
 internal sealed class SlotConnections : HttpMessageHandler
 {

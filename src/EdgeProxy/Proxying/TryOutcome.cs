@@ -38,7 +38,7 @@ internal readonly record struct TryOutcome(TryEnd End, IForwarderErrorFeature? F
     /// <summary>Looks at a request that the forwarder has returned from.</summary>
     /// <param name="life">Of the try.</param>
     /// <param name="clientLeft">Whether its client has left by now.</param>
-    public static TryOutcome Of(HttpContext context, ForwardedRequest request, RequestLife life, bool clientLeft)
+    public static TryOutcome Of(HttpContext context, ForwardedRequest request, RequestCancellation life, bool clientLeft)
     {
         if (request.Tunnel is not null || request.IsWebSocketUnsupported)
         {

@@ -18,7 +18,7 @@ internal sealed class ErrorResponse
     {
         _status = options.Status;
         _contentType = FixedResponse.TypeOf(options.ContentType, options.Body);
-        _body = string.IsNullOrEmpty(options.Body) ? null : Template.Parse(ErrorWords.Fill(options.Body, status));
+        _body = string.IsNullOrEmpty(options.Body) ? null : Template.Parse(ErrorPlaceholders.Fill(options.Body, status));
     }
 
     /// <summary>With what the request says, which is escaped for the type of the body.</summary>

@@ -20,7 +20,7 @@ internal static class ErrorRules
             {
                 at.Error(status, "must be the absolute path of a file; {status} in it stands for the status code");
             }
-            else if (!path.Contains(ErrorWords.Status, StringComparison.Ordinal) && !File.Exists(path))
+            else if (!path.Contains(ErrorPlaceholders.Status, StringComparison.Ordinal) && !File.Exists(path))
             {
                 at.Warn(status, "is no file that EdgeProxy's user can see; until it is, EdgeProxy's own error page is sent");
             }
@@ -45,7 +45,7 @@ internal static class ErrorRules
 
             if (!string.IsNullOrEmpty(response.Body))
             {
-                HeaderRules.CheckPlaceholders(at, nameof(response.Body), ErrorWords.Fill(response.Body, first));
+                HeaderRules.CheckPlaceholders(at, nameof(response.Body), ErrorPlaceholders.Fill(response.Body, first));
                 if (response.Status is StatusCodes.Status204NoContent or StatusCodes.Status304NotModified)
                 {
                     at.Error(nameof(response.Body), $"cannot be sent with status {response.Status}");

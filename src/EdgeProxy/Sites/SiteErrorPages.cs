@@ -63,7 +63,7 @@ internal sealed partial class SiteErrorPages(
         .ToFrozenDictionary(items => items.Key, items => make(items.MinBy(item => item.Width).Options, items.Key));
 
     private static string PathOf(string path, int status) =>
-        path.Replace(ErrorWords.Status, status.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        path.Replace(ErrorPlaceholders.Status, status.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
     /// <summary>A file, and its content when it was read last.</summary>
     private sealed class PageFile(string path, ILogger logger)

@@ -4,13 +4,13 @@ namespace EdgeProxy.Slots;
 /// <remarks>Belongs to one request: not thread-safe, but for <see cref="Dispose"/>, which may be called twice.</remarks>
 internal sealed class Lease : IDisposable
 {
-    private readonly LeaseEnds _ends;
+    private readonly LeaseCancellations _ends;
     private readonly int _wave;
     private int _released;
     private int _pinned;
     private IPlaceHolder? _place;
 
-    internal Lease(Slot slot, LeaseClass @class, LeaseEnds ends, int wave)
+    internal Lease(Slot slot, LeaseClass @class, LeaseCancellations ends, int wave)
     {
         Slot = slot;
         Class = @class;

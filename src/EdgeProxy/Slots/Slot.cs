@@ -18,7 +18,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
     private long _givenUp;
     private PathTally? _tally;
     private TaskCompletionSource? _lookAgain;
-    private LeaseEnds _ends = new(earlier: null);
+    private LeaseCancellations _ends = new(earlier: null);
 
     public AppIdentity App { get; } = app;
 
@@ -50,7 +50,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
         }
     }
 
-    internal LeaseEnds Ends => Volatile.Read(ref _ends);
+    internal LeaseCancellations Ends => Volatile.Read(ref _ends);
 
     /// <summary>Completes when no lease is out. New leases are not prevented: the caller has moved the active slot elsewhere before.</summary>
     /// <remarks>
@@ -80,14 +80,14 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
     /// <summary>Hands over the ends of every lease that is out now; later ones are not touched.</summary>
     /// <remarks>
     /// Called by the running switch, one at a time, and once by the end of the proxy, which may come in between. A caller who gives up before
-    /// <see cref="LeaseEnds.EndAll"/> leaves them to the next caller.
+    /// <see cref="LeaseCancellations.EndAll"/> leaves them to the next caller.
     /// </remarks>
-    public LeaseEnds TakeLeases()
+    public LeaseCancellations TakeLeases()
     {
         while (true)
         {
             var taken = Ends;
-            if (Interlocked.CompareExchange(ref _ends, new LeaseEnds(earlier: taken), taken) == taken)
+            if (Interlocked.CompareExchange(ref _ends, new LeaseCancellations(earlier: taken), taken) == taken)
             {
                 return taken;
             }

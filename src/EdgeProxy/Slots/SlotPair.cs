@@ -58,7 +58,7 @@ internal sealed class SlotPair
             var ordinal = slot.Enter(@class); // a full fence: the second reads are not moved before it
             if (ReferenceEquals(plan, Volatile.Read(ref _plan)) && ReferenceEquals(ends, slot.Ends))
             {
-                return new Lease(slot, @class, ends, LeaseEnds.WaveOf(ordinal));
+                return new Lease(slot, @class, ends, LeaseCancellations.WaveOf(ordinal));
             }
 
             slot.Leave(@class);

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace EdgeProxy.StaticFiles;
 
 /// <summary>Answers a request with what lies under its path, from disk or memory.</summary>
-internal sealed class StaticFileResponder(StaticFileCache files, FileLookup lookup, CodedForms forms, TimeProvider time)
+internal sealed class StaticFileResponder(StaticFileCache files, FileLookup lookup, EncodedVariants forms, TimeProvider time)
 {
     /// <summary>How often a file that is replaced between two looks is looked for again.</summary>
     private const int Tries = 3;

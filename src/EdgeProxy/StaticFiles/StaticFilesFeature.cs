@@ -14,10 +14,10 @@ internal static class StaticFilesFeature
         services.AddSingleton(
             provider => new StaticFileCache(cacheSize, provider.GetRequiredService<CompressionPolicy>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<FileLookup>();
-        services.AddSingleton<CodedForms>();
+        services.AddSingleton<EncodedVariants>();
         services.AddSingleton<StaticFileResponder>();
-        services.AddSingleton<BestForms>();
-        services.AddHostedService(provider => provider.GetRequiredService<BestForms>());
+        services.AddSingleton<BackgroundRecompression>();
+        services.AddHostedService(provider => provider.GetRequiredService<BackgroundRecompression>());
         services.AddInstruments<StaticFilesMetrics>();
         return services;
     }

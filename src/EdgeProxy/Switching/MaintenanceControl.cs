@@ -5,7 +5,7 @@ using EdgeProxy.Switching.Records;
 namespace EdgeProxy.Switching;
 
 /// <summary>Turns maintenance on and off.</summary>
-internal sealed partial class MaintenanceControl(AppGate gate, StateDirectory directory, TimeProvider time, ILogger<MaintenanceControl> logger)
+internal sealed partial class MaintenanceControl(MaintenanceGate gate, StateDirectory directory, TimeProvider time, ILogger<MaintenanceControl> logger)
 {
     private readonly Lock _turn = new(); // file and gate change together
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -39,7 +39,7 @@ internal sealed partial class OutageAdvisor(
             downSince = status is { State: UnitState.Failed or UnitState.Inactive } ? downSince ?? time.GetTimestamp() : null;
             if (downSince is { } since && time.GetElapsedTime(since) >= Patience && !rescue.IsComing(slot.Name))
             {
-                return $"{UnitWords.WhyNotRunning(status!)}; `systemctl start {status!.Unit}` starts it, a switch moves traffic to the other slot";
+                return $"{UnitStatusMessages.WhyNotRunning(status!)}; `systemctl start {status!.Unit}` starts it, a switch moves traffic to the other slot";
             }
 
             await Task.Delay(Interval, time, outageEnded);

@@ -31,7 +31,7 @@ internal abstract record PauseStart
 /// A pause belongs to the caller who was told of it: one who leaves before that ends it.
 /// </remarks>
 internal sealed partial class PauseControl(
-    AppGate gate, SlotPair slots, IFormerRequests former, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
+    MaintenanceGate gate, SlotPair slots, IFormerRequests former, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
 

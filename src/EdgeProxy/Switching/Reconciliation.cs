@@ -19,7 +19,7 @@ namespace EdgeProxy.Switching;
 internal sealed partial class Reconciliation(
     ActiveSlotResolver resolver,
     ActiveSlotRecord active,
-    FormerSwitch left,
+    InterruptedSwitch left,
     WarmSlot warm,
     PauseControl pause,
     MaintenanceControl maintenance,

@@ -93,7 +93,7 @@ internal sealed partial class RescueService(
             UnitState.Failed => _looksWhileStopping,
             _ => 0,
         };
-        return status is { State: UnitState.Failed, Result: not "timeout" } && _looksWhileStopping < 2 ? UnitWords.WhyNotRunning(status) : null;
+        return status is { State: UnitState.Failed, Result: not "timeout" } && _looksWhileStopping < 2 ? UnitStatusMessages.WhyNotRunning(status) : null;
     }
 
     private async Task NoticeAsync(TrafficPlan plan, string why, CancellationToken stoppingToken)

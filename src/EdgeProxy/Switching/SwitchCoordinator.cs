@@ -55,7 +55,7 @@ internal sealed partial class SwitchCoordinator(
     public async ValueTask<SwitchStart> BeginAsync(SwitchRequest request, CancellationToken cancellationToken)
     {
         await reconciliation.Finished.WaitAsync(cancellationToken);
-        return request.To is { } back && MeansWhatRuns(request)
+        return request.To is { } back && RequestsDeployedVersion(request)
             ? await WithoutHooksAsync(back, request.RescueOf is not null, _ => ValueTask.FromResult(Begin(request)), cancellationToken)
             : Begin(request);
     }
@@ -73,7 +73,7 @@ internal sealed partial class SwitchCoordinator(
             var to = request.To ?? plan.Previous.Name;
             return to == plan.Active.Name
                 ? IsActive(to)
-                : Start(plan, request with { To = to }, MeansWhatRuns(request) ? WarmUse.Reuse : WarmUse.Restart);
+                : Start(plan, request with { To = to }, RequestsDeployedVersion(request) ? WarmUse.Reuse : WarmUse.Restart);
         }
     }
 
@@ -96,7 +96,7 @@ internal sealed partial class SwitchCoordinator(
         SwitchRequest request;
         lock (_starting)
         {
-            if (_running is { } canary && canary.Recall.TryAsk()) // before its flip the previous slot is the candidate
+            if (_running is { } canary && canary.RollbackSignal.TryAsk()) // before its flip the previous slot is the candidate
             {
                 return new SwitchStart.Recalled(canary.Current, _completion!);
             }
@@ -146,7 +146,7 @@ internal sealed partial class SwitchCoordinator(
         lock (_starting)
         {
             return _running is not { } run ? new SwitchStart.Refused("no switch runs")
-                : run.Recall.TryAbort() ? new SwitchStart.Recalled(run.Current, _completion!)
+                : run.RollbackSignal.TryAbort() ? new SwitchStart.Recalled(run.Current, _completion!)
                 : new SwitchStart.Refused(
                     $"switch {run.Id} is in {run.Current.Phase}: it is too late to abort it"
                         + (run.HasOnlyHooksLeft && slots.Active.Name == run.To ? "; a rollback ends its hooks and takes traffic back" : ""));
@@ -205,12 +205,12 @@ internal sealed partial class SwitchCoordinator(
         };
         var run = new SwitchRun(first, request, warmUse, journal, events, metrics, time, logger);
         _running = run;
-        _completion = Task.Run(() => OwnAsync(run), CancellationToken.None);
+        _completion = Task.Run(() => RunAndRecordAsync(run), CancellationToken.None);
         return new SwitchStart.Started(first, _completion);
     }
 
     /// <summary>Who names a slot, and no other version than the one that it has, wants that one back. A deploy names no slot, or a new label.</summary>
-    private bool MeansWhatRuns(SwitchRequest request) =>
+    private bool RequestsDeployedVersion(SwitchRequest request) =>
         request.To is { } slot && (request.Label is null || request.Label == active.Current?.LabelOf(slot));
 
     /// <summary>What a request gets while a switch runs: that switch, called back where the request is for the slot that it leaves. Null: none runs.</summary>
@@ -219,7 +219,7 @@ internal sealed partial class SwitchCoordinator(
     private SwitchStart? Join(SlotName? to) => _running switch
     {
         null => null,
-        { } run when run.Current is { } current && to == current.From && run.Recall.TryAsk() => new SwitchStart.Recalled(current, _completion!),
+        { } run when run.Current is { } current && to == current.From && run.RollbackSignal.TryAsk() => new SwitchStart.Recalled(current, _completion!),
         { } run => new SwitchStart.Busy(run.Current),
     };
 
@@ -250,13 +250,13 @@ internal sealed partial class SwitchCoordinator(
             && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
         if (!moved)
         {
-            run.Recall.Close(); // it ends in any case; what is still to be done is not called back
+            run.RollbackSignal.Close(); // it ends in any case; what is still to be done is not called back
             phases.Canary.End(run);
             return run.HasShared ? await TakeBackAsync(run, stopping) : await ending.AbortAsync(run, stopping);
         }
 
         // From here on the new slot serves. Until the old one is stopped it can take the traffic back, in one step.
-        run.Recall.Open();
+        run.RollbackSignal.Open();
         var stays = (!companions.HasAfterFlip || await run.PhaseAsync(SwitchPhase.Companions, companions.AfterFlipAsync, stopping))
             && await run.PhaseAsync(SwitchPhase.Observe, phases.Observe.RunAsync, stopping);
         if (stays)
@@ -270,7 +270,7 @@ internal sealed partial class SwitchCoordinator(
         }
 
         // What goes wrong from here on is a warning.
-        if (!run.Recall.Close() && stays)
+        if (!run.RollbackSignal.Close() && stays)
         {
             await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.KeepWarmAsync, stopping);
             return await ending.CompleteAsync(run, run.BlamedLog, stopping);
@@ -294,7 +294,7 @@ internal sealed partial class SwitchCoordinator(
                 CrashPoint.Enter(CrashPoint.Canary);
             }
 
-            run.Recall.Open();
+            run.RollbackSignal.Open();
             if (!await run.PhaseAsync(SwitchPhase.Canary, (run, token) => phases.Canary.RunAsync(run, step, token), stopping))
             {
                 return false;
@@ -334,7 +334,7 @@ internal sealed partial class SwitchCoordinator(
     }
 
     /// <summary>Runs a switch and keeps its end; never throws.</summary>
-    private async Task<Switch> OwnAsync(SwitchRun run)
+    private async Task<Switch> RunAndRecordAsync(SwitchRun run)
     {
         using var scope = logger.With(("SwitchId", run.Id));
         Log.Began(logger, run.Id, run.From, run.To, run.Current.Label ?? "none");
@@ -389,7 +389,7 @@ internal sealed partial class SwitchCoordinator(
             ended = Explain(run, e);
         }
 
-        run.Recall.Close(); // else an abort that was asked for would keep them from running
+        run.RollbackSignal.Close(); // else an abort that was asked for would keep them from running
         var isDone = !hooks.HasAfterEnd
             || await run.PhaseAsync(SwitchPhase.AfterEnd, (_, token) => hooks.AfterEndAsync(run, ended, token), stopping);
         return run.Close(ended, isDone ? null : run.Problems[^1]);

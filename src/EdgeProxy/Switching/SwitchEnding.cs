@@ -20,7 +20,7 @@ internal sealed class SwitchEnding(IUnitManager units, UnitStop stop)
 
         var log = await ReadLogAsync(run.To, stopping); // before the stop adds its own lines
         var problem = await TryStopCandidateAsync(run, stopping);
-        var next = run.Recall.IsAsked ? "" : " Mend it, then switch again.";
+        var next = run.RollbackSignal.IsAsked ? "" : " Mend it, then switch again.";
         return run.End(SwitchOutcome.Aborted, $"{because} {problem ?? $"{units.UnitOf(run.To)} was stopped again."}{next}", log);
     }
 

@@ -45,7 +45,7 @@ internal sealed partial class SwitchRun(
     public bool IsGoingBack { get; set; }
 
     /// <summary>Whether and how the switch may be called back.</summary>
-    public Recall Recall { get; } = new();
+    public RollbackSignal RollbackSignal { get; } = new();
 
     public bool Force => request.Force;
 
@@ -134,7 +134,7 @@ internal sealed partial class SwitchRun(
     {
         stopping.ThrowIfCancellationRequested();
         using var scope = logger.With(("Phase", phase), ("Slot", IsGoingBack ? From : To));
-        var recalled = Recall.Token;
+        var recalled = RollbackSignal.Token;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, recalled);
         var run = Begin(phase);
         var started = time.GetTimestamp();
@@ -146,7 +146,7 @@ internal sealed partial class SwitchRun(
         }
         catch (OperationCanceledException) when (recalled.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
-            result = PhaseResult.Failed(Recall.Why);
+            result = PhaseResult.Failed(RollbackSignal.Why);
         }
         catch (Exception e) when (e is UnitException or StateException)
         {
@@ -168,7 +168,7 @@ internal sealed partial class SwitchRun(
         });
         metrics.PhaseEnded(phase, isDone: result.Problem is null, time.GetElapsedTime(started));
         BlamedLog ??= result.UnitLog;
-        if (result.Problem is { } problem && !(problem == Recall.Why && _problems.Contains(problem))) // what follows a recall says it again
+        if (result.Problem is { } problem && !(problem == RollbackSignal.Why && _problems.Contains(problem))) // what follows a recall says it again
         {
             _problems.Add(problem);
         }

@@ -16,7 +16,7 @@ internal static class SwitchingFeature
 {
     /// <summary>
     /// Needs <see cref="StateDirectory"/>, <see cref="SlotPair"/>, <see cref="IUnitManager"/>, <see cref="Diagnostics.EventHub"/>, <see cref="TimeProvider"/>,
-    /// <see cref="IOperatorNotice"/>, <see cref="SwitchingInstruments"/>, <see cref="SlotConnections"/> and <see cref="AppGate"/>.
+    /// <see cref="IOperatorNotice"/>, <see cref="SwitchingInstruments"/>, <see cref="SlotConnections"/> and <see cref="MaintenanceGate"/>.
     /// </summary>
     /// <param name="services">Where they go.</param>
     /// <param name="initialSlot">See <see cref="ActiveSlotResolver"/>.</param>
@@ -43,7 +43,7 @@ internal static class SwitchingFeature
         services.AddSingleton(provider => CreatePhases(provider, health, @switch));
         services.AddSingleton<UnitStop>();
         services.AddSingleton<WarmSlot>();
-        services.AddSingleton<FormerSwitch>();
+        services.AddSingleton<InterruptedSwitch>();
         services.AddSingleton<PauseControl>();
         services.AddSingleton<MaintenanceControl>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ActiveSlotResolver>(provider, initialSlot));

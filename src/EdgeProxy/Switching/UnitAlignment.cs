@@ -10,7 +10,7 @@ namespace EdgeProxy.Switching;
 internal sealed partial class UnitAlignment(
     HealthOptions health,
     SwitchOptions options,
-    FormerSwitch left,
+    InterruptedSwitch left,
     WarmSlot warm,
     SlotPair slots,
     IUnitManager units,
@@ -108,7 +108,7 @@ internal sealed partial class UnitAlignment(
 
         Log.Starting(logger, status.Unit, slot);
         var result = await units.StartAsync(slot, stoppingToken);
-        return result == UnitJobResult.Done ? null : UnitWords.WhyNotStarted(result, await units.GetStatusAsync(slot, stoppingToken));
+        return result == UnitJobResult.Done ? null : UnitStatusMessages.WhyNotStarted(result, await units.GetStatusAsync(slot, stoppingToken));
     }
 
     /// <summary>The idle slot is stopped, unless it is to be warm.</summary>

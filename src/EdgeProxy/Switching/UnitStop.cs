@@ -31,8 +31,9 @@ internal sealed class UnitStop(IUnitManager units, HealthMonitor health, TimePro
 
             health.Set(slot, HealthState.Stopped);
             // One that had ended before tells of its own end, not of this stop.
-            return before.MainPid != 0 && UnitWords.WasKilled(status)
-                ? $"{status.Unit} did not stop by itself and was killed ({UnitWords.Ending(status)}): is its TimeoutStopSec shorter than its longest request?"
+            return before.MainPid != 0 && UnitStatusMessages.WasKilled(status)
+                ? $"{status.Unit} did not stop by itself and was killed ({UnitStatusMessages.Ending(status)}): "
+                    + "is its TimeoutStopSec shorter than its longest request?"
                 : null;
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)

@@ -52,7 +52,7 @@ internal sealed class UnitWatch : IAsyncDisposable
         try
         {
             var status = _first;
-            while ((Verdict = UnitWords.WhyNotTheSame(_first, status)) is null)
+            while ((Verdict = UnitStatusMessages.WhyNotTheSame(_first, status)) is null)
             {
                 await Task.Delay(Interval, _time, _disposed.Token);
                 status = await LookAsync() ?? status;

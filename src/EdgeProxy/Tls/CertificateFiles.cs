@@ -7,7 +7,7 @@ namespace EdgeProxy.Tls;
 /// with a <c>NAME.key</c> beside it below that directory, which is how Caddy stores its certificates.
 /// </remarks>
 internal sealed partial class CertificateFiles(
-    TlsOptions options, CertificateTable table, CertificateBoard board, TimeProvider time, ILogger<CertificateFiles> logger)
+    TlsOptions options, CertificateTable table, CertificateStatusRegistry board, TimeProvider time, ILogger<CertificateFiles> logger)
     : BackgroundService, IHostedLifecycleService
 {
     /// <summary>How soon a change is seen.</summary>

@@ -6,7 +6,7 @@ namespace EdgeProxy.Tls;
 /// <summary>When certificates end, and what their renewal came to.</summary>
 internal sealed class CertificateMetrics : InstrumentSet
 {
-    public CertificateMetrics(Meter meter, CertificateBoard board)
+    public CertificateMetrics(Meter meter, CertificateStatusRegistry board)
     {
         meter.CreateObservableGauge(
             "edgeproxy.certificate.not_after.timestamp",

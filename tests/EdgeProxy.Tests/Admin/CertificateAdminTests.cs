@@ -131,5 +131,5 @@ public sealed class CertificateAdminTests
     });
 
     private static Task CertificateAsync(AdminHost host) => Eventually.TrueAsync(
-        () => host.Plane.Get<CertificateBoard>().Read() is [{ State: CertificateState.Valid, Renewing: false }], "the certificate is there");
+        () => host.Plane.Get<CertificateStatusRegistry>().Read() is [{ State: CertificateState.Valid, Renewing: false }], "the certificate is there");
 }

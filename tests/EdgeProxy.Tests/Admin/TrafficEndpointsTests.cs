@@ -97,7 +97,7 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
 
         Assert.Equal(expected, (int)status);
         Assert.NotEqual("", (string?)problem["detail"]);
-        Assert.Equal((null, null), (_host.Plane.Get<AppGate>().Pause, _host.Plane.Get<AppGate>().Maintenance));
+        Assert.Equal((null, null), (_host.Plane.Get<MaintenanceGate>().Pause, _host.Plane.Get<MaintenanceGate>().Maintenance));
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
         var (status, _) = await PostAsync("/maintenance", $$"""{"on":true,"message":"{{new string('x', 1001)}}"}""");
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, status);
-        Assert.Null(_host.Plane.Get<AppGate>().Maintenance);
+        Assert.Null(_host.Plane.Get<MaintenanceGate>().Maintenance);
     }
 
     [Theory]
@@ -119,7 +119,7 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
         using var response = await _host.ByPort.PostAsync(path, content, Cancellation);
 
         Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
-        Assert.Equal((null, null), (_host.Plane.Get<AppGate>().Pause, _host.Plane.Get<AppGate>().Maintenance));
+        Assert.Equal((null, null), (_host.Plane.Get<MaintenanceGate>().Pause, _host.Plane.Get<MaintenanceGate>().Maintenance));
     }
 
     private async Task<(HttpStatusCode Status, System.Text.Json.Nodes.JsonNode Body)> PostAsync(string path, string json)

@@ -326,7 +326,7 @@ public sealed class CompressedAnswerTests
                 await Task.Yield();
             }
         });
-        var asOne = CodedForms.Encode(coding, Effort.Quick, Encoding.ASCII.GetBytes(_json), Cancellation).Length;
+        var asOne = EncodedVariants.Encode(coding, Effort.Quick, Encoding.ASCII.GetBytes(_json), Cancellation).Length;
 
         var answer = await site.GetAsync("/", name);
 

@@ -27,7 +27,7 @@ public sealed class ContentEncoderTests
         Assert.True(ContentCodings.TryParse(name, out var coding));
         foreach (var content in new[] { _json[..size], RandomNumberGenerator.GetBytes(size) })
         {
-            var coded = CodedForms.Encode(coding, Enum.Parse<Effort>(effort), content, Cancellation);
+            var coded = EncodedVariants.Encode(coding, Enum.Parse<Effort>(effort), content, Cancellation);
             Assert.Equal(content, await StockDecoder.DecodeAsync(coding, coded));
         }
     }
@@ -72,8 +72,8 @@ public sealed class ContentEncoderTests
     public void The_best_is_smaller_than_the_quick(string name)
     {
         Assert.True(ContentCodings.TryParse(name, out var coding));
-        var quick = CodedForms.Encode(coding, Effort.Quick, _json.AsMemory(0, 100_000), Cancellation).Length;
-        var best = CodedForms.Encode(coding, Effort.Best, _json.AsMemory(0, 100_000), Cancellation).Length;
+        var quick = EncodedVariants.Encode(coding, Effort.Quick, _json.AsMemory(0, 100_000), Cancellation).Length;
+        var best = EncodedVariants.Encode(coding, Effort.Best, _json.AsMemory(0, 100_000), Cancellation).Length;
 
         Assert.True(best < quick, $"{best} is not less than {quick}");
         Figures.Report($"100 KB of JSON, {name}: {quick} bytes quick, {best} bytes best");

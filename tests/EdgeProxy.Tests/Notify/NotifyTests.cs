@@ -23,7 +23,7 @@ public sealed class NotifyTests : IAsyncDisposable
 
     public NotifyTests() => _plane.ConfigureServices = services =>
     {
-        services.AddSingleton<CertificateBoard>();
+        services.AddSingleton<CertificateStatusRegistry>();
         services.AddNotify(_options);
         services.AddSingleton(provider => new NotifyDelivery(provider.GetRequiredService<EdgeProxy.Processes.CommandRunner>(), TimeProvider.System));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<NotifyQueue>(provider, (TimeProvider)_clock));
@@ -273,7 +273,7 @@ public sealed class NotifyTests : IAsyncDisposable
         await using var receiver = await Receiver.StartAsync();
         _options.Receivers!["ops"] = new() { Url = receiver.Address };
         await _plane.StartAsync();
-        var board = new CertificateBoard(new EdgeProxy.Diagnostics.EventHub(), _clock);
+        var board = new CertificateStatusRegistry(new EdgeProxy.Diagnostics.EventHub(), _clock);
         var now = _clock.GetUtcNow();
         Set("good.example.com", days: 60, "nothing");
         Set("ends.example.com", days: 6, "the authority said no");

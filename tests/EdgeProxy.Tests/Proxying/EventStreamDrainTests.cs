@@ -56,7 +56,7 @@ public sealed class EventStreamDrainTests
         var rest = reader.ReadToEndAsync(Cancellation);
 
         proxy.Slots.Active.EndLeases();
-        time.Advance(RequestLife.Grace - TimeSpan.FromMilliseconds(1));
+        time.Advance(RequestCancellation.Grace - TimeSpan.FromMilliseconds(1));
         Assert.False(rest.IsCompleted);
         time.Advance(TimeSpan.FromMilliseconds(1));
 
@@ -83,7 +83,7 @@ public sealed class EventStreamDrainTests
 
         void End(LeaseClass @class)
         {
-            for (var wave = 0; wave < LeaseEnds.Waves; wave++)
+            for (var wave = 0; wave < LeaseCancellations.Waves; wave++)
             {
                 leases.End(@class, wave);
             }

@@ -12,7 +12,7 @@ namespace EdgeProxy.Tests.Proxying;
 public sealed class FailedRequestLogTests
 {
     private readonly FakeTimeProvider _time = new();
-    private readonly LogLines<SlotSelection> _lines = new();
+    private readonly LogLines<SlotForwarder> _lines = new();
     private readonly ServerLog _server;
     private readonly FailedRequestLog _log;
 
@@ -48,7 +48,7 @@ public sealed class FailedRequestLogTests
         _time.Advance(TimeSpan.FromSeconds(2));
         for (var i = 0; i < 1_000; i++)
         {
-            _log.NotSent($"{i}", SlotName.Blue, HoldEnd.TimedOut, 1, "refused");
+            _log.NotSent($"{i}", SlotName.Blue, HoldResult.TimedOut, 1, "refused");
         }
 
         Assert.Equal(10 + 50 + 10, Warnings);

@@ -121,7 +121,7 @@ public sealed class WebSocketDrainTests
 
         pair.Proxy.Slots.Active.EndLeases();
         await ReadExactlyAsync(pair.Client, _goingAway);
-        time.Advance(RequestLife.Grace - TimeSpan.FromMilliseconds(1));
+        time.Advance(RequestCancellation.Grace - TimeSpan.FromMilliseconds(1));
         Assert.Equal(1, pair.Proxy.Slots.Active.InFlight.WebSocket);
         time.Advance(TimeSpan.FromMilliseconds(1));
 

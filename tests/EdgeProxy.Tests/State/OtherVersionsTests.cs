@@ -63,9 +63,9 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         File.AppendAllText(history, later + "\n");
         var journal = _plane.StateFile(SwitchJournal.FileName);
         File.WriteAllText(journal, File.ReadAllText(journal).Replace("\"phase\":\"Observe\"", "\"phase\":\"Shadow\"", StringComparison.Ordinal));
-        var log = new LogLines<FormerSwitch>();
+        var log = new LogLines<InterruptedSwitch>();
         var historyLog = new LogLines<SwitchHistory>();
-        _plane.ConfigureAppServices = services => services.AddSingleton<ILogger<FormerSwitch>>(log).AddSingleton<ILogger<SwitchHistory>>(historyLog);
+        _plane.ConfigureAppServices = services => services.AddSingleton<ILogger<InterruptedSwitch>>(log).AddSingleton<ILogger<SwitchHistory>>(historyLog);
         _plane.Units[SlotName.Green].Runs();
 
         await _plane.StartAsync();
@@ -75,7 +75,7 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         Assert.Contains(log.All, line => line.Id == 362 && line.Text.Contains("switch.json", StringComparison.Ordinal));
         Assert.Contains(historyLog.All, line => line.Id == 402 && line.Text.StartsWith("1 switches", StringComparison.Ordinal));
         Assert.Equal(3, _plane.Get<SwitchHistory>().Recent.Count);
-        _plane.Get<AppGate>().Open();
+        _plane.Get<MaintenanceGate>().Open();
         for (var i = 0; i < SwitchHistory.Capacity - 4; i++)
         {
             _plane.Get<SwitchHistory>().Add(_plane.Get<SwitchHistory>().Recent[0] with { Id = $"{i}" });
@@ -100,7 +100,7 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         Assert.Equal(["start blue", "stop green"], _plane.Units.Calls);
         var active = _plane.Get<ActiveSlotRecord>().Current!;
         Assert.Equal(("g7h8i9", "d4e5f6", "20261123-151147-26a2"), (active.LabelOf(SlotName.Blue), active.LabelOf(SlotName.Green), active.Switch));
-        var gate = _plane.Get<AppGate>();
+        var gate = _plane.Get<MaintenanceGate>();
         Assert.Equal((TimeSpan.FromSeconds(45), "Back at noon, 中午回来"), (gate.Pause!.MaxWait, gate.Maintenance!.Message));
         var history = _plane.Get<SwitchHistory>().Recent;
         Assert.Equal(

@@ -47,11 +47,11 @@ internal sealed class DataPlane : IAsyncDisposable
 
     public SlotConnections Connections => _proxied.Connections;
 
-    public OutageGate Gate => _proxied.Outage;
+    public UpstreamWaitQueue Gate => _proxied.Outage;
 
     public SpoolStore Spool => _proxied.Spool;
 
-    public AppGate App => _proxied.Gate;
+    public MaintenanceGate App => _proxied.Gate;
 
     public PublicConnections PublicConnections => _app.Services.GetRequiredService<PublicConnections>();
 

@@ -58,7 +58,7 @@ public sealed class DamagedStateTests : IAsyncDisposable
 
         Assert.Equal(SlotName.Green, _plane.Slots.Active.Name);
         Assert.Equal(calls, _plane.Units.Calls.Count); // nothing was started or stopped
-        Assert.Equal((null, null), (_plane.Get<AppGate>().Pause, _plane.Get<AppGate>().Maintenance));
+        Assert.Equal((null, null), (_plane.Get<MaintenanceGate>().Pause, _plane.Get<MaintenanceGate>().Maintenance));
         if (how == "a directory")
         {
             return; // no file can be written there, as the answers of a switch say (see SwitchCoordinatorTests)

@@ -52,8 +52,8 @@ public sealed class DrainPhaseTests
         Assert.Equal(100, ends.Count);
         Assert.Equal(TimeSpan.FromSeconds(36.2), ends[0]);
         Assert.Equal(TimeSpan.FromSeconds(40), ends[^1]);
-        Assert.Equal(LeaseEnds.Waves, ends.Distinct().Count());
-        Assert.All(ends.GroupBy(at => at), wave => Assert.Equal(100 / LeaseEnds.Waves, wave.Count()));
+        Assert.Equal(LeaseCancellations.Waves, ends.Distinct().Count());
+        Assert.All(ends.GroupBy(at => at), wave => Assert.Equal(100 / LeaseCancellations.Waves, wave.Count()));
         Assert.Null(result.Problem);
         Assert.Contains("100 streams and WebSockets were closed in order after 40 s", result.Detail, StringComparison.Ordinal);
     }

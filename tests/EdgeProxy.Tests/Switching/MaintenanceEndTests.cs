@@ -12,7 +12,7 @@ public sealed class MaintenanceEndTests : IAsyncDisposable
 {
     private readonly ControlPlane _plane = new();
 
-    private AppGate Gate => _plane.Get<AppGate>();
+    private MaintenanceGate Gate => _plane.Get<MaintenanceGate>();
 
     private MaintenanceControl Control => _plane.Get<MaintenanceControl>();
 

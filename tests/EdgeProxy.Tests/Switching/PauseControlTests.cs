@@ -17,7 +17,7 @@ public sealed class PauseControlTests : IAsyncDisposable
 
     private PauseControl Control => _plane.Get<PauseControl>();
 
-    private AppGate Gate => _plane.Get<AppGate>();
+    private MaintenanceGate Gate => _plane.Get<MaintenanceGate>();
 
     [Theory]
     [InlineData(SlotName.Blue)]

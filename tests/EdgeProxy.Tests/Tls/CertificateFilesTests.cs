@@ -202,7 +202,7 @@ public sealed class CertificateFilesTests
 
     private static FakeTimeProvider Clock() => new(TimeProvider.System.GetUtcNow());
 
-    private static CertificateStatus Status(TlsSite site) => Assert.Single(site.Proxy.Get<CertificateBoard>().Read());
+    private static CertificateStatus Status(TlsSite site) => Assert.Single(site.Proxy.Get<CertificateStatusRegistry>().Read());
 
     private static async Task<string> SerialAsync(TlsSite site) => (await TlsVisitor.SeeAsync(site.Port, Name)).SerialNumber;
 

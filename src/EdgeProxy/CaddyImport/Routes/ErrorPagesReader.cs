@@ -152,9 +152,9 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
     private void AddPage(int code, string? root, string path, Statement at)
     {
-        var page = path.Replace("{err.status_code}", ErrorWords.Status, StringComparison.Ordinal)
-            .Replace("{http.error.status_code}", ErrorWords.Status, StringComparison.Ordinal);
-        if (CaddyValue.HasPlaceholder(page.Replace(ErrorWords.Status, "", StringComparison.Ordinal))
+        var page = path.Replace("{err.status_code}", ErrorPlaceholders.Status, StringComparison.Ordinal)
+            .Replace("{http.error.status_code}", ErrorPlaceholders.Status, StringComparison.Ordinal);
+        if (CaddyValue.HasPlaceholder(page.Replace(ErrorPlaceholders.Status, "", StringComparison.Ordinal))
             || page.Contains('?', StringComparison.Ordinal))
         {
             remarks.Problem(at.At, $"{path} cannot be translated: {Right}");

@@ -63,7 +63,7 @@ internal sealed class ErrorTextReader(ImportRemarks remarks)
                 .Replace($"{{{error}.status_text}}", Text, StringComparison.Ordinal);
         }
 
-        return PlaceholderText.Read(marked, body.At, remarks)?.Replace(Status, ErrorWords.Status, StringComparison.Ordinal)
-            .Replace(Text, ErrorWords.StatusText, StringComparison.Ordinal);
+        return PlaceholderText.Read(marked, body.At, remarks)?.Replace(Status, ErrorPlaceholders.Status, StringComparison.Ordinal)
+            .Replace(Text, ErrorPlaceholders.StatusText, StringComparison.Ordinal);
     }
 }

@@ -20,7 +20,7 @@ internal sealed class PlaceQueue
     private static readonly TimeSpan Stuck = TimeSpan.FromSeconds(1);
 
     private readonly SlotPair _slots;
-    private readonly WaitingRoom _room;
+    private readonly HeldRequestLimit _room;
     private readonly TimeProvider _time;
     private readonly PlaceClients? _clients;
     private readonly PlaceClient _everybody;
@@ -37,7 +37,7 @@ internal sealed class PlaceQueue
     /// <param name="maxPerClient">How many requests of a client may be with the app; null: any number.</param>
     /// <param name="room">Bounds how many wait.</param>
     /// <param name="time">The clock of the waits.</param>
-    public PlaceQueue(SlotPair slots, int? maxPerClient, WaitingRoom room, TimeProvider time)
+    public PlaceQueue(SlotPair slots, int? maxPerClient, HeldRequestLimit room, TimeProvider time)
     {
         (_slots, _room, _time, MaxPerClient) = (slots, room, time, maxPerClient);
         _everybody = new PlaceClient(this, key: null, int.MaxValue);

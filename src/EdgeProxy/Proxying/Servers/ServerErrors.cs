@@ -6,7 +6,7 @@ namespace EdgeProxy.Proxying.Servers;
 internal static class ServerErrors
 {
     /// <summary>What has started can only be cut; YARP has done that.</summary>
-    public static Task WriteAsync(HttpContext context, ForwardedRequest request, RequestLife life, IForwarderErrorFeature failure)
+    public static Task WriteAsync(HttpContext context, ForwardedRequest request, RequestCancellation life, IForwarderErrorFeature failure)
     {
         if (context.Response.HasStarted)
         {

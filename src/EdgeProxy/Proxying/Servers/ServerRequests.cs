@@ -6,7 +6,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Proxying.Servers;
 
-/// <summary>Sends requests to servers that are no slots, as <see cref="SlotSelection"/> does to an app: two steps of YARP's pipeline, around its choice of one
+/// <summary>Sends requests to servers that are no slots, as <see cref="SlotForwarder"/> does to an app: two steps of YARP's pipeline, around its choice of one
 /// server.</summary>
 /// <remarks>Nothing waits for such a server, and nothing is tried on another one.</remarks>
 internal sealed class ServerRequests(ServerOptions options, TimeProvider time, IHostApplicationLifetime process, StopDeadline stop)
@@ -41,7 +41,7 @@ internal sealed class ServerRequests(ServerOptions options, TimeProvider time, I
     {
         var request = ForwardedRequest.Of(context)!;
         var clientLeft = context.RequestAborted;
-        using var life = new RequestLife(_classifier.Classify(context), time, clientLeft, process.ApplicationStopping, stop.Passed);
+        using var life = new RequestCancellation(_classifier.Classify(context), time, clientLeft, process.ApplicationStopping, stop.Passed);
         request.Try(life);
 
         life.Enter(context);

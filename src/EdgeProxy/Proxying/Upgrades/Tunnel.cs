@@ -6,7 +6,8 @@ namespace EdgeProxy.Proxying.Upgrades;
 /// <remarks>
 /// What one end has sent before its end reaches the other, and then the end does. A client's end is passed on as the end of the writing side (RFC 8441
 /// section 5), and the app may still respond; the app's end is the end of the request, which is all that Kestrel offers. Belongs to the request that made
-/// it, which awaits <see cref="RunAsync"/>. It ends with the app's connection, when nothing moves for too long, or when <see cref="RequestLife"/> says so.
+/// it, which awaits <see cref="RunAsync"/>. It ends with the app's connection, when nothing moves for too long, or when
+/// <see cref="RequestCancellation"/> says so.
 /// </remarks>
 /// <param name="app">Of the connection to the app.</param>
 internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
@@ -23,7 +24,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
     /// <summary>Tells the client that the protocol is switched, and copies until the end.</summary>
     /// <param name="clientLeft">Nothing can be sent to the client any more. What it has sent before may still be there.</param>
     /// <returns>False: the client's connection could not be switched, and nothing was sent.</returns>
-    public async Task<bool> RunAsync(HttpContext context, RequestLife life, UpstreamOptions options, TimeProvider time, CancellationToken clientLeft)
+    public async Task<bool> RunAsync(HttpContext context, RequestCancellation life, UpstreamOptions options, TimeProvider time, CancellationToken clientLeft)
     {
         using var owned = this;
         // Before the client hears of it: from then on it may not just be cut, and it may send its last words at once and end its connection.
@@ -60,7 +61,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         _cut.Dispose();
     }
 
-    private async Task JoinAsync(Stream client, RequestLife life, TimeSpan patienceHalfClosed, ClientConnectionEnd? connection, CancellationToken due)
+    private async Task JoinAsync(Stream client, RequestCancellation life, TimeSpan patienceHalfClosed, ClientConnectionEnd? connection, CancellationToken due)
     {
         Progress();
         var toApp = new TunnelDirection(client, app, isWebSocket ? new GracefulClose(app, masked: true, closed: null) : null, Progress, failed: null);
@@ -69,7 +70,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
             client,
             isWebSocket ? new GracefulClose(client, masked: false, closed: life.NoteOrderlyEnd) : null,
             Progress,
-            failed: () => LimitTo(RequestLife.Grace));
+            failed: () => LimitTo(RequestCancellation.Grace));
         var closing = Task.CompletedTask;
         await using var whenDue = due.UnsafeRegister(_ => closing = CloseAsync(toApp, toClient), null);
         await using var whenLeft = _clientLeft.UnsafeRegister(static tunnel => ((Tunnel)tunnel!).ClientLeft(), this);
@@ -78,7 +79,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         await toClient.RunAsync(_cut.Token);
         if (toClient.Close is { HasClosed: true })
         {
-            LimitTo(RequestLife.Grace); // the client has a Close frame and is about to send its own, which the app may still read
+            LimitTo(RequestCancellation.Grace); // the client has a Close frame and is about to send its own, which the app may still read
             await Task.WhenAny(fromClient, toApp.WhenSourceClosed);
         }
 
@@ -106,7 +107,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         _hasClientEnded = true;
         if (end == DirectionEnd.Broken || _clientLeft.IsCancellationRequested || app is not IHalfClosable)
         {
-            LimitTo(RequestLife.Grace);
+            LimitTo(RequestCancellation.Grace);
         }
         else
         {
@@ -143,7 +144,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
     {
         if (_hasClientEnded)
         {
-            LimitTo(RequestLife.Grace);
+            LimitTo(RequestCancellation.Grace);
         }
     }
 

@@ -7,7 +7,7 @@ internal static class UpgradedRequest
     /// <param name="options">How long nothing may move.</param>
     /// <param name="clientLeft">Of the request, whatever <paramref name="life"/> says.</param>
     public static async Task FinishAsync(
-        HttpContext context, ForwardedRequest request, RequestLife life, UpstreamOptions options, TimeProvider time, CancellationToken clientLeft)
+        HttpContext context, ForwardedRequest request, RequestCancellation life, UpstreamOptions options, TimeProvider time, CancellationToken clientLeft)
     {
         if (request.IsWebSocketUnsupported)
         {

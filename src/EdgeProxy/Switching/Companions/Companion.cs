@@ -47,7 +47,7 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
         var now = await units.GetStatusAsync(key, token);
         if (result != UnitJobResult.Done)
         {
-            return UnitWords.WhyNotStarted(result, now);
+            return UnitStatusMessages.WhyNotStarted(result, now);
         }
 
         _started[key] = (now, time.GetTimestamp());
@@ -76,7 +76,7 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
             {
                 var isLast = !(isNew || mayBeNew) || time.GetElapsedTime(since) >= options.Settle;
                 var now = await units.GetStatusAsync(key, stopping);
-                if (UnitWords.WhyNotTheSame(run, now) is { } problem)
+                if (UnitStatusMessages.WhyNotTheSame(run, now) is { } problem)
                 {
                     return InWords(problem);
                 }
@@ -116,8 +116,9 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
         CrashPoint.Pass("companion", "stopped");
         var after = await units.GetStatusAsync(key, token);
         return after.IsRunning || after.State == UnitState.Deactivating ? $"{after.Unit} still runs (its stop job ended with {result})"
-            : before.MainPid != 0 && UnitWords.WasKilled(after)
-                ? $"{after.Unit} did not stop by itself and was killed ({UnitWords.Ending(after)}): is its TimeoutStopSec shorter than its longest task?"
+            : before.MainPid != 0 && UnitStatusMessages.WasKilled(after)
+                ? $"{after.Unit} did not stop by itself and was killed ({UnitStatusMessages.Ending(after)}): "
+                    + "is its TimeoutStopSec shorter than its longest task?"
             : null;
     }, stopping);
 

@@ -44,10 +44,10 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
 
         var cut = await IsIdleWithinAsync(old, Farewell, stopping) ? leases.Cut : leases.Cut + old.InFlight.Total;
         cut += await WaitForFormerAsync(slot, started, stopping);
-        var dismissed = leases.Dismissed;
+        var closedGracefully = leases.ClosedGracefully;
         leases.EndAll();
         closeIdle(slot);
-        return Result(before, dismissed, cut);
+        return Result(before, closedGracefully, cut);
     }
 
     /// <summary>Processes before this one end theirs at the same deadlines.</summary>
@@ -69,12 +69,12 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
     }
 
     /// <summary>Streams and WebSockets that were told in order are no warning: their clients know what to do.</summary>
-    private PhaseResult Result(int before, int dismissed, int cut)
+    private PhaseResult Result(int before, int closedGracefully, int cut)
     {
         var detail = $"{before} requests were in flight";
-        if (dismissed > 0)
+        if (closedGracefully > 0)
         {
-            detail += $"; {dismissed} streams and WebSockets were closed in order after {options.StreamDrainTimeout.TotalSeconds:0.#} s " +
+            detail += $"; {closedGracefully} streams and WebSockets were closed in order after {options.StreamDrainTimeout.TotalSeconds:0.#} s " +
                 "(Switch:StreamDrainTimeout)";
         }
 
@@ -88,8 +88,8 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
     private static IEnumerable<ForcedEnd> Deadline(LeaseClass @class, TimeSpan deadline)
     {
         var spread = TimeSpan.FromTicks(Math.Min(deadline.Ticks / 10, LongestSpread.Ticks));
-        return Enumerable.Range(0, LeaseEnds.Waves)
-            .Select(wave => new ForcedEnd(deadline - (spread * (LeaseEnds.Waves - 1 - wave) / LeaseEnds.Waves), @class, wave));
+        return Enumerable.Range(0, LeaseCancellations.Waves)
+            .Select(wave => new ForcedEnd(deadline - (spread * (LeaseCancellations.Waves - 1 - wave) / LeaseCancellations.Waves), @class, wave));
     }
 
     /// <summary>Whether the deadline of everything in flight has passed, so that there is nothing to wait for but its end.</summary>

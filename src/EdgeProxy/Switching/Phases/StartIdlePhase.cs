@@ -42,7 +42,7 @@ internal sealed partial class StartIdlePhase(
             CrashPoint.Pass("candidate", "started");
             if (result != UnitJobResult.Done)
             {
-                return PhaseResult.Failed(UnitWords.WhyNotStarted(result, await units.GetStatusAsync(run.To, stopping)));
+                return PhaseResult.Failed(UnitStatusMessages.WhyNotStarted(result, await units.GetStatusAsync(run.To, stopping)));
             }
 
             run.Watch = await UnitWatch.StartAsync(units, run.To, time, stopping);
@@ -64,8 +64,8 @@ internal sealed partial class StartIdlePhase(
     }
 
     private static string WhyNotWarm(SlotName slot, UnitStatus status) =>
-        $"{slot.ToKey()} is not warm any more: {UnitWords.WhyNotRunning(status) ?? "its time is over"}. Started again it would run what is in its directory " +
-            "now; roll back with force to do that";
+        $"{slot.ToKey()} is not warm any more: {UnitStatusMessages.WhyNotRunning(status) ?? "its time is over"}. Started again it would run what is in " +
+            "its directory now; roll back with force to do that";
 
     internal static string BudgetWords(HealthOptions options) =>
         $"Health:Attempts {options.Attempts} x Health:Interval {options.Interval.TotalSeconds:0.###} s";

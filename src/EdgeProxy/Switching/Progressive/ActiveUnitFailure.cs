@@ -32,7 +32,7 @@ internal sealed class ActiveUnitFailure(SwitchOptions options, IUnitManager unit
                 if (!over.IsCancellationRequested && await units.GetStatusAsync(active, over) is { State: UnitState.Failed, Result: not "timeout" } status)
                 {
                     await wait.CancelAsync();
-                    return $"{UnitWords.WhyNotRunning(status)}, and traffic moves on (Switch:Rescue)";
+                    return $"{UnitStatusMessages.WhyNotRunning(status)}, and traffic moves on (Switch:Rescue)";
                 }
             }
             catch (Exception e) when (e is UnitException or OperationCanceledException)

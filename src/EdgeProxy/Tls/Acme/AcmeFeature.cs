@@ -45,7 +45,7 @@ internal static class AcmeFeature
             provider.GetRequiredService<AcmeAuthorities>(),
             provider.GetRequiredService<CertificateStore>(),
             provider.GetRequiredService<CertificateTable>(),
-            provider.GetRequiredService<CertificateBoard>(),
+            provider.GetRequiredService<CertificateStatusRegistry>(),
             new RenewalAdvice(time, loggers.CreateLogger<RenewalAdvice>()),
             time,
             loggers.CreateLogger<CertificateLoop>());

@@ -13,7 +13,7 @@ internal sealed partial class CertificateLoop(
     AcmeAuthorities authorities,
     CertificateStore store,
     CertificateTable table,
-    CertificateBoard board,
+    CertificateStatusRegistry board,
     RenewalAdvice advice,
     TimeProvider time,
     ILogger<CertificateLoop> logger)

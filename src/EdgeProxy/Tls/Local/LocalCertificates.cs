@@ -14,7 +14,7 @@ internal sealed partial class LocalCertificates(
     IReadOnlyList<string> names,
     StateDirectory state,
     CertificateTable table,
-    CertificateBoard board,
+    CertificateStatusRegistry board,
     TimeProvider time,
     ILogger<LocalCertificates> logger) : BackgroundService
 {

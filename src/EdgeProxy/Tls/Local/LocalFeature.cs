@@ -13,7 +13,7 @@ internal static class LocalFeature
             LocalNames.Of(options, provider.GetRequiredService<IConfiguration>()["AllowedHosts"], hosts),
             provider.GetRequiredService<StateDirectory>(),
             provider.GetRequiredService<CertificateTable>(),
-            provider.GetRequiredService<CertificateBoard>(),
+            provider.GetRequiredService<CertificateStatusRegistry>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<LocalCertificates>>()));
         services.AddHostedService(provider => provider.GetRequiredService<LocalCertificates>());

@@ -227,13 +227,13 @@ public sealed class PlaceQueueTests
                 new SlotsOptions { Blue = new() { Address = "http://127.0.0.1:8000" }, Green = new() { Address = "http://127.0.0.1:8100" } },
                 SlotName.Blue,
                 places: places);
-            Room = new WaitingRoom(room);
+            Room = new HeldRequestLimit(room);
             Queue = new PlaceQueue(Slots, perClient, Room, time);
         }
 
         public SlotPair Slots { get; }
 
-        public WaitingRoom Room { get; }
+        public HeldRequestLimit Room { get; }
 
         public PlaceQueue Queue { get; }
 

@@ -32,7 +32,7 @@ internal sealed class AcmeSite : IAsyncDisposable
 
     public int HttpsPort => _ports.Https;
 
-    public IReadOnlyList<CertificateStatus> Certificates => Get<CertificateBoard>().Read();
+    public IReadOnlyList<CertificateStatus> Certificates => Get<CertificateStatusRegistry>().Read();
 
     /// <summary>The one of the only domain.</summary>
     public CertificateStatus Certificate => Assert.Single(Certificates);

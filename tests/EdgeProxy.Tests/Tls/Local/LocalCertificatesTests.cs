@@ -38,7 +38,7 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
 
     private LocalCertificates Authority => _proxy!.Services.GetRequiredService<LocalCertificates>();
 
-    private CertificateStatus Status => Assert.Single(_proxy!.Services.GetRequiredService<CertificateBoard>().Read());
+    private CertificateStatus Status => Assert.Single(_proxy!.Services.GetRequiredService<CertificateStatusRegistry>().Read());
 
     /// <summary>Whoever trusts the root reaches every name of it, and curl agrees.</summary>
     [Theory]

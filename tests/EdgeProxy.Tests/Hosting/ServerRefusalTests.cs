@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 namespace EdgeProxy.Tests.Hosting;
 
 /// <summary>Requests that are refused for what the client has sent: each has its line in the access log, also those that Kestrel refuses by itself.</summary>
-public sealed class RefusalTests : IAsyncLifetime
+public sealed class ServerRefusalTests : IAsyncLifetime
 {
     private const string Get = "GET /a HTTP/1.1\r\nHost: api.example.com\r\n";
 

@@ -10,7 +10,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>A part of the visitors gets the new version first: gunicorn and Django as real units, visitors with cookies as browsers have them.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class CanaryTests
+public sealed class SystemdCanaryTests
 {
     private const int Visitors = 16;
 

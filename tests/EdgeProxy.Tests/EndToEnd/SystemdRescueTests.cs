@@ -7,7 +7,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>The active unit dies and systemd gives it up, under load: the other slot takes over by itself.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class RescueTests
+public sealed class SystemdRescueTests
 {
     /// <summary>What was in the unit when it was killed is lost with it.</summary>
     private static readonly TimeSpan DeadMoment = TimeSpan.FromSeconds(1);

@@ -9,7 +9,7 @@ namespace EdgeProxy.Proxying;
 /// A token source itself, so that an ordinary request pays for no more than the token that cuts it. The owner of the lease disposes it, after the
 /// forwarder has returned.
 /// </remarks>
-internal sealed class RequestLife : CancellationTokenSource, IHttpRequestLifetimeFeature, IHttpResetFeature
+internal sealed class RequestCancellation : CancellationTokenSource, IHttpRequestLifetimeFeature, IHttpResetFeature
 {
     /// <summary>How long an orderly end may take: the close handshake of a WebSocket, the rest of an event.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
@@ -30,19 +30,19 @@ internal sealed class RequestLife : CancellationTokenSource, IHttpRequestLifetim
     /// <param name="time">The clock of <see cref="Grace"/>.</param>
     /// <param name="clientLeft">The client has left.</param>
     /// <param name="stopping">The proxy stops: streams and WebSockets end at once, in order.</param>
-    public RequestLife(Lease lease, TimeProvider time, CancellationToken clientLeft, CancellationToken stopping)
+    public RequestCancellation(Lease lease, TimeProvider time, CancellationToken clientLeft, CancellationToken stopping)
         : this(lease, lease.Class, time, clientLeft, stopping, ended: default)
     {
     }
 
     /// <summary>Of a request to a server that is no slot.</summary>
     /// <param name="ended">Its deadline: the end of the proxy.</param>
-    public RequestLife(LeaseClass @class, TimeProvider time, CancellationToken clientLeft, CancellationToken stopping, CancellationToken ended)
+    public RequestCancellation(LeaseClass @class, TimeProvider time, CancellationToken clientLeft, CancellationToken stopping, CancellationToken ended)
         : this(null, @class, time, clientLeft, stopping, ended)
     {
     }
 
-    private RequestLife(
+    private RequestCancellation(
         Lease? lease, LeaseClass @class, TimeProvider time, CancellationToken clientLeft, CancellationToken stopping, CancellationToken ended)
     {
         Lease = lease;
@@ -51,8 +51,8 @@ internal sealed class RequestLife : CancellationTokenSource, IHttpRequestLifetim
         _client = clientLeft;
         _stopping = stopping;
         _time = time;
-        _clientLeft = clientLeft.UnsafeRegister(static life => ((RequestLife)life!).Cancel(), this);
-        _deadline = Ended.UnsafeRegister(static life => ((RequestLife)life!).Cancel(), this);
+        _clientLeft = clientLeft.UnsafeRegister(static life => ((RequestCancellation)life!).Cancel(), this);
+        _deadline = Ended.UnsafeRegister(static life => ((RequestCancellation)life!).Cancel(), this);
     }
 
     /// <summary>Null: the request is to a server that is no slot.</summary>
@@ -109,7 +109,7 @@ internal sealed class RequestLife : CancellationTokenSource, IHttpRequestLifetim
         {
             _deadline.Dispose();
             Reclassify(@class);
-            _deadline = Ended.UnsafeRegister(static life => ((RequestLife)life!).Cancel(), this);
+            _deadline = Ended.UnsafeRegister(static life => ((RequestCancellation)life!).Cancel(), this);
         }
     }
 
@@ -122,7 +122,7 @@ internal sealed class RequestLife : CancellationTokenSource, IHttpRequestLifetim
         _deadline.Dispose();
         Reclassify(@class);
         _due = CreateLinkedTokenSource(Ended, _stopping);
-        _deadline = _due.Token.UnsafeRegister(static life => ((RequestLife)life!).CutAfterGrace(), this);
+        _deadline = _due.Token.UnsafeRegister(static life => ((RequestCancellation)life!).CutAfterGrace(), this);
         return _due.Token;
     }
 
@@ -166,7 +166,7 @@ internal sealed class RequestLife : CancellationTokenSource, IHttpRequestLifetim
     private void CutAfterGrace()
     {
         _grace = new CancellationTokenSource(Grace, _time);
-        _graceOver = _grace.Token.UnsafeRegister(static life => ((RequestLife)life!).Cancel(), this);
+        _graceOver = _grace.Token.UnsafeRegister(static life => ((RequestCancellation)life!).Cancel(), this);
     }
 
     protected override void Dispose(bool disposing)

@@ -15,9 +15,9 @@ namespace EdgeProxy.Proxying;
 /// A step of YARP's pipeline, before the forwarder. A connection that is refused means that nothing of the request was sent and its body
 /// is unread, so it can be tried again for any method. A request that waits holds no lease: a flip frees it, and no drain waits for it.
 /// </remarks>
-internal sealed class SlotSelection(
+internal sealed class SlotForwarder(
     SlotPair slots,
-    AppGate app,
+    MaintenanceGate app,
     LeaseClassifier classifier,
     BodyIntake intake,
     RequestWaits waits,
@@ -89,12 +89,12 @@ internal sealed class SlotSelection(
         if (!obstacle.WasRefused) // refused connections have a count of their own
         {
             obstacle.Slot.Record(isError: true, latency: null, context.Request.Path.Value);
-            log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, HoldEnd.NotDown, request.Tries, obstacle.Reason);
+            log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, HoldResult.NotDown, request.Tries, obstacle.Reason);
         }
 
         if (choice.Number == CandidateClient.Invited)
         {
-            var end = obstacle.WasRefused ? HoldEnd.Hopeless : HoldEnd.NotDown;
+            var end = obstacle.WasRefused ? HoldResult.Hopeless : HoldResult.NotDown;
             await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
             return false;
         }
@@ -122,7 +122,7 @@ internal sealed class SlotSelection(
         }
 
         var clientLeft = context.RequestAborted;
-        using var life = new RequestLife(lease, time, clientLeft, process.ApplicationStopping);
+        using var life = new RequestCancellation(lease, time, clientLeft, process.ApplicationStopping);
         request.Try(life, @class == LeaseClass.Http && !LeaseClassifier.ExpectsStream(context) ? lease.Slot.Pending : null);
         SetDestination(context, lease.Slot.Name);
 

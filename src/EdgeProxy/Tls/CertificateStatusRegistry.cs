@@ -5,7 +5,7 @@ namespace EdgeProxy.Tls;
 
 /// <summary>How all certificates are, those that are still missing included. Nothing is decided by it.</summary>
 /// <remarks>Each entry is written by its owner alone; read by anyone. A change is an event <c>certificate</c>.</remarks>
-internal sealed class CertificateBoard(EventHub events, TimeProvider time)
+internal sealed class CertificateStatusRegistry(EventHub events, TimeProvider time)
 {
     private ImmutableSortedDictionary<string, CertificateStatus> _all = ImmutableSortedDictionary.Create<string, CertificateStatus>(StringComparer.Ordinal);
 

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.Proxying;
 
-public sealed class SlotSelectionTests
+public sealed class SlotForwarderTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.Proxying;
 
-public sealed class HoldTests
+public sealed class UpstreamWaitQueueTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

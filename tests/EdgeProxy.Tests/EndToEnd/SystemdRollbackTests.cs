@@ -8,7 +8,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>The way back: by itself when the new version turns out bad, and by hand; the old unit is never restarted.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class RollbackTests
+public sealed class SystemdRollbackTests
 {
     private const string Observed = """ "Switch": { "Observe": "00:01:00", "MinObservedRequests": 10 }, """;
 

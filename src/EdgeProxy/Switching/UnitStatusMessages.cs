@@ -3,7 +3,7 @@ using EdgeProxy.Units;
 namespace EdgeProxy.Switching;
 
 /// <summary>What a unit's state means to a person.</summary>
-internal static class UnitWords
+internal static class UnitStatusMessages
 {
     /// <summary>Why the unit does not run (any more), in one clause; null: it runs.</summary>
     public static string? WhyNotRunning(UnitStatus status) => status.State switch

@@ -4,7 +4,7 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Proxying;
 
 /// <summary>How a wait at the gate ended.</summary>
-internal enum HoldEnd
+internal enum HoldResult
 {
     /// <summary>The slot accepts connections again, or another one is active: try again.</summary>
     TryAgain,
@@ -28,8 +28,8 @@ internal enum HoldEnd
 /// active, when the advisor gives up, when nobody waits any more, or with the process. It never throws: what goes wrong in it ends the
 /// outage, and the requests try again by themselves.
 /// </remarks>
-internal sealed partial class OutageGate(
-    SlotPair slots, IOutageAdvisor advisor, UpstreamOptions options, WaitingRoom room, TimeProvider time, ILogger<OutageGate> logger)
+internal sealed partial class UpstreamWaitQueue(
+    SlotPair slots, IOutageAdvisor advisor, UpstreamOptions options, HeldRequestLimit room, TimeProvider time, ILogger<UpstreamWaitQueue> logger)
 {
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(25);
 
@@ -43,27 +43,27 @@ internal sealed partial class OutageGate(
     public int Held => Volatile.Read(ref _held);
 
     /// <summary>Waits until <paramref name="slot"/>, which refuses connections, is worth another try.</summary>
-    /// <returns>How it ended. Why it is <see cref="HoldEnd.Hopeless"/> is logged once for all who wait.</returns>
+    /// <returns>How it ended. Why it is <see cref="HoldResult.Hopeless"/> is logged once for all who wait.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public ValueTask<HoldEnd> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
-        async () => await Join(slot).Over.WaitAsync(patience, time, clientLeft) is null ? HoldEnd.TryAgain : HoldEnd.Hopeless, patience);
+    public ValueTask<HoldResult> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
+        async () => await Join(slot).Over.WaitAsync(patience, time, clientLeft) is null ? HoldResult.TryAgain : HoldResult.Hopeless, patience);
 
     /// <summary>Waits until a restart of <paramref name="slot"/>, which accepts connections and ends them without a response, is over.</summary>
-    /// <returns><see cref="HoldEnd.NotDown"/> where it is not being restarted.</returns>
+    /// <returns><see cref="HoldResult.NotDown"/> where it is not being restarted.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    public ValueTask<HoldEnd> WaitForRestartAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
-        async () => await JoinRestart(slot).WaitAsync(patience, time, clientLeft) ? HoldEnd.TryAgain : HoldEnd.NotDown, patience);
+    public ValueTask<HoldResult> WaitForRestartAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
+        async () => await JoinRestart(slot).WaitAsync(patience, time, clientLeft) ? HoldResult.TryAgain : HoldResult.NotDown, patience);
 
-    private async ValueTask<HoldEnd> HoldAsync(Func<Task<HoldEnd>> wait, TimeSpan patience)
+    private async ValueTask<HoldResult> HoldAsync(Func<Task<HoldResult>> wait, TimeSpan patience)
     {
         if (patience <= TimeSpan.Zero)
         {
-            return HoldEnd.TimedOut;
+            return HoldResult.TimedOut;
         }
 
         if (!room.TryEnter())
         {
-            return HoldEnd.Full;
+            return HoldResult.Full;
         }
 
         Interlocked.Increment(ref _held);
@@ -73,7 +73,7 @@ internal sealed partial class OutageGate(
         }
         catch (TimeoutException)
         {
-            return HoldEnd.TimedOut;
+            return HoldResult.TimedOut;
         }
         finally
         {

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http;
 namespace EdgeProxy.Tests.Proxying;
 
 /// <summary>A pause and maintenance, as visitors meet them.</summary>
-public sealed class AppGateTests
+public sealed class MaintenanceGateTests
 {
     private const string HealthPath = "/v1/config/feature-flags/";
 

@@ -4,7 +4,7 @@ namespace EdgeProxy.StaticFiles;
 
 /// <summary>Chooses the form of a file that suits a request, and makes it once: what was compressed beforehand, else a quick form now and the best one
 /// later.</summary>
-internal sealed class CodedForms(CompressionPolicy policy, StaticFileCache files, BestForms best) : IDisposable
+internal sealed class EncodedVariants(CompressionPolicy policy, StaticFileCache files, BackgroundRecompression best) : IDisposable
 {
     private readonly SingleFlight<(StaticFile File, ContentCoding Coding), Representation> _making = new();
 

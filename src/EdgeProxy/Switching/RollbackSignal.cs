@@ -2,7 +2,7 @@ namespace EdgeProxy.Switching;
 
 /// <summary>Lets an operator call a switch back: until its old slot is about to be stopped, and by a rollback from when clients get the candidate.</summary>
 /// <remarks>Opened and closed by the run, asked by anyone. It owns no timer and no wait handle, so nothing is to be disposed.</remarks>
-internal sealed class Recall
+internal sealed class RollbackSignal
 {
     /// <summary>What the history says of the phase that was called back.</summary>
     public const string Words = "a rollback was asked for";

@@ -7,7 +7,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>Four slow clients for each sync worker: others are served, a switch does not wait for them, and what they send and get is whole.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class SlowClientTests
+public sealed class SystemdSlowClientTests
 {
     [Fact]
     public async Task Uploads_that_trickle_hold_no_worker_and_go_to_the_new_slot()

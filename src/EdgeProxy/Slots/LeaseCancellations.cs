@@ -6,7 +6,7 @@ namespace EdgeProxy.Slots;
 /// traffic comes back. Each class is dealt into <see cref="Waves"/>, so that clients told to go do not all come back in the same instant.
 /// </remarks>
 /// <param name="earlier">Those of a drain that was given up: their leases may still be out, and end with these.</param>
-internal sealed class LeaseEnds(LeaseEnds? earlier)
+internal sealed class LeaseCancellations(LeaseCancellations? earlier)
 {
     /// <summary>In how many parts the leases of a class may be ended. The last one is the first to fill: who is alone has the whole deadline.</summary>
     public const int Waves = 20;
@@ -14,15 +14,15 @@ internal sealed class LeaseEnds(LeaseEnds? earlier)
     private static readonly LeaseClass[] _classes = Enum.GetValues<LeaseClass>();
 
     private readonly CancellationTokenSource[] _ends = [.. Enumerable.Range(0, _classes.Length * Waves).Select(_ => new CancellationTokenSource())];
-    private LeaseEnds? _earlier = earlier;
+    private LeaseCancellations? _earlier = earlier;
     private int _cut;
-    private int _dismissed;
+    private int _closedGracefully;
 
     /// <summary>Leases that are over and were cut short by their deadline.</summary>
     public int Cut => Volatile.Read(ref _cut) + (_earlier?.Cut ?? 0);
 
     /// <summary>Leases that are over and came to an orderly end at their deadline: a Close frame, the end of an event.</summary>
-    public int Dismissed => Volatile.Read(ref _dismissed) + (_earlier?.Dismissed ?? 0);
+    public int ClosedGracefully => Volatile.Read(ref _closedGracefully) + (_earlier?.ClosedGracefully ?? 0);
 
     /// <summary>Ends one part of a class.</summary>
     /// <param name="wave">0 to <see cref="Waves"/> - 1.</param>
@@ -49,7 +49,7 @@ internal sealed class LeaseEnds(LeaseEnds? earlier)
     internal CancellationToken TokenOf(LeaseClass @class, int wave) => SourceOf(@class, wave).Token;
 
     /// <summary>Counts a lease that was told to end and is over.</summary>
-    internal void Count(bool inOrder) => Interlocked.Increment(ref inOrder ? ref _dismissed : ref _cut);
+    internal void Count(bool inOrder) => Interlocked.Increment(ref inOrder ? ref _closedGracefully : ref _cut);
 
     /// <param name="ordinal">How many leases of the class the slot had when this one came, itself included.</param>
     internal static int WaveOf(int ordinal) => (Waves - (ordinal % Waves)) % Waves;

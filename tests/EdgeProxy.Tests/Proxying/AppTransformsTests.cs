@@ -6,12 +6,12 @@ using EdgeProxy.Tests.Support;
 namespace EdgeProxy.Tests.Proxying;
 
 /// <summary>Raw bytes in, raw bytes out: the server records the head of each request.</summary>
-public sealed class WhatTheAppSeesTests : IAsyncLifetime
+public sealed class AppTransformsTests : IAsyncLifetime
 {
     private readonly TaskCompletionSource<string> _seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly RawServer _server;
 
-    public WhatTheAppSeesTests() => _server = new RawServer(async (stream, _, cancellation) =>
+    public AppTransformsTests() => _server = new RawServer(async (stream, _, cancellation) =>
     {
         _seen.TrySetResult(await RawServer.ReadHeadAsync(stream, cancellation));
         await RawServer.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", cancellation);

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace EdgeProxy.Sites;
 
 /// <summary>What texts and paths of the settings may ask of an error.</summary>
-internal static class ErrorWords
+internal static class ErrorPlaceholders
 {
     /// <summary>The status code.</summary>
     public const string Status = "{status}";

@@ -6,7 +6,7 @@ namespace EdgeProxy.Proxying;
 /// The control plane opens and closes it. A request looks for a pause once its lease is counted: a thread that has closed the gate and then finds no lease
 /// knows that no further request reaches the app (the same two steps as in <see cref="Slots.SlotPair.Acquire"/>).
 /// </remarks>
-internal sealed class AppGate(string healthPath, WaitingRoom room, TimeProvider time)
+internal sealed class MaintenanceGate(string healthPath, HeldRequestLimit room, TimeProvider time)
 {
     private readonly string _healthPath = PathString.FromUriComponent(healthPath.Split('?')[0]).Value ?? "/";
     private Pause? _pause;
@@ -41,22 +41,22 @@ internal sealed class AppGate(string healthPath, WaitingRoom room, TimeProvider 
     /// <param name="patience">How long at most.</param>
     /// <param name="over">The client has left, or the proxy stops.</param>
     /// <exception cref="OperationCanceledException"><paramref name="over"/>.</exception>
-    public async ValueTask<HoldEnd> WaitAsync(Pause pause, TimeSpan patience, CancellationToken over)
+    public async ValueTask<HoldResult> WaitAsync(Pause pause, TimeSpan patience, CancellationToken over)
     {
         if (!room.TryEnter())
         {
-            return HoldEnd.Full;
+            return HoldResult.Full;
         }
 
         Interlocked.Increment(ref _held);
         try
         {
             await pause.Ended.WaitAsync(patience > TimeSpan.Zero ? patience : TimeSpan.Zero, time, over);
-            return HoldEnd.TryAgain;
+            return HoldResult.TryAgain;
         }
         catch (TimeoutException)
         {
-            return HoldEnd.TimedOut;
+            return HoldResult.TimedOut;
         }
         finally
         {

@@ -2,7 +2,7 @@ namespace EdgeProxy.Proxying;
 
 /// <summary>The one bound over all requests of an app that wait: for a slot that refuses connections, for the end of a pause, for a place.</summary>
 /// <param name="limit"><c>Upstream:MaxHeldRequests</c>.</param>
-internal sealed class WaitingRoom(int limit)
+internal sealed class HeldRequestLimit(int limit)
 {
     private int _count;
 

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace EdgeProxy.Tests.CaddyImport;
 
 /// <summary>What cannot be translated is named with its line, and says what to do instead.</summary>
-public sealed class RefusalTests
+public sealed class CaddyImportRefusalTests
 {
     [Theory]
     [InlineData("rewrite * /index.php?{http.request.uuid}", "EdgeProxy fills in")]

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace EdgeProxy.Admin;
 
 /// <summary>What whoever asks something of a switch gets: the switch, at its end unless <c>?wait=false</c>. It goes on when the caller leaves.</summary>
-internal static class SwitchAnswer
+internal static class SwitchResponse
 {
     /// <param name="context">The request.</param>
     /// <param name="app">Whose switch.</param>

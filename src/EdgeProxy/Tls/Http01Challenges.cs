@@ -1,7 +1,7 @@
 namespace EdgeProxy.Tls;
 
 /// <summary>HTTP-01: answers an authority before anything else looks at its request (RFC 8555 section 8.3), with or without TLS.</summary>
-internal sealed class ChallengeAnswers(RequestDelegate next, PendingChallenges challenges)
+internal sealed class Http01Challenges(RequestDelegate next, PendingChallenges challenges)
 {
     private const string Place = "/.well-known/acme-challenge/";
 

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace EdgeProxy.Tests.StaticFiles;
 
 /// <summary>Files in a content coding: compressed beforehand, or once, here.</summary>
-public sealed class CodedFormsTests : IAsyncLifetime
+public sealed class EncodedVariantsTests : IAsyncLifetime
 {
     private static readonly string _style = string.Concat(
         Enumerable.Range(0, 3000).Select(i => $".c{i} {{ color: #{i * 7919 % 0xFFFFFF:x6}; margin: {i % 40}px }}\n"));
@@ -23,7 +23,7 @@ public sealed class CodedFormsTests : IAsyncLifetime
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private CodedForms Forms => _site.Proxy.Get<CodedForms>();
+    private EncodedVariants Forms => _site.Proxy.Get<EncodedVariants>();
 
     public async ValueTask InitializeAsync() => _site = await StaticSite.StartAsync(time: _clock);
 

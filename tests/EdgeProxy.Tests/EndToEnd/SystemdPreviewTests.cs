@@ -7,7 +7,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>Somebody looks at the new version on the real site before any client gets it: by the command line, gunicorn and Django as real units.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class PreviewTests
+public sealed class SystemdPreviewTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -11,7 +11,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 
 /// <summary>Every way in which a new version can be broken: traffic never moves, the candidate does not stay behind, and the answer says why.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class FailedCandidateTests(FailedCandidateTests.Machine machine) : IClassFixture<FailedCandidateTests.Machine>
+public sealed class SystemdFailedCandidateTests(SystemdFailedCandidateTests.Machine machine) : IClassFixture<SystemdFailedCandidateTests.Machine>
 {
     /// <summary>One machine for all: each test leaves it with blue active and green stopped.</summary>
     public sealed class Machine : IAsyncLifetime

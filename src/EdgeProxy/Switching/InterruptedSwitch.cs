@@ -7,7 +7,7 @@ namespace EdgeProxy.Switching;
 
 /// <summary>The switch that a former process did not bring to its end: what became of it, and its line in the history.</summary>
 /// <remarks>Used once, by the start. Who is active it does not decide: <c>active.json</c> has done that before.</remarks>
-internal sealed partial class FormerSwitch
+internal sealed partial class InterruptedSwitch
 {
     private readonly ActiveSlotRecord _active;
     private readonly SwitchJournal _journal;
@@ -20,7 +20,7 @@ internal sealed partial class FormerSwitch
     private readonly SwitchCheckpoint? _unfinished;
     private readonly bool _hasFile;
 
-    public FormerSwitch(
+    public InterruptedSwitch(
         ActiveSlotRecord active,
         SwitchJournal journal,
         SwitchHistory history,
@@ -28,7 +28,7 @@ internal sealed partial class FormerSwitch
         IOperatorNotice notice,
         SlotPair slots,
         TimeProvider time,
-        ILogger<FormerSwitch> logger)
+        ILogger<InterruptedSwitch> logger)
     {
         (_active, _journal, _history, _hooks, _notice, _slots, _time, _logger) = (active, journal, history, hooks, notice, slots, time, logger);
         var (entry, problem) = journal.Read();

@@ -10,7 +10,7 @@ namespace EdgeProxy.StaticFiles;
 /// does where a file cannot be compressed better or at all, which is logged. An order names a file and does not hold it: what waits here must not
 /// stay in memory when the cache has dropped it.
 /// </remarks>
-internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms> logger) : BackgroundService
+internal sealed partial class BackgroundRecompression(StaticFileCache files, ILogger<BackgroundRecompression> logger) : BackgroundService
 {
     private const int Backlog = 1024;
 
@@ -66,7 +66,7 @@ internal sealed partial class BestForms(StaticFileCache files, ILogger<BestForms
                 return; // changed, fallen out of memory, or made already
             }
 
-            var bytes = CodedForms.Encode(coding, Effort.Best, content, stoppingToken);
+            var bytes = EncodedVariants.Encode(coding, Effort.Best, content, stoppingToken);
             file.Set(Representation.OfCoded(coding, Effort.Best, file.Plain, bytes.Length < quick.Length ? bytes : quick));
             files.Weigh(file);
         }
