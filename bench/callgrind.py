@@ -24,7 +24,7 @@ ENVIRONMENT = {
 
 
 def start(server: Server, stack: ExitStack, *options: str) -> Path:
-    """Starts it under callgrind and waits for its first answer.
+    """Starts it under callgrind and waits for its first response.
 
     Returns the path that callgrind's dumps begin with.
     """
@@ -72,12 +72,12 @@ def ask(server: Server, requests: int, connections: int = 8) -> None:
         with socket.create_connection(("127.0.0.1", server.http)) as client:
             for _ in range(requests // connections):
                 client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                answer = b""
-                while not answer.endswith(b"hello, world\n"):
+                response = b""
+                while not response.endswith(b"hello, world\n"):
                     more = client.recv(65536)
                     if not more:
-                        raise RuntimeError(f"{server.name} hung up: {answer!r}")
-                    answer += more
+                        raise RuntimeError(f"{server.name} hung up: {response!r}")
+                    response += more
 
     threads = [threading.Thread(target=work) for _ in range(connections)]
     for thread in threads:

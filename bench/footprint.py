@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from servers import Server, Site, free_port
 
-#: Seconds after the first answer until a server is at rest: EdgeProxy gives back what its start used.
+#: Seconds after the first response until a server is at rest: EdgeProxy gives back what its start used.
 AT_REST = 3
 
 

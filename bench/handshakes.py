@@ -4,7 +4,7 @@
 Usage: handshakes.py NAME HTTP_PORT HTTPS_PORT PATH [SECONDS]
 
 Three kinds of requests are timed, one after another every 50 ms: on a new plain connection, on one kept TLS connection, and on a new TLS connection. First
-without a flood, then with 40 connections at a time from another address, then from the same one. A flooding client closes as soon as it has got an answer.
+without a flood, then with 40 connections at a time from another address, then from the same one. A flooding client closes as soon as it has got a response.
 Any server will do that listens on 127.0.0.1 and has a certificate for the name.
 """
 
@@ -29,14 +29,14 @@ def client_hello(name: str) -> bytes:
     return outgoing.read()
 
 
-def flood(name: str, port: int, source: str, end: float, answers: list[int]) -> None:
+def flood(name: str, port: int, source: str, end: float, responses: list[int]) -> None:
     hello = client_hello(name)
     while time.monotonic() < end:
         try:
             with socket.create_connection(('127.0.0.1', port), timeout=12, source_address=(source, 0)) as connection:
                 connection.sendall(hello)
                 if connection.recv(1) == b'\x16':
-                    answers.append(1)
+                    responses.append(1)
         except OSError:
             pass  # refused, or out of time: the next one
 
@@ -94,16 +94,16 @@ def main(name: str, plain_port: int, tls_port: int, path: str, seconds: float = 
     measure(name, plain_port, tls_port, path, seconds)
     for source in ('127.0.0.9', '127.0.0.1'):
         print(f'flood from {source}')
-        answers: list[int] = []
+        responses: list[int] = []
         end = time.monotonic() + seconds + 3
-        floods = [threading.Thread(target=flood, args=(name, tls_port, source, end, answers)) for _ in range(CONNECTIONS)]
+        floods = [threading.Thread(target=flood, args=(name, tls_port, source, end, responses)) for _ in range(CONNECTIONS)]
         for thread in floods:
             thread.start()
         time.sleep(2)
         measure(name, plain_port, tls_port, path, seconds)
         for thread in floods:
             thread.join()
-        print(f'  {len(answers) / (seconds + 3):.0f} handshakes a second were answered')
+        print(f'  {len(responses) / (seconds + 3):.0f} handshakes a second were completed')
 
 
 if __name__ == '__main__':

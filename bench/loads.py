@@ -22,7 +22,7 @@ class Load:
     tls: bool = False
     static: bool = False
 
-    #: The smallest and the largest number of body bytes that a right answer may have.
+    #: The smallest and the largest number of body bytes that a right response may have.
     size: tuple[int, int] = (1, 1 << 30)
     encoded: bool = False
 
@@ -71,7 +71,7 @@ class Sample:
 
 
 def misfit(server: Server, load: Load) -> str | None:
-    """Why a server's answer is not the one that the load asks for; null where it is. Checked before anything is measured."""
+    """Why a server's response is not the one that the load asks for; null where it is. Checked before anything is measured."""
     if load.static and not server.serves_files:
         return "serves no files"
     command = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-X", load.method,
@@ -83,10 +83,10 @@ def misfit(server: Server, load: Load) -> str | None:
             body.write(b"x" * load.body)
             body.flush()
             command += ["--data-binary", f"@{body.name}"]
-        answer = subprocess.run([*command, server.url(load.path, load.tls)], capture_output=True, text=True)
-    if answer.returncode != 0:
-        return f"curl exit {answer.returncode}"
-    status, size, headers = answer.stdout.split(" ", 2)
+        response = subprocess.run([*command, server.url(load.path, load.tls)], capture_output=True, text=True)
+    if response.returncode != 0:
+        return f"curl exit {response.returncode}"
+    status, size, headers = response.stdout.split(" ", 2)
     if status != "200":
         return f"status {status}"
     if not load.size[0] <= int(size) <= load.size[1]:
@@ -97,7 +97,7 @@ def misfit(server: Server, load: Load) -> str | None:
 
 
 def saturate(server: Server, load: Load, seconds: float) -> Sample:
-    """As many requests as it answers, and what they cost its processes."""
+    """As many requests as it responds, and what they cost its processes."""
     before = server.process.cpu_seconds()
     run = subprocess.run(
         ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(HERE / "wrk.lua"),

@@ -36,10 +36,10 @@ def fill(template: str, **values: object) -> str:
     return text
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return answer.status == 200
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return response.status == 200
     except (OSError, urllib.error.URLError):
         return False
 
@@ -67,15 +67,15 @@ class Process:
             self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | self.environment, start_new_session=True)
 
     def wait_until(self, url: str, seconds: float = 20) -> float:
-        """Waits for the first good answer; seconds since the call. Fails when the process ends or takes too long."""
+        """Waits for the first good response; seconds since the call. Fails when the process ends or takes too long."""
         began = time.perf_counter()
         while time.perf_counter() - began < seconds:
-            if answers(url):
+            if responds(url):
                 return time.perf_counter() - began
             if self.popen.poll() is not None:
                 break
             time.sleep(0.001)
-        raise RuntimeError(f"{self.name} does not answer at {url}:\n{(self.run / f'{self.name}.out').read_text(errors='replace')[-2000:]}")
+        raise RuntimeError(f"{self.name} does not respond at {url}:\n{(self.run / f'{self.name}.out').read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
         if self.popen is None or self.popen.poll() is not None:
@@ -163,7 +163,7 @@ class Server:
         return f"https://localhost:{self.https}{path}" if tls else f"http://127.0.0.1:{self.http}{path}"
 
     def start(self) -> float:
-        """Starts it; seconds until its first proxied answer."""
+        """Starts it; seconds until its first proxied response."""
         began = time.perf_counter()
         self.process.start()
         self.process.wait_until(self.url("/"))
@@ -281,7 +281,7 @@ class HAProxy(Server):
 
 
 def backend(run: Path, files: Path, port: int) -> Process:
-    """The nginx that answers behind every proxy."""
+    """The nginx that responds behind every proxy."""
     path = run / f"backend-{port}.conf"
     path.write_text(fill("backend.conf", RUN=run, SITE=files, PORT=port))
     return Process(f"backend-{port}", ["/usr/sbin/nginx", "-p", str(run), "-c", str(path)], run)

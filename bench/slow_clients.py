@@ -82,8 +82,8 @@ def get(port: int) -> bool:
     connection = http.client.HTTPConnection('127.0.0.1', port, timeout=10, source_address=('127.0.0.2', 0))
     try:
         connection.request('GET', '/')
-        answer = connection.getresponse()
-        return answer.status == 200 and len(answer.read()) == 100
+        response = connection.getresponse()
+        return response.status == 200 and len(response.read()) == 100
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,4 +1,4 @@
-"""What a flip costs those who are served meanwhile: a fixed rate of requests while each server is switched over and over."""
+"""What a flip costs the clients that are served meanwhile: a fixed rate of requests while each server is switched over and over."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class SwitchCost:
     #: Seconds of the operator's command, median: a reload, two runtime orders, or EdgeProxy's whole switch.
     command: float
 
-    #: Seconds from the command to the first answer of the other backend, median; EdgeProxy starts that backend and proves it first.
+    #: Seconds from the command to the first response of the other backend, median; EdgeProxy starts that backend and proves it first.
     visible: float
 
     #: Seconds of a switch that were EdgeProxy's own: without the start of the backend, its probes, the drain and the stop. Median; None: not a switch.
     added: float | None
 
 
-class Visitor(threading.Thread):
-    """Asks all the time which backend answers, on one kept connection, and notes when that changes. Ends with stop().
+class Client(threading.Thread):
+    """Asks all the time which backend responds, on one kept connection, and notes when that changes. Ends with stop().
 
     A request that fails is the load's to count.
     """
@@ -47,7 +47,7 @@ class Visitor(threading.Thread):
 
     def run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.http, timeout=10)
-        answered = None
+        responding = None
         while not self.stopping.wait(self.PAUSE):
             try:
                 connection.request("GET", "/port")
@@ -55,9 +55,9 @@ class Visitor(threading.Thread):
             except (OSError, http.client.HTTPException):
                 connection.close()
                 continue
-            if answered not in (None, port):
+            if responding not in (None, port):
                 self.changes.append(time.perf_counter())
-            answered = port
+            responding = port
 
     def stop(self) -> None:
         self.stopping.set()
@@ -69,8 +69,8 @@ def switch_cost(server: Server, path: str, rate: int, switches: int, every: floa
     calm = steady(server, path, rate, max(5.0, switches * every / 4))
     seconds = switches * every + 3
     client = steady_start(server, path, rate, seconds)
-    visitor = Visitor(server)
-    visitor.start()
+    client = Client(server)
+    client.start()
     began = time.perf_counter()
     took, starts = [], []
     while len(took) < switches and time.perf_counter() - began < seconds - 1:
@@ -80,7 +80,7 @@ def switch_cost(server: Server, path: str, rate: int, switches: int, every: floa
         took.append(time.perf_counter() - start)
         starts.append(start)
     under = steady_result(client, server, server.process.cpu_seconds())
-    visitor.stop()
-    seen = [min(change - start for change in visitor.changes if change > start) for start in starts]
+    client.stop()
+    seen = [min(change - start for change in client.changes if change > start) for start in starts]
     return SwitchCost(
         len(took), under.requests, under.failed, calm.p999, under.p999, median(took), median(seen), median(server.added) if server.added else None)

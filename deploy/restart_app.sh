@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys a version of the app to the idle slot and switches to it; until the switch visitors notice nothing, and when anything fails they
+# Deploys a version of the app to the idle slot and switches to it; until the switch clients notice nothing, and when anything fails they
 # are served on by the version before.
 #
 #   restart_app.sh BRANCH [OPTIONS]     a branch, a tag or a commit of the site's repository

@@ -8,7 +8,7 @@
 #   --caddy-storage DIR    where Caddy keeps its certificates (.local/share/caddy/certificates in the home of its user)
 #   --binary FILE          the executable; without it bin/edgeproxy beside this directory, else the installed one
 #   --single UNIT          the single unit, where there is no blue and green yet (app-server-prod.service)
-#   --deployer NAME        who may run `edgeproxy switch` without sudo (default: the user who calls sudo)
+#   --deployer NAME        the user that may run `edgeproxy switch` without sudo (default: the user who calls sudo)
 #   --health-path PATH     the path that proves the app healthy, where the Caddyfile does not say it; without it those are tried that many apps have
 #   --blue-unit UNIT, --green-unit UNIT, --blue ADDRESS, --green ADDRESS
 #                          the two slots, where they are not app-server-blue.service and app-server-green.service on 127.0.0.1:8000 and 8100
@@ -22,7 +22,7 @@
 #   --harden               the sandbox of deploy/systemd for the app's units, from the next start on
 #
 # The app's units stay as they are; what their stops and starts need comes as drop-ins beside them. Ports 80 and 443 move when EdgeProxy has shown, on two
-# other ports, that it has a certificate for every name, and answers as Caddy does. Whatever goes wrong puts the old state back. A second run changes
+# other ports, that it has a certificate for every name, and responds as Caddy does. Whatever goes wrong puts the old state back. A second run changes
 # nothing. deploy/uninstall.sh goes back to Caddy.
 # Exit codes: 0 done; 1 failed, and what was is back; 2 wrong usage, or it cannot be done as things are: nothing was changed.
 set -Eeuo pipefail
@@ -134,10 +134,10 @@ start_app() {
     undo systemctl stop "$unit"
     change "start $unit" systemctl start "$unit"
   fi
-  [ -z "$dry" ] || { say "  ask $(address_of "$serving")$(health_path) until it answers well"; return; }
+  [ -z "$dry" ] || { say "  ask $(address_of "$serving")$(health_path) until it responds well"; return; }
   until_healthy "$unit" "$(health_host)" "$(address_of "$serving")" "$(health_path)" \
-    || fail "$unit does not answer $(address_of "$serving")$(health_path) with 2xx within a minute; journalctl -u $unit -n 50 says more"
-  say "  $(address_of "$serving")$(health_path) answers"
+    || fail "$unit does not respond to $(address_of "$serving")$(health_path) with 2xx within a minute; journalctl -u $unit -n 50 says more"
+  say "  $(address_of "$serving")$(health_path) responds"
 }
 
 # rehearse: EdgeProxy as it will be, on two other ports, asked for what Caddy is asked for.
@@ -159,11 +159,11 @@ rehearse() {
   for host in $(hosts); do
     if presented 443 "$host" > /dev/null; then
       has_good_certificate "$https" "$host"
-      same_answer https 443 "$https" "$host"
+      same_response https 443 "$https" "$host"
     elif is_to_issue "$host"; then
       has_good_certificate "$https" "$host"
     else
-      same_answer http 80 "$http" "$host"
+      same_response http 80 "$http" "$host"
     fi
   done
   end_rehearsal
@@ -175,8 +175,8 @@ has_good_certificate() {
   say "  $2: certificate valid until $(presented "$1" "$2" | openssl x509 -noout -enddate | cut -d = -f 2)"
 }
 
-# same_answer SCHEME CADDYS-PORT OURS HOST: for the health path, and for a file of each static root.
-same_answer() {
+# same_response SCHEME CADDYS-PORT OURS HOST: for the health path, and for a file of each static root.
+same_response() {
   local scheme=$1 caddys=$2 ours=$3 host=$4 path theirs status
   for path in "$(health_path)" $(static_samples); do
     theirs=$(ask "$caddys" "$scheme" "$host" "$path")
@@ -189,8 +189,8 @@ same_answer() {
   done
 }
 
-# move_ports: from Caddy to systemd's sockets. Where the ports can be shared, EdgeProxy starts beside Caddy, gets the new connections, and must answer well
-# before Caddy lets go. Else nobody listens for some milliseconds, and visitors wait for the start.
+# move_ports: from Caddy to systemd's sockets. Where the ports can be shared, EdgeProxy starts beside Caddy, gets the new connections, and must respond well
+# before Caddy lets go. Else nobody listens for some milliseconds, and clients wait for the start.
 move_ports() {
   local host
   step "The ports 80 and 443 move"
@@ -203,7 +203,7 @@ move_ports() {
   fi
   prepare_move
   watch_ports "$host"
-  moment visitors watch
+  moment clients watch
   share_ports 0 || caddy_lets_go
   proxy_takes_ports || fail "EdgeProxy does not start; $(listeners | paste -sd ' ') has ports 80 and 443; $(why_not 'edgeproxy*')"
   moment EdgeProxy listens
@@ -216,13 +216,13 @@ move_ports() {
   fi
   unwatch_ports
   tell_gap
-  is_gone caddy.service || say "  Caddy answers its last requests"
+  is_gone caddy.service || say "  Caddy responds to its last requests"
   caddy_has_ended
   unshare_ports alone
   forget_move
 }
 
-# prove HOST: what visitors get now, while there is a way back.
+# prove HOST: what clients get now, while there is a way back.
 prove() {
   local scheme=http port=80 status
   ! presented 443 "$1" > /dev/null || { scheme=https port=443; }
@@ -231,7 +231,7 @@ prove() {
   "$binary" status | grep -q "traffic is on $serving" || fail "EdgeProxy does not have traffic on $serving: $("$binary" status | head -n 3)"
 }
 
-# hand_over: who starts what at the next boot. EdgeProxy starts the slots. First EdgeProxy is enabled, then Caddy is not any more: whenever the power goes,
+# hand_over: what starts at the next boot. EdgeProxy starts the slots. First EdgeProxy is enabled, then Caddy is not any more: whenever the power goes,
 # somebody serves. Where both start, systemd's sockets have the ports first.
 hand_over() {
   local unit enabled=()
@@ -269,7 +269,7 @@ finish() {
   say "A script that writes upstream.txt and reloads Caddy does nothing any more. Back to Caddy: $here/uninstall.sh"
 }
 
-before_going_back() { forget_visitors; }
+before_going_back() { forget_clients; }
 
 after_going_back() {
   say "All is as it was; ports 80 and 443 are served by $(who_serves). Mend what is said above, and run it again:"

@@ -77,7 +77,7 @@ look() {
   fi
   if ! proxy_has_ports; then
     again="ss -ltnp '( sport = :80 or sport = :443 )'"
-    usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back; who has them:"
+    usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back; these listen:"
   fi
   exists caddy.service || usage_error "there is no caddy.service to go back to"
   [ -d "$BACKUP" ] || usage_error "$BACKUP is not there: setup_bluegreen.sh has not set this up"
@@ -138,7 +138,7 @@ start_single() {
   [ -n "$dry" ] || systemctl daemon-reload
   undo systemctl stop "$single"
   change "start $single" systemctl start "$single"
-  [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "http://127.0.0.1:$port" "$(health_path)" || fail "$single does not answer $(health_path) with 2xx"
+  [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "http://127.0.0.1:$port" "$(health_path)" || fail "$single does not respond to $(health_path) with 2xx"
 }
 
 move_back() {
@@ -161,7 +161,7 @@ move_back() {
   unshare_ports own "$(caddys_user)"
 }
 
-# prove: what visitors get now.
+# prove: what clients get now.
 prove() {
   local status
   status=$(ask 80 http "$(health_host)" "$(health_path)")
@@ -185,13 +185,13 @@ restore_boot() {
   change "disable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
 }
 
-# leave_later: from here on there is no way back; whoever comes next does what is left.
+# leave_later: from here on there is no way back; the next run does what is left.
 leave_later() {
   undo rm -f "$LEAVING"
   [ -n "$dry" ] || append "$LEAVING" "$(quoted "${single:+$(unit_of "$active")}" "$upstream_file" "$purge")"
 }
 
-before_going_back() { forget_visitors; }
+before_going_back() { forget_clients; }
 
 after_going_back() {
   say "EdgeProxy is where it was: $("$binary" status | head -n 1). Mend what is said above, and run it again:"

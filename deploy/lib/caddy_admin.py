@@ -1,7 +1,7 @@
 """Caddy's running configuration, through its admin API: caddy_admin.py ADAPTED get FILE | put FILE | route FILE ADDRESS HOST...
 
 ADAPTED is what `caddy adapt` prints: it says where the API listens. `get` writes the configuration to FILE, `put` loads FILE; `route` loads it with one
-thing more: what the authority asks of these hosts over HTTP goes to ADDRESS. Caddy answers challenges of its own before any route.
+thing more: what the authority asks of these hosts over HTTP goes to ADDRESS. Caddy responds to challenges of its own before any route.
 """
 
 import json

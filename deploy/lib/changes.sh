@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 #
 # Each change is told to the journal before it is made, as the command that takes it back. A run that fails, or that was killed, is undone from
-# there, last change first: by itself, or by the next run of either script. Only who holds the lock touches any of it. Commands of the journal may come
+# there, last change first: by itself, or by the next run of either script. Only the holder of the lock touches any of it. Commands of the journal may come
 # twice, as a way back may be cut off, too. What stood there before the first run of all is kept as well, for uninstall.sh. All of it is root's alone.
 #
 # EDGEPROXY_SETUP_DIES_AFTER=TEXT is for the tests: the run kills itself (SIGKILL) as soon as a change, or a line of the journal, has TEXT in its words.

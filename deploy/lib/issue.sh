@@ -1,7 +1,7 @@
 # Sourced by setup_bluegreen.sh: certificates that EdgeProxy orders while Caddy serves and passes the authority's question on (HTTP-01, RFC 8555 section 8.3).
 # shellcheck shell=bash disable=SC2154 # what its callers set or use
 
-readonly ISSUE_PATIENCE=120 # seconds; an authority answers within a few
+readonly ISSUE_PATIENCE=120 # seconds; an authority responds within a few
 
 caddy_admin() { python3 -I "$here/lib/caddy_admin.py" "$@"; }
 
@@ -14,7 +14,7 @@ check_issue() {
   elif ! caddy_admin "$work/adapted.json" get "$work/caddy.json" 2> "$work/admin"; then
     in_the_way "--issue: Caddy has to be told through its admin API: $(tail -n 1 "$work/admin")"
   elif [ "$(ask 80 http "${to_issue[0]}" /)" = 000 ]; then
-    in_the_way "--issue: nobody answers http://${to_issue[0]}/ here, where the authority would look"
+    in_the_way "--issue: nothing responds at http://${to_issue[0]}/ here, where the authority would look"
   fi
 }
 

@@ -10,7 +10,7 @@ remove_product() {
   if [ -z "$dry" ]; then eval "facts=($(tail -n 1 "$LEAVING"))"; else facts=("${single:+$(unit_of "$active")}" "$upstream_file" "$purge"); fi
   local slot_unit=${facts[0]} upstream=${facts[1]} everything=${facts[2]}
   step "EdgeProxy"
-  [ -z "$dry" ] || is_gone edgeproxy.service || say "  wait until edgeproxy.service has answered its last requests"
+  [ -z "$dry" ] || is_gone edgeproxy.service || say "  wait until edgeproxy.service has responded to its last requests"
   until [ -n "$dry" ] || is_gone edgeproxy.service; do
     sleep 0.2
   done

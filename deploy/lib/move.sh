@@ -1,9 +1,9 @@
-# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: who has ports 80 and 443, and how they go over.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: which process has ports 80 and 443, and how they go over.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly SOCKETS=(edgeproxy-http.socket edgeproxy-https.socket)
 readonly RUNTIME=/run/systemd/system
-readonly NOWHERE=https://127.0.0.1:9/ # discard: nobody answers
+readonly NOWHERE=https://127.0.0.1:9/ # discard: nothing listens
 readonly NOWHERE_ACCOUNT=/var/lib/edgeproxy/acme/127.0.0.1-9.json
 readonly SHARING=/run/edgeproxy-ports-are-shared
 readonly MIGRATE=/proc/sys/net/ipv4/tcp_migrate_req
@@ -11,7 +11,7 @@ readonly PATIENCE=150 # seconds for the requests that Caddy still has when it ha
 
 moving=0 # since when the ports move: the time in seconds
 
-# listeners: who listens on 80 or 443: PROCESS (or systemd) a line.
+# listeners: the processes that listen on 80 or 443: PROCESS (or systemd) a line.
 listeners() {
   ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | sed -nE 's/.*users:\(\("([^"]*)".*/\1/p' | sort -u
 }
@@ -58,7 +58,7 @@ rehearse_at() {
   systemctl start "${SOCKETS[@]}" && systemctl start edgeproxy.service
 }
 
-# ordering: what is ordered in a rehearsal. Nothing, as a rule: the authority would look for the answer at Caddy, and count the failure.
+# ordering: what is ordered in a rehearsal. Nothing, as a rule: the authority would look for the response at Caddy, and count the failure.
 ordering() {
   local name
   if [ ${#to_issue[@]} -gt 0 ]; then
@@ -109,14 +109,14 @@ unwatch_ports() {
   wait
 }
 
-# forget_visitors: without waiting for them.
-forget_visitors() {
+# forget_clients: without waiting for them.
+forget_clients() {
   rm -f "$work/watching"
   # shellcheck disable=SC2046 # a number each
   kill $(jobs -p) 2> /dev/null || true
 }
 
-# gap LOG: "MILLISECONDS LONGEST BEFORE REQUESTS FAILED": the longest time from one good answer to the next since the move began, the longest wait for one,
+# gap LOG: "MILLISECONDS LONGEST BEFORE REQUESTS FAILED": the longest time from one good response to the next since the move began, the longest wait for one,
 # the longest time between two before the move, and how many requests there were in all.
 gap() {
   awk -v moving="$moving" '
@@ -133,7 +133,7 @@ tell_gap() {
   local scheme milliseconds longest before requests failed
   for scheme in http https; do
     read -r milliseconds longest before requests failed < <(gap "$work/visits.$scheme")
-    say "  ${scheme^^}: at most $milliseconds ms between two good answers, the longest wait $longest ms (before: $before ms); $failed of $requests requests met closed doors"
+    say "  ${scheme^^}: at most $milliseconds ms between two good responses, the longest wait $longest ms (before: $before ms); $failed of $requests requests met closed doors"
   done
 }
 
@@ -155,7 +155,7 @@ share_ports() {
 
 is_sharing() { [ -e "$SHARING" ]; }
 
-# steer_to first|second: who gets the new connections, of the two that share the ports.
+# steer_to first|second: which of the two that share the ports gets the new connections.
 steer_to() {
   local index=0
   [ "$1" = first ] || index=1
@@ -217,7 +217,7 @@ proxy_takes_ports() { systemctl start "${SOCKETS[@]}" edgeproxy.service; }
 # why_not UNIT: what systemd and the unit said last.
 why_not() { journalctl --unit "$1" --lines 5 --output cat --no-pager; }
 
-# caddy_has_ended: its last request is answered.
+# caddy_has_ended: its last request has its response.
 caddy_has_ended() {
   until is_gone caddy.service; do
     sleep 0.2
@@ -229,7 +229,7 @@ caddy_has_ended() {
 caddy_takes_ports() {
   if [ $# -gt 0 ]; then
     systemctl start "$1"
-    until_healthy "$@" || warn "$1 does not answer $3$4 with 2xx: journalctl -u $1 -n 50"
+    until_healthy "$@" || warn "$1 does not respond to $3$4 with 2xx: journalctl -u $1 -n 50"
   fi
   steer_to first
   systemctl stop edgeproxy.service "${SOCKETS[@]}"

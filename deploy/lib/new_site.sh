@@ -96,7 +96,7 @@ check_environment() {
   [ -z "$other" ] || [ "$other" = "$module" ] || in_the_way "$ENVIRONMENT has DJANGO_SETTINGS_MODULE=$other, not $module"
 }
 
-# check_repository: cloned for a look, by who will clone it, or by nobody where that user is still to be made.
+# check_repository: cloned for a look, by the user that will clone it, or by nobody where that user is still to be made.
 check_repository() {
   local who=nobody clone=$work/look prefix=${app_dir:+$app_dir/} file url
   if [ -e "$BASE/repository.git" ]; then
@@ -168,12 +168,12 @@ make_users() {
   step "Users"
   if ! getent passwd app > /dev/null; then
     undo userdel app
-    change "add app, who runs the project" useradd --system --user-group --no-create-home --home-dir "$BASE" --shell /usr/sbin/nologin app
+    change "add app, which runs the project" useradd --system --user-group --no-create-home --home-dir "$BASE" --shell /usr/sbin/nologin app
   fi
   if ! getent passwd "$deployer" > /dev/null; then
     undo userdel "$deployer"
     undo_new "/home/$deployer"
-    change "add $deployer, who owns the code" useradd --create-home --user-group --home-dir "/home/$deployer" --shell /bin/bash "$deployer"
+    change "add $deployer, which owns the code" useradd --create-home --user-group --home-dir "/home/$deployer" --shell /bin/bash "$deployer"
   fi
   if getent passwd "$deployer" > /dev/null; then add_deployer; else say "  let $deployer use \`edgeproxy switch\`"; fi
 }

@@ -81,7 +81,7 @@ import_with() {
     > "$work/appsettings.json" 2> "$work/import"
 }
 
-# find_health: of the paths that many apps have, the first one that the running app answers well, asked as EdgeProxy will ask.
+# find_health: of the paths that many apps have, the first one that the running app responds to with 2xx, asked as EdgeProxy will ask.
 find_health() {
   local address path status told=()
   address=$(running_address)
@@ -89,13 +89,13 @@ find_health() {
     status=$(health_status "$(health_host)" "$address" "$path")
     if [[ $status == 2?? ]]; then
       health=$path
-      say "  $path is the health path: $address answers it with $status; --health-path PATH names another one"
+      say "  $path is the health path: $address responds to it with $status; --health-path PATH names another one"
       return
     fi
     told+=("$path $status")
   done
   again+=' --health-path /PATH'
-  usage_error "a path is needed that the app answers with 2xx only when it is well; $address answers (000: not at all): $(IFS=,; say "${told[*]}")"
+  usage_error "a path is needed to which the app responds with 2xx only when it is well; $address responds (000: not at all): $(IFS=,; say "${told[*]}")"
 }
 
 # running_address: of what Caddy sends to today.
@@ -177,7 +177,7 @@ check_app() {
 check_health() {
   local status
   status=$(health_status "$(health_host)" "$2" "$(health_path)")
-  [[ $status == 2?? ]] || in_the_way "$1 does not answer $(health_path) with 2xx ($2 says $status; 000: nothing); where that is not the right path: --health-path PATH"
+  [[ $status == 2?? ]] || in_the_way "$1 does not respond to $(health_path) with 2xx ($2 says $status; 000: nothing); where that is not the right path: --health-path PATH"
 }
 
 # check_memory: as in every switch, two versions run for a while.
@@ -213,7 +213,7 @@ check_static() {
     if [ -d "$root" ]; then
       check_readable "$root" "static files"
     else
-      say "  $root is not there; its paths answer 404, as they do with Caddy"
+      say "  $root is not there; its paths get 404, as they do with Caddy"
     fi
   done < <(values_of 'EdgeProxy__StaticFiles__*__Root'; values_of 'EdgeProxy__Sites__*__Files__Root')
 }

@@ -1,7 +1,7 @@
 """Lets two servers listen on ports 80 and 443 for a while, and says which of the two new connections go to.
 
   share_ports.py share USER-ID   sockets of this user may join the listener there, which goes on to get all new connections
-  share_ports.py steer 0|1       they go to the one who was there first (0), or to the one who has joined (1)
+  share_ports.py steer 0|1       they go to the process that was there first (0), or to the one that has joined (1)
   share_ports.py own USER-ID     the sockets that listen are this user's, as if nobody had ever joined
   share_ports.py alone           they are root's, and nobody else may listen there
 
@@ -46,7 +46,7 @@ def holders(inodes):
     found = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         for descriptor in descriptors(pid):
-            with contextlib.suppress(OSError):  # it has been closed meanwhile, as those of visitors are all the time
+            with contextlib.suppress(OSError):  # it has been closed meanwhile, as those of clients are all the time
                 target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
                 if target.startswith("socket:[") and target[8:-1] in inodes:
                     found[target[8:-1]] = int(pid), int(descriptor)
@@ -93,7 +93,7 @@ def give_back(listener, user, shared):
 
 
 def every_holder():
-    """Who listens, when that is the same for as long as it takes to look: a server that has been reloaded closes what it had before."""
+    """The processes that listen, when that is the same for as long as it takes to look: a server that has been reloaded closes what it had before."""
     for _ in range(LOOKS):
         inodes = set(listening())
         found = holders(inodes)

@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: the site as visitors know it, its settings, certificates and files.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: the site as clients know it, its settings, certificates and files.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly STATE=/var/lib/edgeproxy
@@ -26,7 +26,7 @@ values_of() {
   done | sort -V | cut -f 2-
 }
 
-# hosts: the names of the site; where it answers to any, the address that it is asked by here.
+# hosts: the names of the site; where it responds to any, the address that it is asked by here.
 hosts() { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}" | grep -v '[*]' || say 127.0.0.1; }
 # health_path: of the settings; else EdgeProxy's own default.
 health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/v1/config/feature-flags/}"; }
@@ -39,14 +39,14 @@ port_of_address() { address_of "$1" | sed -n 's/.*:\([0-9]*\)\/*$/\1/p'; }
 unit_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Unit]:-app-server-$1.service}"; }
 other() { if [ "$1" = blue ]; then printf green; else printf blue; fi; }
 
-# ask PORT SCHEME HOST PATH [OPTION...]: the status of the answer, 000 when there is none; its body in $work/body. The certificate is looked at elsewhere.
+# ask PORT SCHEME HOST PATH [OPTION...]: the status of the response, 000 when there is none; its body in $work/body. The certificate is looked at elsewhere.
 ask() {
   local port=$1 url=$2://$3:$1$4 host=$3
   shift 4
   curl --silent --insecure --noproxy '*' --max-time 15 --output "$work/body" --write-out '%{http_code}' --resolve "$host:$port:127.0.0.1" "$@" "$url" || true
 }
 
-# presented PORT HOST: the certificate that a visitor of this name gets there; exit 1 where none.
+# presented PORT HOST: the certificate that a client of this name gets there; exit 1 where none.
 presented() {
   openssl s_client -connect "127.0.0.1:$1" -servername "$2" < /dev/null 2> /dev/null | openssl x509 2> /dev/null
 }

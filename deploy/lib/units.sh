@@ -101,7 +101,7 @@ repairs() {
   graceful=$(option_of "$unit" --graceful-timeout)
   graceful=$((${graceful:-30} + 10)) # gunicorn's default is 30
   stop=$(seconds "$unit" TimeoutStopUSec)
-  [ "$(property "$unit" KillSignal)" = 15 ] || service+=$'# To the master: it ends its workers when their requests have been answered. SIGQUIT would cut them.\nKillSignal=SIGTERM\n'
+  [ "$(property "$unit" KillSignal)" = 15 ] || service+=$'# To the master: it ends its workers when their requests have ended. SIGQUIT would cut them.\nKillSignal=SIGTERM\n'
   [ "$(property "$unit" KillMode)" = mixed ] || service+=$'KillMode=mixed\n'
   [ -z "$stop" ] || [ "$stop" -ge "$graceful" ] || service+=$"# Above gunicorn's --graceful-timeout, as systemd kills after it."$'\n'"TimeoutStopSec=$graceful"$'\n'
   [ "$(seconds "$unit" RestartUSec)" = 1 ] || [ "$(seconds "$unit" RestartUSec)" = 0 ] || service+=$'RestartSec=1\n'
@@ -153,7 +153,7 @@ secret_lines() {
     END { exit bad }' "$1"
 }
 
-# health_status HOST ADDRESS PATH: what the app answers there when it is asked as EdgeProxy asks; 000: nothing.
+# health_status HOST ADDRESS PATH: what the app responds there when it is asked as EdgeProxy asks; 000: nothing.
 health_status() {
   curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' --header "Host: $1" --header 'X-Forwarded-Proto: https' "$2$3" || true
 }

@@ -11,25 +11,25 @@ check_project() {
   manage check --deploy < /dev/null || die "$FAILED" "manage.py check found errors (above)"
 }
 
-# ANSWER: what the project of a slot says of itself, by facts.py.
+# RESPONSE: what the project of a slot says of itself, by facts.py.
 ask_project() { # SLOT INTERPRETER all|roots
-  ANSWER=$(as_unit "$1" env "EDGEPROXY_ASK=$3" "$2" "${SETTING[MANAGE]}" shell -c \
+  RESPONSE=$(as_unit "$1" env "EDGEPROXY_ASK=$3" "$2" "${SETTING[MANAGE]}" shell -c \
     'import sys; exec(compile(sys.stdin.read(), "facts.py", "exec"), {"__name__": "facts"})' < "$HERE/facts.py")
 }
 
-# The lines of one kind in ANSWER.
-answers() { sed -n "s/^edgeproxy\t$1\t//p" <<< "$ANSWER" | sed 's/\t/: /'; }
+# The lines of one kind in RESPONSE.
+responses() { sed -n "s/^edgeproxy\t$1\t//p" <<< "$RESPONSE" | sed 's/\t/: /'; }
 
 learn_project() {
-  ask_project "$IDLE" "$INTERPRETER" all || die "$FAILED" "the project does not answer (above)"
-  ROOTS=$(answers root)
-  MANIFEST=$(answers manifest)
-  mapfile -t PENDING < <(answers pending)
-  mapfile -t BREAKS < <(answers breaks)
+  ask_project "$IDLE" "$INTERPRETER" all || die "$FAILED" "the project does not respond (above)"
+  ROOTS=$(responses root)
+  MANIFEST=$(responses manifest)
+  mapfile -t PENDING < <(responses pending)
+  mapfile -t BREAKS < <(responses breaks)
   local line
   while IFS= read -r line; do
     warn "$line"
-  done < <(answers look)
+  done < <(responses look)
 }
 
 has_static_root() { [[ $ROOTS =~ STATIC_ROOT:\ . ]]; }
@@ -46,8 +46,8 @@ demand_same_roots() {
   [ -z "${SETTING[REQUIREMENTS]}" ] || interpreter=${TREE_OF[$ACTIVE]}/.venv/bin/python
   if ! ask_project "$ACTIVE" "$interpreter" roots; then
     warn "the version that runs does not say where its MEDIA_ROOT and STATIC_ROOT are; compare them by hand:" $'\n'"$ROOTS"
-  elif [ "$(answers root)" != "$ROOTS" ]; then
-    die "$FAILED" "the two trees do not have their uploads and static files in one place:" "$IDLE:" "$ROOTS" "$ACTIVE:" "$(answers root)" \
+  elif [ "$(responses root)" != "$ROOTS" ]; then
+    die "$FAILED" "the two trees do not have their uploads and static files in one place:" "$IDLE:" "$ROOTS" "$ACTIVE:" "$(responses root)" \
       "name the directories in SHARED_PATHS of deploy.conf, or give the settings absolute paths"
   fi
 }
@@ -107,13 +107,13 @@ tell_applied() {
   local -a before=("${PENDING[@]}") applied=()
   if [ -z "$MIGRATED" ]; then
     if ! ask_project "$IDLE" "$INTERPRETER" all > /dev/null 2>&1; then
-      warn "what was applied is not known, as the project does not answer: manage.py showmigrations; it was to be ${before[*]}"
+      warn "what was applied is not known, as the project does not respond: manage.py showmigrations; it was to be ${before[*]}"
       return
     fi
     for name in "${before[@]}"; do
-      if answers pending | grep -qxF "$name"; then failed=${failed:-$name}; else applied+=("$name"); fi
+      if responses pending | grep -qxF "$name"; then failed=${failed:-$name}; else applied+=("$name"); fi
     done
-    partly=$(answers partly | grep -xF "${failed:-none}") || true
+    partly=$(responses partly | grep -xF "${failed:-none}") || true
     [ -z "$partly" ] || warn "$partly may be there in part, as what was done of it before it failed is not taken back: see manage.py sqlmigrate ${partly/./ }, and the tables"
   else
     applied=("${before[@]}")
@@ -131,8 +131,8 @@ learn_previous() {
     warn "the version before does not say which migrations it knows, nor where its static files are"
     return 0
   fi
-  ROOTS=$(answers root)
+  ROOTS=$(responses root)
   local unknown
-  unknown=$(answers unknown | tr '\n' ' ')
+  unknown=$(responses unknown | tr '\n' ' ')
   [ -z "$unknown" ] || warn "a rollback takes no migration back; the version before does not know $unknown"
 }

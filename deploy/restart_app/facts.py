@@ -1,6 +1,6 @@
 """What a Django project says of itself to restart_app.sh. Run by `manage.py shell`, as the unit's user and with its environment; Django 2.2 and later.
 
-Prints lines of fields with tabs between them, each beginning with `edgeproxy`, so that what settings modules print is no answer:
+Prints lines of fields with tabs between them, each beginning with `edgeproxy`, so that what settings modules print is not taken for a fact:
 
     root      MEDIA_ROOT or STATIC_ROOT, the path with all links resolved (empty: not set)
     manifest  the file in which a storage of hashed names keeps them

@@ -39,7 +39,7 @@ read_settings() { # FILE, or nothing
   [ ${#PROBLEMS[@]} -eq 0 ] || die "$USAGE" "${PROBLEMS[@]}"
 }
 
-# Who can change this file says what runs as the app's user, and where files go.
+# A user who can change this file decides what runs as the app's user, and where files go.
 demand_private() {
   local owner mode
   read -r owner mode < <(stat -Lc '%u %a' "$1")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the files beside this one
-# What is there: who is active, what the units are, whose repository it is. Nothing here changes anything but the lock.
+# What is there: which slot is active, what the units are, whose repository it is. Nothing here changes anything but the lock.
 # FIRST: no version was deployed yet, so nothing is served, and there is nothing to go back to.
 
 readonly LOCK=/run/edgeproxy-deploy.lock

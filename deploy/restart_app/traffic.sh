@@ -28,7 +28,7 @@ demand_same_traffic() {
   die "$REFUSED" "traffic was moved by somebody else meanwhile: it is on $ACTIVE${RUNNING_SWITCH:+, and a switch runs ($RUNNING_SWITCH)}"
 }
 
-# Workers of the version that runs could not share the database either. They end their tasks while visitors are still served, and stand still until the switch
+# Workers of the version that runs could not share the database either. They end their tasks while clients are still served, and stand still until the switch
 # starts those of the new version.
 stop_companions() {
   local unit
@@ -63,7 +63,7 @@ resume_app() {
   if edgeproxy resume; then rm -f "$FORGOTTEN_PAUSE"; else warn "clients still wait: edgeproxy resume"; fi
 }
 
-# A deploy that was killed while it held visitors, or while companions stood still. That none runs is known by the lock.
+# A deploy that was killed while it held clients, or while companions stood still. That none runs is known by the lock.
 resume_forgotten() {
   if [ -e "$FORGOTTEN_PAUSE" ]; then
     say "a deploy was interrupted in its pause: resuming"

@@ -41,7 +41,7 @@ internal sealed class EdgeProxyOptions
 
     public SlotsOptions Slots { get; set; } = new();
 
-    /// <summary>The slot that is active when nothing is known: no state file and no unit that runs and answers.</summary>
+    /// <summary>The slot that is active when nothing is known: no state file and no unit that runs and responds.</summary>
     public SlotName InitialSlot { get; set; } = SlotName.Blue;
 
     public UnitsOptions Units { get; set; } = new();

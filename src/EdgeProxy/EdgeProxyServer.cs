@@ -177,7 +177,7 @@ internal static class EdgeProxyServer
         app.UseConnectionCloseOnShutdown();
         app.UseRequestObserver();
         app.UseClientIdentification();
-        app.UseChallengeAnswers();
+        app.UseHttp01Challenges();
         app.UseRequestValidation();
         app.UseHostFiltering();
         app.UseTls(SitesFeature.KeepsClearText(app.Services));

@@ -34,14 +34,16 @@ internal sealed class AdminAccess(AdminOptions options, AdminToken token)
         return next(connection);
     });
 
-    /// <summary>Answers a call over the port that is not allowed; null: it is, and its <see cref="AdminCaller"/> is set.</summary>
+    /// <summary>Responds to a call over the port that is not allowed; null: it is, and its <see cref="AdminCaller"/> is set.</summary>
     private Task? Refusal(HttpContext context)
     {
         var request = context.Request;
         if (_isLoopback && !IsLoopback(request.Host.Host))
         {
             return Problem.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "The admin API answers to localhost, 127.0.0.1 and [::1] only: the Host header names something else.");
+                context,
+                StatusCodes.Status403Forbidden,
+                "The admin API responds to localhost, 127.0.0.1 and [::1] only: the Host header names something else.");
         }
 
         if (IsCrossSite(request))

@@ -2,7 +2,7 @@ using EdgeProxy.Switching;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>Who calls, as <see cref="AdminAccess"/> found out.</summary>
+/// <summary>The caller, as <see cref="AdminAccess"/> found out.</summary>
 /// <param name="MaySeeContent">Whether what the app wrote may be shown: probe bodies and the output of units and hooks may hold anything.</param>
 internal sealed record AdminCaller(bool MaySeeContent)
 {

@@ -52,12 +52,12 @@ internal sealed class AdminEndpoints(
         MapBoth(AdminApi.Events, (context, app) => events.RunAsync(context, app, context.Request.Query[AdminApi.EventsOfSwitch]));
         MapBoth(AdminApi.Ready, async (context, app) => await (await ReadyAsync(app is null ? apps.All : [app], context.RequestAborted)).ExecuteAsync(context));
 
-        void MapBoth(string path, Func<HttpContext, App?, Task> answer)
+        void MapBoth(string path, Func<HttpContext, App?, Task> response)
         {
-            routes.MapGet(path, context => answer(context, null));
+            routes.MapGet(path, context => response(context, null));
             routes.MapGet(
                 AdminApi.Of("{app}", path),
-                context => calls.TryFind(context, out var app, out var problem) ? answer(context, app) : problem!.ExecuteAsync(context));
+                context => calls.TryFind(context, out var app, out var problem) ? response(context, app) : problem!.ExecuteAsync(context));
         }
     }
 
@@ -110,7 +110,7 @@ internal sealed class AdminEndpoints(
             : TypedResults.Json(new PreviewView(link, invitation.Until), ApiJson.Relaxed.PreviewView);
     }
 
-    /// <summary>Lets the running switch go on, or go back, and waits for its end as whoever began it does.</summary>
+    /// <summary>Lets the running switch go on, or go back, and waits for its end.</summary>
     private static async Task<IResult> EndWaitAsync(HttpContext context, App app, Func<SwitchStart> ask, params IReadOnlyList<SwitchOutcome> wanted)
     {
         var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.EndWaitBody, "{}");
@@ -135,7 +135,7 @@ internal sealed class AdminEndpoints(
             : SwitchResponse.Of(AdminCaller.Of(context).View(found), StatusCodes.Status200OK);
     }
 
-    /// <summary>Ready while the active slot of each app answers, or its requests can be held until it does. Requests for a unit that is stopped are not
+    /// <summary>Ready while the active slot of each app responds, or its requests can be held until it does. Requests for a unit that is stopped are not
     /// held.</summary>
     private async Task<IResult> ReadyAsync(IReadOnlyList<App> asked, CancellationToken cancellationToken)
     {

@@ -2,7 +2,7 @@ using EdgeProxy.Api;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>Where the admin API listens and who may use it.</summary>
+/// <summary>Where the admin API listens and which users may use it.</summary>
 internal sealed class AdminOptions
 {
     /// <summary>The Unix socket; access by file permissions. Null or empty: none. Default <c>/run/edgeproxy/admin.sock</c>.</summary>

@@ -90,8 +90,8 @@ internal sealed partial class AdminServer(
             new AdminListeners(ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), listening, BindWithMode));
 
         var app = builder.Build();
-        app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = AnswerFailureAsync });
-        app.UseStatusCodePages(AnswerEmptyErrorAsync);
+        app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = WriteFailureAsync });
+        app.UseStatusCodePages(WriteEmptyErrorAsync);
         app.Use(access.InvokeAsync);
         app.Use(handover.GuardAsync);
         app.UseRouting();
@@ -136,10 +136,10 @@ internal sealed partial class AdminServer(
         return socket;
     }
 
-    private static Task AnswerFailureAsync(HttpContext context) =>
+    private static Task WriteFailureAsync(HttpContext context) =>
         Problem.WriteAsync(context, StatusCodes.Status500InternalServerError, "EdgeProxy itself failed; its log says how. Traffic is not affected.");
 
-    private static Task AnswerEmptyErrorAsync(StatusCodeContext error) => error.HttpContext.Response.StatusCode switch
+    private static Task WriteEmptyErrorAsync(StatusCodeContext error) => error.HttpContext.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound => Problem.WriteAsync(error.HttpContext, StatusCodes.Status404NotFound, "There is nothing at this path."),
         StatusCodes.Status405MethodNotAllowed =>

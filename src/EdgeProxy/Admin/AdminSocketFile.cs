@@ -9,7 +9,7 @@ internal static class AdminSocketFile
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     /// <summary>Creates the directory where it is missing, and removes a socket that a killed process has left.</summary>
-    /// <exception cref="AdminListenException">Another process answers there, the file is no socket, or the directory cannot be used.</exception>
+    /// <exception cref="AdminListenException">Another process responds there, the file is no socket, or the directory cannot be used.</exception>
     public static void Prepare(string path)
     {
         try
@@ -50,7 +50,7 @@ internal static class AdminSocketFile
         }
 
         throw new AdminListenException(
-            $"Another process answers on the admin socket {path}: EdgeProxy runs already. Stop it first, or give this one its own Admin:Socket.");
+            $"Another process responds on the admin socket {path}: EdgeProxy runs already. Stop it first, or give this one its own Admin:Socket.");
     }
 }
 

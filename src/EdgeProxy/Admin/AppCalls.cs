@@ -10,11 +10,11 @@ internal sealed class AppCalls(AppRegistry apps)
 {
     private const string Name = "app";
 
-    public void MapGet(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> answer) =>
-        Map(path, pattern => routes.MapGet(pattern, context => AnswerAsync(context, answer)));
+    public void MapGet(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> response) =>
+        Map(path, pattern => routes.MapGet(pattern, context => RespondAsync(context, response)));
 
-    public void MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> answer) =>
-        Map(path, pattern => routes.MapPost(pattern, context => AnswerAsync(context, answer)));
+    public void MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> response) =>
+        Map(path, pattern => routes.MapPost(pattern, context => RespondAsync(context, response)));
 
     /// <summary>The app of a call.</summary>
     /// <returns>False: there is none, or the call does not say which; the result says so.</returns>
@@ -51,9 +51,9 @@ internal sealed class AppCalls(AppRegistry apps)
         map(AdminApi.Of($"{{{Name}}}", path));
     }
 
-    private async Task AnswerAsync(HttpContext context, Func<HttpContext, App, Task<IResult>> answer)
+    private async Task RespondAsync(HttpContext context, Func<HttpContext, App, Task<IResult>> response)
     {
-        var result = TryFind(context, out var app, out var problem) ? await answer(context, app!) : problem!;
+        var result = TryFind(context, out var app, out var problem) ? await response(context, app!) : problem!;
         await result.ExecuteAsync(context);
     }
 }

@@ -8,7 +8,7 @@ namespace EdgeProxy.Admin;
 internal sealed class HandoverEndpoint(IServiceProvider services)
 {
     public void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost(AdminApi.Handover, async context => await (await AnswerAsync(context)).ExecuteAsync(context));
+        routes.MapPost(AdminApi.Handover, async context => await (await RespondAsync(context)).ExecuteAsync(context));
 
     /// <summary>What changes something is not begun while another process takes the state.</summary>
     public Task GuardAsync(HttpContext context, RequestDelegate next) =>
@@ -16,7 +16,7 @@ internal sealed class HandoverEndpoint(IServiceProvider services)
             ? Problem.WriteAsync(context, StatusCodes.Status409Conflict, "A new process of EdgeProxy takes over just now; ask again.")
             : next(context);
 
-    private async Task<IResult> AnswerAsync(HttpContext context)
+    private async Task<IResult> RespondAsync(HttpContext context)
     {
         var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.HandoverBody, "{}");
         if (body is null)

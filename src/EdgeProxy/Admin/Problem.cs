@@ -13,6 +13,6 @@ internal static class Problem
         return TypedResults.Json(problem, ApiJson.Relaxed.ApiProblem, ApiProblem.ContentType, status);
     }
 
-    /// <summary>Answers a request that no endpoint has answered.</summary>
+    /// <summary>Responds to a request to which no endpoint has responded.</summary>
     public static Task WriteAsync(HttpContext context, int status, string detail) => Result(status, detail).ExecuteAsync(context);
 }

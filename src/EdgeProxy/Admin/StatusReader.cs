@@ -8,7 +8,7 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>Puts <see cref="StatusView"/> together from those who know.</summary>
+/// <summary>Puts <see cref="StatusView"/> together from its sources.</summary>
 /// <param name="sites">What the settings say of sites; empty: none is set.</param>
 internal sealed class StatusReader(
     AppRegistry apps, CertificateStatusRegistry certificates, IReadOnlyList<SiteView> sites, IEnumerable<FormerProcesses> former, TimeProvider time)
@@ -120,7 +120,7 @@ internal sealed class StatusReader(
         }));
     }
 
-    /// <returns>Null: the unit manager does not answer.</returns>
+    /// <returns>Null: the unit manager does not respond.</returns>
     public Task<UnitStatus?> ReadUnitAsync(App app, SlotName slot, CancellationToken cancellationToken) =>
         ReadUnitAsync(patience => app.Units.GetStatusAsync(slot, patience), cancellationToken);
 

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>What whoever asks something of a switch gets: the switch, at its end unless <c>?wait=false</c>. It goes on when the caller leaves.</summary>
+/// <summary>The response to a request about a switch: the switch, at its end unless <c>?wait=false</c>. The switch goes on when the caller
+/// disconnects.</summary>
 internal static class SwitchResponse
 {
     /// <param name="context">The request.</param>
@@ -55,7 +56,7 @@ internal static class SwitchResponse
         return TypedResults.Json(refused, ApiJson.Relaxed.RefusedSwitch, ApiProblem.ContentType, refused.Status);
     }
 
-    /// <summary>A switch that has completed, with whatever warnings, is a success for whoever began it.</summary>
+    /// <summary>A switch that has completed, with whatever warnings, is a success for the caller.</summary>
     private static JsonHttpResult<Switch> Ended(Switch ended) => Ended(ended, [SwitchOutcome.Completed, SwitchOutcome.CompletedWithWarnings]);
 
     private static JsonHttpResult<Switch> Ended(Switch ended, IReadOnlyList<SwitchOutcome> wanted) => Of(ended, ended.Outcome switch

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>Pause, resume and maintenance, which answer with the status as it is then; and what was answered in the last hour.</summary>
+/// <summary>Pause, resume and maintenance, which respond with the status as it is then; and the requests of the last hour.</summary>
 internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
 {
     private const int MaxMessage = 1000;
@@ -26,7 +26,7 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
         calls.MapGet(routes, AdminApi.Traffic, (context, app) => Task.FromResult(Read(context, app)));
     }
 
-    /// <summary>Answers when no ordinary request is in the app any more; 504 when that took longer than the requests may wait.</summary>
+    /// <summary>Responds when no ordinary request is in the app any more; 504 when that took longer than the requests may wait.</summary>
     private async Task<IResult> PauseAsync(HttpContext context, App app)
     {
         var callerLeft = context.RequestAborted;

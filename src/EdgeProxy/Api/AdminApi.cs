@@ -28,7 +28,7 @@ internal static class AdminApi
     public const string Alive = "/livez";
     public const string Ready = "/readyz";
 
-    /// <summary>Query parameter of <see cref="Switch"/> and <see cref="Rollback"/>: false answers as soon as it has begun.</summary>
+    /// <summary>Query parameter of <see cref="Switch"/> and <see cref="Rollback"/>: false responds as soon as it has begun.</summary>
     public const string Wait = "wait";
 
     /// <summary>Query parameter of <see cref="Traffic"/>: only the samples that ended after this time, RFC 3339.</summary>

@@ -9,7 +9,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EdgeProxy.Api;
 
-/// <summary>The proxy cannot be reached, or what answers is not its admin API. The message says where and what to look at.</summary>
+/// <summary>The proxy cannot be reached, or what responds is not its admin API. The message says where and what to look at.</summary>
 internal sealed class AdminUnreachableException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>The proxy refuses, in its own words.</summary>
@@ -45,7 +45,7 @@ internal sealed class AdminClient : IDisposable
 
     private AdminClient(HttpClient http, string where) => (_http, _where) = (http, where);
 
-    /// <summary>Over the Unix socket; its file permissions decide who may.</summary>
+    /// <summary>Over the Unix socket; its file permissions decide which users may connect.</summary>
     /// <param name="app">See <see cref="App"/>.</param>
     public static AdminClient ForSocket(string path, string? app = null)
     {
@@ -112,15 +112,15 @@ internal sealed class AdminClient : IDisposable
     }
 
     /// <summary>The exception for a response that no caller has a use for.</summary>
-    public Exception Refusal(AdminResponse answer)
+    public Exception Refusal(AdminResponse response)
     {
-        var why = ProblemText(answer.Body);
-        return answer.Status switch
+        var why = ProblemText(response.Body);
+        return response.Status switch
         {
-            HttpStatusCode.NotFound when App is not null && IsUnknownApp(answer.Body) => new AdminUsageException($"--app {App}: {why}"),
+            HttpStatusCode.NotFound when App is not null && IsUnknownApp(response.Body) => new AdminUsageException($"--app {App}: {why}"),
             HttpStatusCode.Unauthorized => new AdminRefusedException($"{_where} wants the token: --token-file /var/lib/edgeproxy/admin.token ({why})"),
             HttpStatusCode.Forbidden or HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity => new AdminRefusedException($"refused: {why}"),
-            _ => new AdminUnreachableException($"{_where} answered {(int)answer.Status}: {why}"),
+            _ => new AdminUnreachableException($"{_where} responded with {(int)response.Status}: {why}"),
         };
     }
 
@@ -132,7 +132,7 @@ internal sealed class AdminClient : IDisposable
     private static HttpClient NewClient(SocketsHttpHandler handler, Uri url) =>
         new(handler) { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan }; // a switch takes as long as it takes; Ctrl-C ends the wait
 
-    /// <summary>The detail of problem details (RFC 9457), else the start of the body. What answers need not be an EdgeProxy, so nothing is demanded of
+    /// <summary>The detail of problem details (RFC 9457), else the start of the body. What responds need not be an EdgeProxy, so nothing is demanded of
     /// it.</summary>
     private static string ProblemText(string body)
     {
@@ -152,7 +152,7 @@ internal sealed class AdminClient : IDisposable
         return body.Length switch { 0 => "no reason given", > 200 => body[..200], _ => body };
     }
 
-    /// <summary>Another server may answer 404 to any path.</summary>
+    /// <summary>Another server may respond with 404 to any path.</summary>
     private static bool IsUnknownApp(string body)
     {
         try
@@ -192,7 +192,7 @@ internal sealed class AdminClient : IDisposable
         }
         catch (Exception e) when (e is HttpIOException or IOException)
         {
-            return false; // the proxy went away: to a caller who waits for an event the same as an end
+            return false; // the proxy went away: to a caller that waits for an event the same as an end
         }
     }
 
@@ -205,7 +205,7 @@ internal sealed class AdminClient : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw new AdminUnreachableException($"{_where} went away while it answered: {e.Message}", e);
+            throw new AdminUnreachableException($"{_where} went away while it responded: {e.Message}", e);
         }
     }
 
@@ -223,7 +223,7 @@ internal sealed class AdminClient : IDisposable
             }
             catch (TaskCanceledException e) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new AdminUnreachableException($"{_where} does not answer within {ConnectTimeout.TotalSeconds} s", e);
+                throw new AdminUnreachableException($"{_where} does not respond within {ConnectTimeout.TotalSeconds} s", e);
             }
         }
     }

@@ -96,10 +96,10 @@ internal sealed record SlotView
 
     public required string Unit { get; init; }
 
-    /// <summary>Null: the unit manager does not answer.</summary>
+    /// <summary>Null: the unit manager does not respond.</summary>
     public required UnitState? UnitState { get; init; }
 
-    /// <summary>Null: it has none, or the unit manager does not answer.</summary>
+    /// <summary>Null: it has none, or the unit manager does not respond.</summary>
     public required int? MainPid { get; init; }
 
     /// <summary>Bytes; null: not known.</summary>
@@ -132,8 +132,8 @@ internal sealed record SlotView
 /// <param name="Name">The companion.</param>
 /// <param name="Slot">Whose it is; null: both slots share it.</param>
 /// <param name="Unit">Its systemd service, or the name of the child process.</param>
-/// <param name="UnitState">Null: the unit manager does not answer.</param>
-/// <param name="MainPid">Null: it has none, or the unit manager does not answer.</param>
+/// <param name="UnitState">Null: the unit manager does not respond.</param>
+/// <param name="MainPid">Null: it has none, or the unit manager does not respond.</param>
 internal sealed record CompanionView(string Name, SlotName? Slot, string Unit, UnitState? UnitState, int? MainPid);
 
 /// <summary>The pause that is on.</summary>
@@ -147,7 +147,7 @@ internal sealed record PauseView(DateTimeOffset Since, TimeSpan MaxWait);
 /// <param name="Until">When it ends by itself; null: somebody ends it.</param>
 internal sealed record MaintenanceView(DateTimeOffset Since, string Message, DateTimeOffset? Until);
 
-/// <summary>The places of the active slot, and who waits for one.</summary>
+/// <summary>The places of the active slot, and the requests that wait for one.</summary>
 /// <param name="Limit">How many ordinary requests may be with the slot; null: any number.</param>
 /// <param name="PerClient">How many of one client; null: any number.</param>
 /// <param name="Used">How many are.</param>

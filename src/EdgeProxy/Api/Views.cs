@@ -19,18 +19,18 @@ internal sealed record TrafficView(TimeSpan Every, IReadOnlyList<TrafficSampleVi
 
 /// <summary>One sample of <see cref="TrafficView"/>.</summary>
 /// <param name="At">Its end.</param>
-/// <param name="Slots">Those that have answered something.</param>
+/// <param name="Slots">Those that have responded.</param>
 internal sealed record TrafficSampleView(DateTimeOffset At, IReadOnlyDictionary<SlotName, SlotTrafficView> Slots);
 
-/// <summary>What a slot has answered within a sample.</summary>
+/// <summary>The responses of a slot within a sample.</summary>
 /// <param name="Requests">Ended requests.</param>
 /// <param name="Errors">Those that ended with a 5xx.</param>
 /// <param name="MedianMs">Milliseconds until the response began, of ordinary requests; null: there was none.</param>
 /// <param name="P99Ms">99 of a hundred took at most that.</param>
 internal sealed record SlotTrafficView(int Requests, int Errors, double? MedianMs, double? P99Ms);
 
-/// <summary>The answer to <c>POST /preview</c>.</summary>
-/// <param name="Link">Whoever opens it gets the candidate.</param>
+/// <summary>The response to <c>POST /preview</c>.</summary>
+/// <param name="Link">A browser that opens it gets the candidate.</param>
 /// <param name="ExpiresAt">Until when.</param>
 internal sealed record PreviewView(string Link, DateTimeOffset ExpiresAt);
 

@@ -65,7 +65,8 @@ internal abstract class ImportRun
         }
         else if (!Behaviour.Has("EdgeProxy:Health:Path"))
         {
-            Remarks.Problem(File, "names no health check (health_uri); name with --health-path a page of the app that answers 200 only when the app is well");
+            Remarks.Problem(
+                File, "names no health check (health_uri); name with --health-path a page of the app that responds with 200 only when the app is well");
         }
 
         NoteLimits();
@@ -95,7 +96,7 @@ internal abstract class ImportRun
                 "MaxRequestHeadersTotalSize)");
         if (Behaviour.HasItems("EdgeProxy:StaticFiles"))
         {
-            Remarks.Note(File, "serves files: EdgeProxy answers 404 for a symbolic link that leads out of its root, which Caddy follows");
+            Remarks.Note(File, "serves files: EdgeProxy responds with 404 for a symbolic link that leads out of its root, which Caddy follows");
         }
     }
 

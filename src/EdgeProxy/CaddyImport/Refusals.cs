@@ -6,7 +6,7 @@ namespace EdgeProxy.CaddyImport;
 internal static class Refusals
 {
     private const string AsTheyCome = "of paths, rewrite and uri strip_prefix are translated, nothing else is changed; do it in the app's URLs";
-    private const string Access = "who may see what is the app's to check";
+    private const string Access = "access control is the app's task";
     private const string CaddyOne = "this is a Caddyfile of Caddy 1, which Caddy 2 does not read either; bring it to Caddy 2 first " +
         "(caddyserver.com/docs/v2-upgrade)";
     private const string Metrics = "GET /metrics of the admin address has EdgeProxy's";

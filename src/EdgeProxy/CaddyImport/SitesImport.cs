@@ -39,7 +39,7 @@ internal sealed class SitesImport(string file) : ImportRun(file, hasSites: true)
         SetDefaults(options);
     }
 
-    /// <summary>Behind a trusted proxy <c>remote_ip</c> is the proxy's address to Caddy, and the client's to EdgeProxy: who may come in would change.</summary>
+    /// <summary>Behind a trusted proxy <c>remote_ip</c> is the proxy's address to Caddy, and the client's to EdgeProxy: access would change.</summary>
     private void RefuseClientsOfProxies(IEnumerable<Statement> statements)
     {
         const string Trusted = "EdgeProxy:TrustedProxies";

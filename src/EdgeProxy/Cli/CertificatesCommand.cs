@@ -18,8 +18,8 @@ internal static class CertificatesCommand
         var command = new Command("certificates", "Show how long the certificates last, and why one could not be renewed") { CreateRenew(), CreateRoot() };
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.GetAsync(AdminApi.Status, cancellationToken);
-            Write(parsed, Certificates(client, answer));
+            var response = await client.GetAsync(AdminApi.Status, cancellationToken);
+            Write(parsed, Certificates(client, response));
             return ExitCode.Done;
         });
         return command;
@@ -32,8 +32,8 @@ internal static class CertificatesCommand
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var body = new RenewBody(parsed.GetValue(name));
-            var answer = await client.PostAsync(AdminApi.RenewCertificates, body, ApiJson.Relaxed.RenewBody, cancellationToken);
-            var certificates = Certificates(client, answer);
+            var response = await client.PostAsync(AdminApi.RenewCertificates, body, ApiJson.Relaxed.RenewBody, cancellationToken);
+            var certificates = Certificates(client, response);
             Write(parsed, certificates);
             var asked = certificates.Where(certificate =>
                 JsonText.Of(certificate, "source") == "Acme"
@@ -48,17 +48,18 @@ internal static class CertificatesCommand
         var command = new Command("root", "Print the root of the local authority (Tls:Internal), in PEM form, for clients to trust");
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.GetAsync(AdminApi.RootCertificate, cancellationToken);
-            var root = answer.Status == HttpStatusCode.OK ? answer.Read(ApiJson.Relaxed.RootView).Root : throw client.Refusal(answer);
-            parsed.InvocationConfiguration.Output.Write(parsed.GetValue(JsonOption.Json) ? answer.Body + "\n" : root);
+            var response = await client.GetAsync(AdminApi.RootCertificate, cancellationToken);
+            var root = response.Status == HttpStatusCode.OK ? response.Read(ApiJson.Relaxed.RootView).Root : throw client.Refusal(response);
+            parsed.InvocationConfiguration.Output.Write(parsed.GetValue(JsonOption.Json) ? response.Body + "\n" : root);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static List<JsonElement> Certificates(AdminClient client, AdminResponse answer) =>
-        answer.Status != HttpStatusCode.OK ? throw client.Refusal(answer)
-        : JsonText.Get(JsonText.ReadObject(answer.Body), "certificates") is { ValueKind: JsonValueKind.Array } certificates ? [.. certificates.EnumerateArray()]
+    private static List<JsonElement> Certificates(AdminClient client, AdminResponse response) =>
+        response.Status != HttpStatusCode.OK ? throw client.Refusal(response)
+        : JsonText.Get(JsonText.ReadObject(response.Body), "certificates") is { ValueKind: JsonValueKind.Array } certificates
+            ? [.. certificates.EnumerateArray()]
         : [];
 
     private static void Write(ParseResult parsed, List<JsonElement> certificates)

@@ -75,7 +75,7 @@ internal static class CommandText
             "wait, none fails.")],
         ["resume"] = [new("edgeproxy resume", "Serve the requests that wait.")],
         ["maintenance"] = [
-            new("edgeproxy maintenance on --message \"Back at 23:30\"", "Answer clients with 503 and a message."),
+            new("edgeproxy maintenance on --message \"Back at 23:30\"", "Send clients 503 and a message."),
             new("edgeproxy maintenance on --for 10m", "For ten minutes at most."),
             new("edgeproxy maintenance off", "Serve them again.")],
         ["certificates"] =

@@ -6,7 +6,7 @@ namespace EdgeProxy.Cli;
 /// <summary><c>completion bash|zsh|fish</c>: prints a script for the shell, which asks this program for what may follow. So it never falls behind.</summary>
 internal static class CompletionCommand
 {
-    /// <summary>The directive of System.CommandLine gets the words behind the program's name; of its answers those for other systems (<c>/?</c>) are left
+    /// <summary>The directive of System.CommandLine gets the words behind the program's name; of its responses those for other systems (<c>/?</c>) are left
     /// out.</summary>
     private const string Bash = """
         # bash completion for edgeproxy; made by 'edgeproxy completion bash'

@@ -24,27 +24,27 @@ internal static class HistoryCommand
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var path = parsed.GetValue(id) is { } one ? AdminApi.SwitchOf(Uri.EscapeDataString(one)) : AdminApi.Switches;
-            var answer = await client.GetAsync(client.Of(path), cancellationToken);
-            if (answer.Status != HttpStatusCode.OK)
+            var response = await client.GetAsync(client.Of(path), cancellationToken);
+            if (response.Status != HttpStatusCode.OK)
             {
-                throw client.Refusal(answer) is AdminUsageException unknown ? unknown
-                    : answer.Status == HttpStatusCode.NotFound && JsonText.Of(JsonText.ReadObject(answer.Body), "detail") is { Length: > 0 } why
+                throw client.Refusal(response) is AdminUsageException unknown ? unknown
+                    : response.Status == HttpStatusCode.NotFound && JsonText.Of(JsonText.ReadObject(response.Body), "detail") is { Length: > 0 } why
                     ? new AdminRefusedException(PrintableText.Of(why))
-                    : client.Refusal(answer);
+                    : client.Refusal(response);
             }
 
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(JsonOption.Json))
             {
-                await output.WriteLineAsync(answer.Body);
+                await output.WriteLineAsync(response.Body);
             }
             else if (path == AdminApi.Switches)
             {
-                WriteList(JsonText.ReadObject(answer.Body), output);
+                WriteList(JsonText.ReadObject(response.Body), output);
             }
             else
             {
-                WriteOne(JsonText.ReadObject(answer.Body), output);
+                WriteOne(JsonText.ReadObject(response.Body), output);
             }
 
             return ExitCode.Done;
@@ -52,10 +52,10 @@ internal static class HistoryCommand
         return command;
     }
 
-    private static void WriteList(JsonElement answer, TextWriter output)
+    private static void WriteList(JsonElement response, TextWriter output)
     {
         var rows = new List<string[]> { _heading };
-        foreach (var run in Items(answer, "switches"))
+        foreach (var run in Items(response, "switches"))
         {
             // As text, since they are hh:mm:ss.fff.
             var slowest = Items(run, "phases").Cast<JsonElement?>().MaxBy(phase => JsonText.Of(phase!.Value, "duration"), StringComparer.Ordinal);

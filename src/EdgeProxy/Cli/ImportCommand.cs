@@ -44,7 +44,7 @@ internal static class ImportCommand
         var (blueUnit, greenUnit) = (Unit("--blue-unit", "blue", new ImportOptions().BlueUnit), Unit("--green-unit", "green", new ImportOptions().GreenUnit));
         var health = new Option<string?>("--health-path")
         {
-            Description = $"A page that answers 200 only when the app is well; {healthNeed}",
+            Description = $"A page that responds with 200 only when the app is well; {healthNeed}",
             HelpName = "path",
         };
         var certificates = new Option<string?>("--certificates")

@@ -16,7 +16,7 @@ internal static class JsonText
         }
         catch (JsonException e)
         {
-            throw new AdminUnreachableException($"what answers there is not an EdgeProxy: {e.Message}", e);
+            throw new AdminUnreachableException($"what responds there is not an EdgeProxy: {e.Message}", e);
         }
     }
 

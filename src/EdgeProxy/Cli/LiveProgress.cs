@@ -101,7 +101,7 @@ internal sealed class LiveProgress(IAnsiConsole console, Func<CancellationToken,
         }
     }
 
-    /// <summary>While the old slot drains. A proxy that does not answer now tells later, or not.</summary>
+    /// <summary>While the old slot drains. A proxy that does not respond now tells later, or not.</summary>
     private async Task<string?> LookAsync(CancellationToken over)
     {
         lock (_lock)

@@ -76,12 +76,12 @@ internal sealed class LockWait(AdminClient client, TextWriter error, TimeSpan pa
 
     private async Task<JsonElement?> FindRunningAsync(CancellationToken cancellationToken)
     {
-        var answer = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
-        if (answer.Status != HttpStatusCode.OK)
+        var response = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
+        if (response.Status != HttpStatusCode.OK)
         {
-            throw client.Refusal(answer);
+            throw client.Refusal(response);
         }
 
-        return JsonText.Get(JsonText.ReadObject(answer.Body), "switch") is { ValueKind: JsonValueKind.Object } running ? running : null;
+        return JsonText.Get(JsonText.ReadObject(response.Body), "switch") is { ValueKind: JsonValueKind.Object } running ? running : null;
     }
 }

@@ -13,16 +13,16 @@ internal static class MaintenanceCommand
         state.AcceptOnlyFromAmong("on", "off");
         var message = new Option<string?>("--message") { Description = "What clients are told, as plain text", HelpName = "text" };
         var length = DurationOption.Create("--for", "With on: end by itself after this time; without it when it is turned off");
-        var command = new Command("maintenance", "Answer clients with 503 during longer work, or end that") { state, message, length };
+        var command = new Command("maintenance", "Send clients 503 during longer work, or end that") { state, message, length };
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var on = parsed.GetValue(state) == "on";
             var body = new MaintenanceBody(on, parsed.GetValue(message) ?? "", parsed.GetValue(length));
-            var answer = await client.PostAsync(client.Of(AdminApi.Maintenance), body, ApiJson.Relaxed.MaintenanceBody, cancellationToken);
+            var response = await client.PostAsync(client.Of(AdminApi.Maintenance), body, ApiJson.Relaxed.MaintenanceBody, cancellationToken);
             return TrafficReport.Done(
                 parsed,
                 client,
-                answer,
+                response,
                 on ? WordsOf(body.For, TrafficReport.OptionOf(client)) : "maintenance is off");
         });
         return command;

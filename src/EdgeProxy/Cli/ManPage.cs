@@ -90,7 +90,7 @@ internal static class ManPage
             State: which slot is active, the history of switches, certificates, the admin token.
             .TP
             .I /run/edgeproxy/admin.sock
-            The admin socket. Who may write to it may switch.
+            The admin socket. Users who may write to it may switch.
             .SH ENVIRONMENT
             .TP
             .B EdgeProxy__SECTION__KEY

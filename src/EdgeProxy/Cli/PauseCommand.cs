@@ -11,7 +11,7 @@ internal static class PauseCommand
     {
         var maxWait = DurationOption.Create(
             "--max-wait",
-            "How long a request waits before it is answered with 503, and how long those in the app may take to end",
+            "How long a request waits before it gets 503, and how long those in the app may take to end",
             TimeSpan.FromSeconds(30),
             TimeSpan.FromMilliseconds(100));
         var command = new Command(
@@ -19,13 +19,13 @@ internal static class PauseCommand
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var wait = parsed.GetValue(maxWait);
-            var answer = await client.PostAsync(client.Of(AdminApi.Pause), new PauseBody(wait), ApiJson.Relaxed.PauseBody, cancellationToken);
-            return answer.Status == HttpStatusCode.GatewayTimeout
-                ? TrafficReport.Failed(parsed, client, answer)
+            var response = await client.PostAsync(client.Of(AdminApi.Pause), new PauseBody(wait), ApiJson.Relaxed.PauseBody, cancellationToken);
+            return response.Status == HttpStatusCode.GatewayTimeout
+                ? TrafficReport.Failed(parsed, client, response)
                 : TrafficReport.Done(
                     parsed,
                     client,
-                    answer,
+                    response,
                     $"paused: no ordinary request is in the app, and each waits for at most {wait.TotalSeconds:0.###} s; 'edgeproxy " +
                         $"resume{TrafficReport.OptionOf(client)}' lets them go");
         });

@@ -11,7 +11,7 @@ internal static partial class PolkitRuleCommand
     public static Command Create()
     {
         var config = SettingsOption.Create();
-        var user = new Option<string>("--user") { Description = "Who runs EdgeProxy", DefaultValueFactory = _ => "edgeproxy", HelpName = "name" };
+        var user = new Option<string>("--user") { Description = "The user that runs EdgeProxy", DefaultValueFactory = _ => "edgeproxy", HelpName = "name" };
         var command = new Command("polkit-rule", "Print the polkit rule for the units of the settings: slots and companions") { config, user };
         command.SetAction(parsed =>
         {

@@ -20,24 +20,24 @@ internal static class PreviewCommand
             "preview", "Print a link with which a browser gets the new version that 'switch --preview' has started, and nobody else does") { url };
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.PostAsync(
+            var response = await client.PostAsync(
                 client.Of(AdminApi.Preview), new PreviewBody(parsed.GetValue(url)), ApiJson.Relaxed.PreviewBody, cancellationToken);
-            if (answer.Status != HttpStatusCode.OK)
+            if (response.Status != HttpStatusCode.OK)
             {
-                throw client.Refusal(answer);
+                throw client.Refusal(response);
             }
 
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(JsonOption.Json))
             {
-                await output.WriteLineAsync(answer.Body);
+                await output.WriteLineAsync(response.Body);
                 return ExitCode.Done;
             }
 
-            var view = answer.Read(ApiJson.Relaxed.PreviewView);
+            var view = response.Read(ApiJson.Relaxed.PreviewView);
             await output.WriteLineAsync(PrintableText.Of(view.Link));
             await parsed.InvocationConfiguration.Error.WriteLineAsync(
-                string.Create(CultureInfo.InvariantCulture, $"valid until {view.ExpiresAt.ToLocalTime():HH:mm:ss}, for whoever has it"));
+                string.Create(CultureInfo.InvariantCulture, $"valid until {view.ExpiresAt.ToLocalTime():HH:mm:ss}, for everybody who has it"));
             return ExitCode.Done;
         });
         return command;

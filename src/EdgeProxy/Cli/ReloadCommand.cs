@@ -14,25 +14,25 @@ internal static class ReloadCommand
             "reload", "Check the settings, and have a new process take over with them and with the installed version: no request waits, none is cut");
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.PostAsync(AdminApi.Handover, new HandoverBody(), ApiJson.Relaxed.HandoverBody, cancellationToken);
-            if (answer.Status == HttpStatusCode.NotFound)
+            var response = await client.PostAsync(AdminApi.Handover, new HandoverBody(), ApiJson.Relaxed.HandoverBody, cancellationToken);
+            if (response.Status == HttpStatusCode.NotFound)
             {
                 throw new AdminRefusedException("the version that runs cannot hand over; systemctl restart edgeproxy loses nothing either");
             }
 
-            if (answer.Status != HttpStatusCode.OK)
+            if (response.Status != HttpStatusCode.OK)
             {
-                throw client.Refusal(answer);
+                throw client.Refusal(response);
             }
 
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(JsonOption.Json))
             {
-                await output.WriteLineAsync(answer.Body);
+                await output.WriteLineAsync(response.Body);
                 return ExitCode.Done;
             }
 
-            var done = answer.Read(ApiJson.Default.HandoverView);
+            var done = response.Read(ApiJson.Default.HandoverView);
             foreach (var change in done.Changes)
             {
                 await output.WriteLineAsync(PrintableText.Of($"{change.Key}: {Shown(change.Old)} -> {Shown(change.New)}"));

@@ -19,20 +19,20 @@ internal static class StatusCommand
         var command = new Command("status", "Show where traffic is, and how both slots are");
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var answer = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
-            if (answer.Status != HttpStatusCode.OK)
+            var response = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
+            if (response.Status != HttpStatusCode.OK)
             {
-                throw client.Refusal(answer);
+                throw client.Refusal(response);
             }
 
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(JsonOption.Json))
             {
-                await output.WriteLineAsync(answer.Body);
+                await output.WriteLineAsync(response.Body);
                 return ExitCode.Done;
             }
 
-            Write(JsonText.ReadObject(answer.Body), output);
+            Write(JsonText.ReadObject(response.Body), output);
             return ExitCode.Done;
         });
         return command;

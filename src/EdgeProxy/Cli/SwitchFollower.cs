@@ -32,14 +32,14 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
     /// <summary>Asks, and does not wait for the end.</summary>
     public async Task<int> BeginAsync(Func<CancellationToken, Task<AdminResponse>> ask, CancellationToken cancellationToken)
     {
-        var answer = await ask(cancellationToken);
-        if (answer.Status != HttpStatusCode.Accepted)
+        var response = await ask(cancellationToken);
+        if (response.Status != HttpStatusCode.Accepted)
         {
-            return Refused(answer);
+            return Refused(response);
         }
 
         WasBusy = false;
-        report.Begun(answer.Read(ApiJson.Relaxed.Switch));
+        report.Begun(response.Read(ApiJson.Relaxed.Switch));
         return ExitCode.Done;
     }
 
@@ -51,14 +51,14 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         Func<CancellationToken, Task<AdminResponse>> ask, CancellationToken cancellationToken, IReadOnlyList<SwitchOutcome>? wanted = null)
     {
         var events = await client.ListenAsync(cancellationToken);
-        var answer = await ask(cancellationToken);
-        if (answer.Status != HttpStatusCode.Accepted)
+        var response = await ask(cancellationToken);
+        if (response.Status != HttpStatusCode.Accepted)
         {
-            return Refused(answer);
+            return Refused(response);
         }
 
         WasBusy = false;
-        var begun = answer.Read(ApiJson.Relaxed.Switch);
+        var begun = response.Read(ApiJson.Relaxed.Switch);
         var ended = await ShowAsync(events, begun, cancellationToken);
         report.Ended(ended);
         if (wanted is not null)
@@ -108,36 +108,36 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         }
 
         // The proxy closed the stream: it stopped, or this client was too slow.
-        var answer = await client.GetAsync(client.Of(AdminApi.SwitchOf(begun.Id)), cancellationToken);
-        return answer.Status == HttpStatusCode.OK && answer.Read(ApiJson.Relaxed.Switch) is { Outcome: not null } last
+        var response = await client.GetAsync(client.Of(AdminApi.SwitchOf(begun.Id)), cancellationToken);
+        return response.Status == HttpStatusCode.OK && response.Read(ApiJson.Relaxed.Switch) is { Outcome: not null } last
             ? last
             : throw new AdminUnreachableException(
                 $"the proxy stopped telling how switch {begun.Id} goes on; 'edgeproxy status{TrafficReport.OptionOf(client)}' shows where traffic is");
     }
 
-    private int Refused(AdminResponse answer)
+    private int Refused(AdminResponse response)
     {
         // The body of a conflict is the switch that runs.
-        WasBusy = answer.Status == HttpStatusCode.Conflict && answer.Body.Contains("\"startedAt\"", StringComparison.Ordinal);
+        WasBusy = response.Status == HttpStatusCode.Conflict && response.Body.Contains("\"startedAt\"", StringComparison.Ordinal);
         if (WasBusy)
         {
             if (!IsSilentWhenBusy)
             {
-                report.Busy(answer.Read(ApiJson.Relaxed.Switch));
+                report.Busy(response.Read(ApiJson.Relaxed.Switch));
             }
 
             return ExitCode.Refused;
         }
 
-        if (answer.Status == HttpStatusCode.UnprocessableEntity && answer.Body.Contains("\"from\"", StringComparison.Ordinal))
+        if (response.Status == HttpStatusCode.UnprocessableEntity && response.Body.Contains("\"from\"", StringComparison.Ordinal))
         {
             // Only what is told is looked at: the proxy may be of another version.
-            var refused = JsonText.ReadObject(answer.Body);
-            report.NotPossible(JsonText.Of(refused, "detail"), JsonText.Of(refused, "from"), answer.Body);
+            var refused = JsonText.ReadObject(response.Body);
+            report.NotPossible(JsonText.Of(refused, "detail"), JsonText.Of(refused, "from"), response.Body);
             return ExitCode.Refused;
         }
 
-        throw client.Refusal(answer);
+        throw client.Refusal(response);
     }
 
     /// <returns>Null: a pipe, a file, or a terminal that cannot move its cursor.</returns>
@@ -154,13 +154,13 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
 
     private static async Task<string?> ReadInFlightAsync(AdminClient client, CancellationToken cancellationToken)
     {
-        var answer = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
-        if (answer.Status != HttpStatusCode.OK)
+        var response = await client.GetAsync(client.Of(AdminApi.Status), cancellationToken);
+        if (response.Status != HttpStatusCode.OK)
         {
             return null;
         }
 
-        using var status = JsonDocument.Parse(answer.Body);
+        using var status = JsonDocument.Parse(response.Body);
         var root = status.RootElement;
         var draining = SlotNameExtensions.TryParse(root.GetProperty("active").GetString(), out var active) ? active.Other().ToKey() : "";
         var waiting = root.GetProperty("slots").GetProperty(draining).GetProperty("inFlight").EnumerateObject()

@@ -95,7 +95,7 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
         if (ended.LastProbe is { } probe)
         {
             error.WriteLine(
-                $"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"} after {Seconds(probe.Latency)}" +
+                $"last probe: {probe.Status?.ToString(CultureInfo.InvariantCulture) ?? "no response"} after {Seconds(probe.Latency)}" +
                 (probe.Error is null ? "" : $", {PrintableText.Of(probe.Error)}"));
             if (probe.Error is not null && probe.Body is { Length: > 0 } body)
             {

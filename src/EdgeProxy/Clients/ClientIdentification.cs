@@ -4,7 +4,7 @@ using Microsoft.Extensions.Primitives;
 namespace EdgeProxy.Clients;
 
 /// <summary>
-/// Early in the public pipeline: finds out who the client is, once, for the access log, limits, redirects and the app. Behind it
+/// Early in the public pipeline: finds the client's address, once, for the access log, limits, redirects and the app. Behind it
 /// <see cref="ConnectionInfo.RemoteIpAddress"/> and <see cref="HttpRequest.Scheme"/> are the client's.
 /// </summary>
 /// <remarks>

@@ -1,7 +1,8 @@
 namespace EdgeProxy.Clients;
 
 /// <summary>One element of <c>Forwarded</c> (RFC 7239 section 4): <c>for="[2001:db8::1]:4711";proto=https;host=example.com</c>.</summary>
-/// <param name="For">Who connected: an address, <c>unknown</c>, or a name that means something only to the proxy that chose it (<c>_hidden</c>).</param>
+/// <param name="For">The client that connected: an address, <c>unknown</c>, or a name that means something only to the proxy that chose it
+/// (<c>_hidden</c>).</param>
 /// <param name="Proto">The scheme that was used.</param>
 /// <param name="Host">What <c>Host</c> was.</param>
 internal readonly record struct ForwardedElement(string? For, string? Proto, string? Host)

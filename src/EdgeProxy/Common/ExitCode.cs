@@ -11,7 +11,7 @@ internal static class ExitCode
     /// <summary>Wrong usage or settings.</summary>
     public const int Usage = 2;
 
-    /// <summary>The proxy cannot be reached, or does not answer as one.</summary>
+    /// <summary>The proxy cannot be reached, or does not respond as one.</summary>
     public const int Unreachable = 3;
 
     /// <summary>Another switch runs, already so, not allowed, or a second instance on one state directory.</summary>

@@ -36,11 +36,11 @@ internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransfo
             AskForOriginals(request, HeaderNames.IfMatch);
             return ValueTask.CompletedTask;
         });
-        context.AddResponseTransform(response =>
+        context.AddResponseTransform(transform =>
         {
-            if (response.ProxyResponse is { } answer)
+            if (transform.ProxyResponse is { } response)
             {
-                OnAnswer(response.HttpContext, answer);
+                OnResponse(transform.HttpContext, response);
             }
 
             return ValueTask.CompletedTask;
@@ -56,7 +56,7 @@ internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransfo
         }
     }
 
-    private void OnAnswer(HttpContext context, HttpResponseMessage answer)
+    private void OnResponse(HttpContext context, HttpResponseMessage response)
     {
         var headers = context.Response.Headers;
         if (context.Response.StatusCode == StatusCodes.Status304NotModified)
@@ -78,12 +78,12 @@ internal sealed class CompressionTransforms(CompressionPolicy policy) : ITransfo
         AddVary(headers);
         if (!HttpMethods.IsHead(context.Request.Method) && AcceptEncoding.Choose(context.Request.Headers.AcceptEncoding, policy.Offered) is { } coding)
         {
-            answer.Content = new CompressedContent(answer.Content, coding, headers.ContentLength);
+            response.Content = new CompressedContent(response.Content, coding, headers.ContentLength);
             Describe(headers, coding);
         }
     }
 
-    /// <summary>Whether the response would be compressed for somebody who can decode it.</summary>
+    /// <summary>Whether the response would be compressed for a client that can decode it.</summary>
     private bool MayCompress(HttpContext context)
     {
         var headers = context.Response.Headers;

@@ -50,11 +50,11 @@ internal sealed class DemoScript(DemoSite site, LoadTally tally, TextWriter outp
     private async Task<DemoSwitch> SwitchAsync(CancellationToken cancellationToken)
     {
         tally.Take();
-        var answer = await site.Admin.PostAsync(AdminApi.Switch, new SwitchBody(Label: "demo"), ApiJson.Relaxed.SwitchBody, cancellationToken);
-        var ended = answer.Read(ApiJson.Relaxed.Switch);
+        var response = await site.Admin.PostAsync(AdminApi.Switch, new SwitchBody(Label: "demo"), ApiJson.Relaxed.SwitchBody, cancellationToken);
+        var ended = response.Read(ApiJson.Relaxed.Switch);
         if (ended.Outcome is not { } outcome)
         {
-            throw site.Admin.Refusal(answer);
+            throw site.Admin.Refusal(response);
         }
 
         if (ended.Reason is { } reason)

@@ -38,8 +38,8 @@ internal sealed class DemoSite : IAsyncDisposable
 
     public AdminClient Admin { get; }
 
-    /// <summary>Starts it, and returns when the app answers through the proxy.</summary>
-    /// <exception cref="DemoException">A port is taken, Django is not there, or the app does not answer.</exception>
+    /// <summary>Starts it, and returns when the app responds through the proxy.</summary>
+    /// <exception cref="DemoException">A port is taken, Django is not there, or the app does not respond.</exception>
     public static async Task<DemoSite> StartAsync(DemoPlan plan, CancellationToken cancellationToken)
     {
         await DemandAsync(plan, cancellationToken);
@@ -59,7 +59,7 @@ internal sealed class DemoSite : IAsyncDisposable
             var settings = new DemoSettings(directory, plan.Port ?? free[0], plan.AdminPort ?? free[1], free[2], free[3], command);
             site = new DemoSite(settings, Build(settings.WriteAndLoad()));
             await site._app.StartAsync(cancellationToken);
-            await site.WaitForAnswerAsync(cancellationToken);
+            await site.WaitForResponseAsync(cancellationToken);
             return site;
         }
         catch (Exception e)
@@ -104,32 +104,32 @@ internal sealed class DemoSite : IAsyncDisposable
         : throw new InvalidOperationException($"the demo's settings are not valid: {string.Join("; ", settings.Problems)}");
 
     /// <summary>Waits for the app itself first: a request that the proxy holds would make it warn of an outage.</summary>
-    private async Task WaitForAnswerAsync(CancellationToken cancellationToken)
+    private async Task WaitForResponseAsync(CancellationToken cancellationToken)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
         var began = TimeProvider.System.GetTimestamp();
-        while (!await AnswersAsync(http, $"http://127.0.0.1:{Settings.BluePort}/", cancellationToken))
+        while (!await RespondsAsync(http, $"http://127.0.0.1:{Settings.BluePort}/", cancellationToken))
         {
             if (TimeProvider.System.GetElapsedTime(began) > Patience)
             {
-                throw await ExplainAsync($"the sample app does not answer within {Patience.TotalSeconds} s", cancellationToken);
+                throw await ExplainAsync($"the sample app does not respond within {Patience.TotalSeconds} s", cancellationToken);
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancellationToken);
         }
 
-        if (!await AnswersAsync(http, Settings.PublicUrl, cancellationToken))
+        if (!await RespondsAsync(http, Settings.PublicUrl, cancellationToken))
         {
-            throw await ExplainAsync("the sample app answers, but not through the proxy", cancellationToken);
+            throw await ExplainAsync("the sample app responds, but not through the proxy", cancellationToken);
         }
     }
 
-    private static async Task<bool> AnswersAsync(HttpClient http, string url, CancellationToken cancellationToken)
+    private static async Task<bool> RespondsAsync(HttpClient http, string url, CancellationToken cancellationToken)
     {
         try
         {
-            using var answer = await http.GetAsync(new Uri(url), cancellationToken);
-            return answer.IsSuccessStatusCode;
+            using var response = await http.GetAsync(new Uri(url), cancellationToken);
+            return response.IsSuccessStatusCode;
         }
         catch (HttpRequestException)
         {

@@ -40,7 +40,7 @@ internal sealed class DemoTour(DemoSite site, LoadTally tally, TextWriter output
             A small load runs all the time; a request that fails is shown here.
 
             Try, in another terminal:
-              curl -i {settings.PublicUrl}/                (X-Slot says which slot answers)
+              curl -i {settings.PublicUrl}/                (X-Slot says which slot responds)
               {edgeproxy} watch {settings.PublicUrl}/
               {edgeproxy} switch {admin}
               {edgeproxy} status --admin {settings.AdminUrl}

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace EdgeProxy.Demo;
 
-/// <summary>Who answers: <c>{"slot":"blue","pid":4711,"version":"0.1.0"}</c>.</summary>
+/// <summary>Which slot responds: <c>{"slot":"blue","pid":4711,"version":"0.1.0"}</c>.</summary>
 internal sealed record SampleIdentity(string Slot, int Pid, string Version);
 
 /// <summary>What arrived: the raw target, and each header with its values joined by a comma.</summary>

@@ -29,7 +29,7 @@ internal sealed class EventHub
 
     private EventHub(EventHub process, string app) => (_process, _app) = (process, app);
 
-    /// <summary>The hub of an app, whose events say so. Who listens to the hub of the process hears them.</summary>
+    /// <summary>The hub of an app, whose events say so. Listeners to the hub of the process get them, too.</summary>
     public EventHub Of(string app) => new(this, app);
 
     /// <summary>How many listen now.</summary>

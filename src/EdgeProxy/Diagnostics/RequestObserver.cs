@@ -20,7 +20,7 @@ internal sealed class RequestObserver(RequestMetrics metrics, AccessLog? log, Ti
         }
         catch (Exception error) when (!context.Response.HasStarted)
         {
-            // What the server will answer: its own verdict on a body that cannot be read, else 500.
+            // What the server will respond: its own verdict on a body that cannot be read, else 500.
             context.Response.StatusCode = (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status500InternalServerError;
             context.Features.Set(ObservedRequest.Instance);
             throw;

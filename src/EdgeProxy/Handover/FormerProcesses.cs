@@ -5,8 +5,8 @@ using EdgeProxy.Switching;
 namespace EdgeProxy.Handover;
 
 /// <summary>The processes before this one that still have requests: they are told where these are to go, and asked what they have left.</summary>
-/// <remarks>Owned by the host. A round asks each of them; there is one every <see cref="Interval"/>, and one for whoever waits for their requests.</remarks>
-/// <param name="areExpected">They are still to come (<see cref="TakeAsync"/>): who asks for them waits.</param>
+/// <remarks>Owned by the host. A round asks each of them; there is one every <see cref="Interval"/>, and one for each wait for their requests.</remarks>
+/// <param name="areExpected">They are still to come (<see cref="TakeAsync"/>): a call that asks for them waits.</param>
 internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry> apps, TimeProvider time, ILogger<FormerProcesses> logger)
     : BackgroundService, IFormerRequests
 {
@@ -15,7 +15,7 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>A process that does not answer for so long is not waited for.</summary>
+    /// <summary>A process that does not respond for so long is not waited for.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly SemaphoreSlim _round = new(1, 1);
@@ -107,14 +107,14 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
         using (await HoldAsync(cancellationToken))
         {
             var orders = new HandoverMessage(MessageKind.Orders) { Apps = apps().All.ToDictionary(app => app.Name, OrdersOf) };
-            var answers = await Task.WhenAll(_channels.Select(channel => AskAsync(channel, orders)));
-            foreach (var (channel, _) in _channels.Zip(answers).Where(pair => pair.Second is null))
+            var responses = await Task.WhenAll(_channels.Select(channel => AskAsync(channel, orders)));
+            foreach (var (channel, _) in _channels.Zip(responses).Where(pair => pair.Second is null))
             {
                 channel.Dispose();
             }
 
-            _channels = [.. _channels.Zip(answers).Where(pair => pair.Second is not null).Select(pair => pair.First)];
-            Volatile.Write(ref _last, [.. answers.OfType<Holdings>()]);
+            _channels = [.. _channels.Zip(responses).Where(pair => pair.Second is not null).Select(pair => pair.First)];
+            Volatile.Write(ref _last, [.. responses.OfType<Holdings>()]);
         }
     }
 
@@ -122,13 +122,13 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
     private async Task<Holdings?> AskAsync(HandoverChannel channel, HandoverMessage orders)
     {
         await channel.SendAsync(orders);
-        var answer = await channel.ReadAsync(Patience, time, CancellationToken.None);
-        if (answer?.Holds is null && answer is not null)
+        var response = await channel.ReadAsync(Patience, time, CancellationToken.None);
+        if (response?.Holds is null && response is not null)
         {
-            Log.NotUnderstood(logger, answer.Kind);
+            Log.NotUnderstood(logger, response.Kind);
         }
 
-        return answer?.Holds;
+        return response?.Holds;
     }
 
     private static AppOrders OrdersOf(App app)
@@ -147,7 +147,7 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
 
     private static partial class Log
     {
-        [LoggerMessage(140, LogLevel.Warning, "A former process of EdgeProxy answered {Kind}; its requests are not counted any more")]
+        [LoggerMessage(140, LogLevel.Warning, "A former process of EdgeProxy responded with {Kind}; its requests are not counted any more")]
         public static partial void NotUnderstood(ILogger logger, MessageKind kind);
     }
 }

@@ -27,7 +27,7 @@ internal sealed partial class ProcessHandover(
     StateDirectory state,
     ListeningSockets sockets,
     PublicConnections connections,
-    LastAnswers lastAnswers,
+    ConnectionCloseOnShutdown connectionClose,
     SystemdNotices systemd,
     FormerProcesses former,
     Farewell farewell,
@@ -157,7 +157,7 @@ internal sealed partial class ProcessHandover(
         CrashPoint.Pass("new process", "accepting");
         await connections.StopAcceptingAsync();
         CrashPoint.Pass("old process", "no longer accepting");
-        lastAnswers.Begin();
+        connectionClose.Begin();
         sockets.GiveAway();
         systemd.Leave(successor.Pid);
         state.LetGo();

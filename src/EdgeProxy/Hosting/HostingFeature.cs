@@ -32,7 +32,7 @@ internal static class HostingFeature
             shutdown,
             provider.GetRequiredService<ISystemdNotifier>(),
             provider.GetRequiredService<TimeProvider>()));
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout + StopTimer.TimeToAnswer);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.DrainTimeout + StopTimer.TimeToRespond);
 
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, maxRequestBodySize));
@@ -40,7 +40,7 @@ internal static class HostingFeature
         services.AddSingleton<IMemoryPoolFactory<byte>, SocketBuffers>();
         services.TryAddSingleton(_ => new ListeningSockets(ListeningSockets.OfSystemd()));
         services.AddSingleton<PublicConnections>();
-        services.AddSingleton<LastAnswers>();
+        services.AddSingleton<ConnectionCloseOnShutdown>();
         // The last one wins: instead of the host's own, which stays what hosting and routing write to.
         services.AddSingleton<DiagnosticSource>(provider => new BadRequestObserver(
             provider.GetRequiredService<RequestMetrics>(),
@@ -88,7 +88,7 @@ internal static class HostingFeature
     /// GOAWAY).</summary>
     public static void UseConnectionCloseOnShutdown(this WebApplication app)
     {
-        var last = app.Services.GetRequiredService<LastAnswers>();
+        var last = app.Services.GetRequiredService<ConnectionCloseOnShutdown>();
         Func<object, Task> tell = context => // when the response begins: the request may have come before the stop
         {
             if (last.AreDue)

@@ -15,8 +15,8 @@ namespace EdgeProxy.Hosting;
 /// <remarks>
 /// Kestrel closes all that serve no request in the moment when it stops, though a request may be on its way: the first one of a client whom the
 /// kernel has told that it is connected, or the next one on a kept-alive connection. So the listener stops accepting first
-/// (<see cref="GracefulListenerFactory"/>), a client that sends a request during the stop is answered and told to close, and what is still silent then is
-/// closed. New connections wait meanwhile in the socket that systemd holds, for the next process.
+/// (<see cref="GracefulListenerFactory"/>), a client that sends a request during the stop gets its response with Connection: close, and what is still silent
+/// then is closed. New connections wait meanwhile in the socket that systemd holds, for the next process.
 /// </remarks>
 internal sealed class PublicConnections : IDisposable
 {
@@ -99,8 +99,8 @@ internal sealed class PublicConnections : IDisposable
         return next(connection);
     }
 
-    /// <summary>Ends those that have not agreed on TLS by now. Kestrel would wait for them, and who never says a word, a scanner say, would keep the process
-    /// for long.</summary>
+    /// <summary>Ends those that have not agreed on TLS by now. Kestrel would wait for them, and a client that never says a word, a scanner say, would keep the
+    /// process for long.</summary>
     public void EndHandshakes() => _handshakesEnd.Cancel();
 
     public void Dispose() => _handshakesEnd.Dispose();
@@ -166,7 +166,7 @@ internal sealed class GracefulListenerFactory(
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>
-    /// Long enough for what is under way and for a busy client's next request; who comes first after the restart waits as much longer.
+    /// Long enough for what is under way and for a busy client's next request; the first client after the restart waits as much longer.
     /// Browsers keep silent connections open: there is always one that would not end by itself.
     /// </summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);

@@ -32,7 +32,7 @@ internal static class PublicListener
             return;
         }
 
-        // Kestrel:Endpoints is not read: the ports are systemd's to bind. They open in this order, and visitors may wait: those who come in clear text are
+        // Kestrel:Endpoints is not read: the ports are systemd's to bind. They open in this order, and clients may wait: those that come in clear text are
         // sent to the port of https, which is known once that is open.
         foreach (var (descriptor, name) in sockets.OrderBy(socket => socket.Name == "http"))
         {

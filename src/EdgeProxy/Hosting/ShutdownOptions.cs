@@ -3,7 +3,7 @@ namespace EdgeProxy.Hosting;
 /// <summary>How the proxy itself stops.</summary>
 internal sealed class ShutdownOptions
 {
-    /// <summary>How long requests may go on after SIGTERM; then they are answered with 503. New ones wait for the next process meanwhile. Default 10 s; 0 to 1
+    /// <summary>How long requests may go on after SIGTERM; then they get 503. New ones wait for the next process meanwhile. Default 10 s; 0 to 1
     /// h.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

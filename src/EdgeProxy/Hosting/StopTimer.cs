@@ -5,14 +5,14 @@ namespace EdgeProxy.Hosting;
 
 /// <summary>Says when <c>Shutdown:DrainTimeout</c> has passed since the proxy was told to stop.</summary>
 /// <remarks>
-/// Owned by the host, begins when it is told to stop. Kestrel cuts what is left <see cref="TimeToAnswer"/> later. systemd is asked to wait for that,
+/// Owned by the host, begins when it is told to stop. Kestrel cuts what is left <see cref="TimeToRespond"/> later. systemd is asked to wait for that,
 /// whatever the unit's <c>TimeoutStopSec=</c> says (sd_notify(3), EXTEND_TIMEOUT_USEC).
 /// </remarks>
 /// <param name="passed">Called once, by a timer.</param>
 internal sealed class StopTimer(Action passed, ShutdownOptions options, ISystemdNotifier systemd, TimeProvider time) : IHostedLifecycleService, IDisposable
 {
     /// <summary>For responses that begin at the deadline.</summary>
-    public static readonly TimeSpan TimeToAnswer = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan TimeToRespond = TimeSpan.FromSeconds(1);
 
     /// <summary>What is left to do after the last request: the journal of a switch, the end of the process.</summary>
     private static readonly TimeSpan _timeToEnd = TimeSpan.FromSeconds(10);
@@ -27,7 +27,7 @@ internal sealed class StopTimer(Action passed, ShutdownOptions options, ISystemd
 
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        var microseconds = (options.DrainTimeout + TimeToAnswer + _timeToEnd).TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
+        var microseconds = (options.DrainTimeout + TimeToRespond + _timeToEnd).TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
         systemd.Notify(new ServiceState($"EXTEND_TIMEOUT_USEC={microseconds}"));
         _timer = time.CreateTimer(static passed => ((Action)passed!)(), passed, options.DrainTimeout, Timeout.InfiniteTimeSpan);
         return Task.CompletedTask;

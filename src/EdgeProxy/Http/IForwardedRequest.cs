@@ -2,7 +2,7 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Http;
 
-/// <summary>What became of a request to an app, for those who observe requests. A feature of its <see cref="HttpContext"/>.</summary>
+/// <summary>What became of a request to an app, for observers of requests. A feature of its <see cref="HttpContext"/>.</summary>
 internal interface IForwardedRequest
 {
     /// <summary>The lease of the current or last try.</summary>
@@ -19,7 +19,7 @@ internal interface IForwardedRequest
 
     /// <summary>How long the app took, in the last try, from when it had the whole request until its response began; null: there was no response, or it began
     /// before the client had sent everything.</summary>
-    TimeSpan? Answered { get; }
+    TimeSpan? ResponseTime { get; }
 
     /// <summary>The client left before it had the whole response.</summary>
     bool ClientLeft { get; }

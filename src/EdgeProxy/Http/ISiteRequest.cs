@@ -1,6 +1,6 @@
 namespace EdgeProxy.Http;
 
-/// <summary>Where a request was routed to, for those who observe requests. A feature of its <see cref="HttpContext"/>. The names are of the settings.</summary>
+/// <summary>Where a request was routed to, for observers of requests. A feature of its <see cref="HttpContext"/>. The names are of the settings.</summary>
 internal interface ISiteRequest
 {
     string SiteName { get; }
@@ -9,5 +9,5 @@ internal interface ISiteRequest
     string? RouteName { get; }
 
     /// <summary>The response is an error of EdgeProxy itself: whatever the site says of caching is not said of it.</summary>
-    void AnswersError();
+    void RespondsWithError();
 }

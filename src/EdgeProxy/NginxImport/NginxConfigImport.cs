@@ -104,7 +104,7 @@ internal sealed class NginxConfigImport
         }
         else
         {
-            _remarks.Problem(_file, "names no health check; name with --health-path a page of the app that answers 200 only when the app is well");
+            _remarks.Problem(_file, "names no health check; name with --health-path a page of the app that responds with 200 only when the app is well");
         }
 
         ImportedSettings.SetOptions(options, _settings, _file);

@@ -25,7 +25,7 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
         SetDuration(level.Last("proxy_connect_timeout"), "EdgeProxy:Upstream:ConnectTimeout", null);
         remarks.Note(
             file,
-            "while the app is down, requests wait for it (Upstream:HoldTimeout) and then get 503, where nginx answers 502 at once; X-Forwarded-For, -Host " +
+            "while the app is down, requests wait for it (Upstream:HoldTimeout) and then get 503; nginx responds with 502 at once; X-Forwarded-For, -Host " +
                 "and -Proto and X-Request-ID are set in any case, and what clients send in them is not believed (TrustedProxies)");
     }
 

@@ -70,7 +70,7 @@ internal sealed class StaticReader(ImportRemarks remarks)
         remarks.NoteOnce(
             line.At,
             "files",
-            "serves files: EdgeProxy answers 404 for names that begin with a dot, for links that lead out of the root and for directories without an index " +
+            "serves files: EdgeProxy responds with 404 for dot files, for links that lead out of the root and for directories without an index " +
                 "(nginx: 403)");
         route["Files"] = files;
         return (route, fallback);

@@ -53,7 +53,7 @@ internal sealed record RobotBody([property: JsonPropertyName("msgtype")] string 
 
 internal sealed record RobotText(string Content);
 
-/// <summary>What those robots answer, always with status 200.</summary>
+/// <summary>What those robots respond, always with status 200.</summary>
 /// <param name="Code">0: taken.</param>
 /// <param name="Message">Why not.</param>
-internal sealed record RobotAnswer([property: JsonPropertyName("errcode")] int Code, [property: JsonPropertyName("errmsg")] string? Message);
+internal sealed record RobotResponse([property: JsonPropertyName("errcode")] int Code, [property: JsonPropertyName("errmsg")] string? Message);

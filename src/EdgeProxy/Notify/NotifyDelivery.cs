@@ -10,8 +10,8 @@ namespace EdgeProxy.Notify;
 /// <summary>Makes one try to tell a receiver: a POST, or a command.</summary>
 internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : IDisposable
 {
-    /// <summary>Of an answer no more is read.</summary>
-    private const int LongestAnswer = 64 * 1024;
+    /// <summary>Of a response no more is read.</summary>
+    private const int LongestResponse = 64 * 1024;
 
     private readonly Lazy<HttpClient> _http = new(() => new HttpClient(new SocketsHttpHandler
     {
@@ -52,13 +52,13 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
             using var request = Create(receiver, message, key);
             // The status decides: a body that is long, slow or without an end is not waited for.
             using var response = await _http.Value.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
-            return !response.IsSuccessStatusCode ? $"it answered {(int)response.StatusCode}"
+            return !response.IsSuccessStatusCode ? $"it responded with {(int)response.StatusCode}"
                 : receiver.Format is NotifyFormat.DingTalk or NotifyFormat.WeCom ? await ReadProblemAsync(response, either.Token)
                 : null;
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            return $"it did not answer within {receiver.Timeout.TotalSeconds:0.###} s";
+            return $"it did not respond within {receiver.Timeout.TotalSeconds:0.###} s";
         }
         catch (HttpRequestException e)
         {
@@ -98,18 +98,18 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
         return $"{url}{(url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}timestamp={timestamp}&sign={signature}";
     }
 
-    /// <summary>Robots answer 200 to all; their body, which is short, says whether they have taken the message.</summary>
+    /// <summary>Robots respond with 200 to all; their body, which is short, says whether they have taken the message.</summary>
     private static async Task<string?> ReadProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
-            await response.Content.LoadIntoBufferAsync(LongestAnswer, cancellationToken);
-            var answer = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), NotifyJson.Default.RobotAnswer);
-            return answer is { Code: 0 } ? null : $"it answered errcode {answer?.Code}: {answer?.Message}";
+            await response.Content.LoadIntoBufferAsync(LongestResponse, cancellationToken);
+            var robot = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), NotifyJson.Default.RobotResponse);
+            return robot is { Code: 0 } ? null : $"it responded with errcode {robot?.Code}: {robot?.Message}";
         }
         catch (JsonException)
         {
-            return "its answer is no JSON";
+            return "its response is no JSON";
         }
     }
 

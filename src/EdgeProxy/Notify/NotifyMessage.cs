@@ -65,5 +65,5 @@ internal sealed record PendingMessages : VersionedRecord
 [JsonSerializable(typeof(NotifyMessage))]
 [JsonSerializable(typeof(SlackBody))]
 [JsonSerializable(typeof(RobotBody))]
-[JsonSerializable(typeof(RobotAnswer))]
+[JsonSerializable(typeof(RobotResponse))]
 internal sealed partial class NotifyJson : JsonSerializerContext;

@@ -1,6 +1,6 @@
 namespace EdgeProxy.Notify;
 
-/// <summary>Who is told of what happened while nobody looked.</summary>
+/// <summary>The receivers of notifications.</summary>
 internal sealed class NotifyOptions
 {
     /// <summary>The receivers, by a name for the log and metrics. Null or empty: none.</summary>

@@ -53,7 +53,7 @@ internal static partial class NotifyRules
 
     private static void CheckWebhook(SettingsScope at, ReceiverOptions receiver, string url)
     {
-        // Secret: whoever knows the URL of a robot may write to its group.
+        // Secret: everybody who knows the URL of a robot may write to its group.
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.UserInfo.Length > 0)
         {
             at.Error(nameof(receiver.Url), "must be an http:// or https:// URL without user and password", isSecret: true);

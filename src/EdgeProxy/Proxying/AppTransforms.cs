@@ -31,13 +31,13 @@ internal static class AppTransforms
         });
         builder.AddResponseTransform(context =>
         {
-            if (context.ProxyResponse is not { } answer || ForwardedRequest.Of(context.HttpContext) is not { Lease: { } lease } request)
+            if (context.ProxyResponse is not { } response || ForwardedRequest.Of(context.HttpContext) is not { Lease: { } lease } request)
             {
                 return ValueTask.CompletedTask;
             }
 
             request.Choice?.Mark(context.HttpContext, lease.Slot.Name);
-            return ResponseSteps.ApplyAsync(context, answer, request, buffering);
+            return ResponseSteps.ApplyAsync(context, response, request, buffering);
         });
     }
 

@@ -21,16 +21,16 @@ internal sealed class EventStreamContent : FilteredContent
 
     /// <summary>Counts the request as a stream, and lets its response end in order.</summary>
     /// <remarks>An encoded body shows no events, and one of a stated length must keep to it: these are cut at their deadline.</remarks>
-    public static void EndBetweenEvents(HttpResponseMessage answer, RequestCancellation life)
+    public static void EndBetweenEvents(HttpResponseMessage response, RequestCancellation life)
     {
-        var headers = answer.Content.Headers;
+        var headers = response.Content.Headers;
         if (headers.ContentEncoding.Count > 0 || headers.ContentLength is not null)
         {
             life.Follow(LeaseClass.Stream);
             return;
         }
 
-        answer.Content = new EventStreamContent(answer.Content, life, life.EndInOrder(LeaseClass.Stream));
+        response.Content = new EventStreamContent(response.Content, life, life.EndInOrder(LeaseClass.Stream));
     }
 
     protected override Stream Filter(Stream app) => new Body(app, _life, _isJsonLines, _due);

@@ -51,10 +51,10 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     /// <summary>How long the app took, in the last try, from when it had the whole request until its response began; null: there was no response, or it began
     /// before the client had sent everything.</summary>
     /// <remarks>What a client takes to send its body is not the app's time: a slow one must not make a version look slow.</remarks>
-    public TimeSpan? Answered { get; private set; }
+    public TimeSpan? ResponseTime { get; private set; }
 
-    /// <summary><see cref="Answered"/>; without a response, how long the app had the whole request until the try ended: it would have taken longer. Null: it
-    /// never had all of it.</summary>
+    /// <summary><see cref="ResponseTime"/>; without a response, how long the app had the whole request until the try ended: it would have taken longer. Null:
+    /// it never had all of it.</summary>
     public TimeSpan? Took { get; private set; }
 
     /// <summary>The client left before it had the whole response.</summary>
@@ -84,7 +84,7 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     {
         Life = life;
         Tries++;
-        Answered = null;
+        ResponseTime = null;
         Took = null;
         _pending = pending;
         Tunnel = null;
@@ -109,7 +109,7 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     }
 
     /// <summary>The app's response begins.</summary>
-    public void Answer() => Answered = Took = Conclude();
+    public void Responded() => ResponseTime = Took = Conclude();
 
     /// <summary>The forwarder has returned: nothing of the try is with the app any more.</summary>
     public void EndTry() => Took = Conclude() ?? Took;

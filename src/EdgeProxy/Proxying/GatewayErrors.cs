@@ -38,7 +38,7 @@ internal static class GatewayErrors
     {
         if (end == HoldResult.NotDown)
         {
-            return WriteAsync(context, StatusCodes.Status502BadGateway, EndedWithoutAnswer(slot));
+            return WriteAsync(context, StatusCodes.Status502BadGateway, EndedWithoutResponse(slot));
         }
 
         var detail = end switch
@@ -131,7 +131,7 @@ internal static class GatewayErrors
                 HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded,
             } =>
                 (StatusCodes.Status502BadGateway, $"The app ({slot}) sent a response that is not valid HTTP."),
-            _ => (StatusCodes.Status502BadGateway, EndedWithoutAnswer(lease.Slot.Name)),
+            _ => (StatusCodes.Status502BadGateway, EndedWithoutResponse(lease.Slot.Name)),
         };
         return WriteAsync(context, status, detail, status == StatusCodes.Status503ServiceUnavailable ? _retrySoon : null);
     }
@@ -178,7 +178,7 @@ internal static class GatewayErrors
         string? heading = null)
     {
         var response = context.Response;
-        context.Features.Get<ISiteRequest>()?.AnswersError();
+        context.Features.Get<ISiteRequest>()?.RespondsWithError();
         response.Clear();
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
@@ -188,7 +188,7 @@ internal static class GatewayErrors
         response.Headers[RequestIdField] = context.TraceIdentifier;
         if (retryAfter is { } wait)
         {
-            // Whole seconds (RFC 9110 section 10.2.3). Less than the wait, or none, and who does as he is told comes too early.
+            // Whole seconds (RFC 9110 section 10.2.3). With less than the wait, or none, a client that obeys comes too early.
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
@@ -247,7 +247,7 @@ internal static class GatewayErrors
         </body></html>
         """);
 
-    private static string EndedWithoutAnswer(SlotName slot) => $"The app ({slot.ToKey()}) ended the connection before it answered.";
+    private static string EndedWithoutResponse(SlotName slot) => $"The app ({slot.ToKey()}) ended the connection before it responded.";
 
     private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 }

@@ -4,7 +4,8 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Proxying;
 
 /// <summary>Tells the class of a request: by its path or its upgrade before it is forwarded, and once more by the content type of the response.</summary>
-/// <remarks>A client's wish for a stream makes none: who says so takes a place and waits for its body as any other, until the app begins a stream.</remarks>
+/// <remarks>A client's wish for a stream makes none: a request that says so takes a place and waits for its body as any other, until the app begins a
+/// stream.</remarks>
 /// <param name="streamPaths">Path prefixes whose requests are streams (<c>Switch:StreamPaths</c>).</param>
 internal sealed class LeaseClassifier(IEnumerable<string> streamPaths)
 {

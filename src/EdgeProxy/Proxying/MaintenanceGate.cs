@@ -31,7 +31,7 @@ internal sealed class MaintenanceGate(string healthPath, HeldRequestLimit room, 
     /// <summary>Turns requests away from now on; null: not any more.</summary>
     public void Set(Maintenance? maintenance) => Interlocked.Exchange(ref _maintenance, maintenance);
 
-    /// <summary>The maintenance that a request meets. The health path passes: who watches the app from outside is to see it while it is worked on.</summary>
+    /// <summary>The maintenance that a request meets. The health path passes: monitors outside are to see the app while it is worked on.</summary>
     /// <returns>Null: it passes.</returns>
     public Maintenance? TurnsAway(HttpContext context) =>
         Maintenance is { } maintenance && !string.Equals(context.Request.Path.Value, _healthPath, StringComparison.Ordinal) ? maintenance : null;
@@ -68,7 +68,7 @@ internal sealed class MaintenanceGate(string healthPath, HeldRequestLimit room, 
 
 /// <summary>A stretch of time in which the app gets no request.</summary>
 /// <param name="since">When it began.</param>
-/// <param name="maxWait">How long a request waits for its end; then it is answered with 503.</param>
+/// <param name="maxWait">How long a request waits for its end; then it gets 503.</param>
 internal sealed class Pause(DateTimeOffset since, TimeSpan maxWait)
 {
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);

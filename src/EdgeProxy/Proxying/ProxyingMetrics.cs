@@ -47,7 +47,7 @@ internal sealed class ProxyingMetrics : InstrumentSet
                 Each((app, slot) => app.Connections.Failures(slot)), "{connection}", "Connections that a slot did not accept.");
         meter.CreateObservableCounter(
             "edgeproxy.requests.repeated", () => EachApp(app => app.Connections.Repeats), "{request}",
-            "Requests without a body that were sent once more, as their connection ended before an answer.");
+            "Requests without a body that were sent once more, as their connection ended before a response.");
 
         IEnumerable<Measurement<T>> EachApp<T>(Func<ProxiedApp, T> read)
             where T : struct => apps.All.Select(app => new Measurement<T>(read(app), MetricTags.Of(app.Identity)));

@@ -6,7 +6,7 @@ namespace EdgeProxy.Proxying;
 /// <summary>How large a request may be. What is larger is refused in the pipeline, with a response body, a line in the access log and a count.</summary>
 /// <remarks>
 /// Set as <c>Kestrel:Limits</c>; the defaults are what gunicorn takes, so that it never rejects what was accepted here. Kestrel's own limits are higher
-/// (ServerLimits): it would answer with an empty body, before the pipeline, and reset streams of HTTP/2.
+/// (ServerLimits): it would respond with an empty body, before the pipeline, and reset streams of HTTP/2.
 /// </remarks>
 /// <param name="MaxRequestLineSize">In bytes, with the line's end. HTTP/2 has no such line: the one that the app gets counts.</param>
 /// <param name="MaxRequestHeaderCount">Fields, also those of one name.</param>

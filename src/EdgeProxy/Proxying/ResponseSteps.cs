@@ -9,16 +9,16 @@ internal static class ResponseSteps
 {
     /// <param name="request">With the try that the response belongs to.</param>
     public static async ValueTask ApplyAsync(
-        ResponseTransformContext context, HttpResponseMessage answer, ForwardedRequest request, ResponseBuffering buffering)
+        ResponseTransformContext context, HttpResponseMessage response, ForwardedRequest request, ResponseBuffering buffering)
     {
-        request.Answer();
-        if (answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type) && LeaseClassifier.IsStream(type.ToString()))
+        request.Responded();
+        if (response.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type) && LeaseClassifier.IsStream(type.ToString()))
         {
-            EventStreamContent.EndBetweenEvents(answer, request.Life!);
+            EventStreamContent.EndBetweenEvents(response, request.Life!);
         }
 
-        buffering.Begin(context.HttpContext, answer, request);
-        await UpgradeResponse.TransformAsync(context, answer, request);
-        TrailedContent.Use(context.HttpContext, answer);
+        buffering.Begin(context.HttpContext, response, request);
+        await UpgradeResponse.TransformAsync(context, response, request);
+        TrailedContent.Use(context.HttpContext, response);
     }
 }

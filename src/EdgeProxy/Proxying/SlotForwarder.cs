@@ -76,8 +76,8 @@ internal sealed class SlotForwarder(
         }
     }
 
-    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. Who has asked for the candidate learns that it did not
-    /// respond. One that finds no place with it waits: its page is the candidate's, too.</summary>
+    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. A client that has asked for the candidate learns that it
+    /// did not respond. One that finds no place with it waits: its page is the candidate's, too.</summary>
     /// <returns>Whether the request is to be tried again.</returns>
     private async ValueTask<bool> OutlastAsync(Obstacle obstacle, HttpContext context, ForwardedRequest request)
     {
@@ -144,7 +144,7 @@ internal sealed class SlotForwarder(
             case TryEnd.Responded:
                 lease.Slot.Record(
                     isError: context.Response.StatusCode >= StatusCodes.Status500InternalServerError,
-                    lease.Class == LeaseClass.Http ? request.Answered : null,
+                    lease.Class == LeaseClass.Http ? request.ResponseTime : null,
                     context.Request.Path.Value);
                 return null;
             case TryEnd.Upgraded:

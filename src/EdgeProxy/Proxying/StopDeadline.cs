@@ -1,6 +1,6 @@
 namespace EdgeProxy.Proxying;
 
-/// <summary>The end of the time that requests have once the proxy stops: what is still under way in an app then is answered (503) instead of cut.</summary>
+/// <summary>The end of the time that requests have once the proxy stops: what is still under way in an app then gets 503 instead of being cut.</summary>
 /// <remarks>The code that stops the process says when; see <c>Shutdown:DrainTimeout</c>.</remarks>
 internal sealed class StopDeadline(ProxiedApps apps) : IDisposable
 {

@@ -43,7 +43,7 @@ internal sealed partial class UpstreamWaitQueue(
     public int Held => Volatile.Read(ref _held);
 
     /// <summary>Waits until <paramref name="slot"/>, which refuses connections, is worth another try.</summary>
-    /// <returns>How it ended. Why it is <see cref="HoldResult.Hopeless"/> is logged once for all who wait.</returns>
+    /// <returns>How it ended. Why it is <see cref="HoldResult.Hopeless"/> is logged once for all waiting requests.</returns>
     /// <exception cref="OperationCanceledException">The client left.</exception>
     public ValueTask<HoldResult> WaitAsync(Slot slot, TimeSpan patience, CancellationToken clientLeft) => HoldAsync(
         async () => await Join(slot).Over.WaitAsync(patience, time, clientLeft) is null ? HoldResult.TryAgain : HoldResult.Hopeless, patience);

@@ -13,7 +13,7 @@ internal sealed class FixedResponse(RespondOptions options)
     private readonly HeaderChanges? _headers = HeaderChanges.Of(new HeaderOptions { Set = options.Headers });
     private readonly string _contentType = TypeOf(options.ContentType, options.Body);
 
-    public async Task AnswerAsync(HttpContext context, SiteRequest request)
+    public async Task RespondAsync(HttpContext context, SiteRequest request)
     {
         var response = context.Response;
         if (options.AsError)

@@ -41,11 +41,11 @@ internal static class HeaderRules
         string[] kept = name.Contains('*', StringComparison.Ordinal) ? [.. _ofConnection.Where(own => HeaderChanges.Means(name, own)).Order()] : [];
         if (name.Length > 0 && HeaderChanges.Means(name, "Content-Encoding"))
         {
-            at.Warn(key, "takes Content-Encoding away, and who gets a compressed body cannot read it; name the fields that are meant");
+            at.Warn(key, "takes Content-Encoding away, and clients cannot read a compressed body; name the fields that are meant");
         }
         else if (name.Length > 0 && HeaderChanges.Means(name, "Content-Type"))
         {
-            at.Warn(key, "takes Content-Type away, and who gets the body has to guess what it is; name the fields that are meant");
+            at.Warn(key, "takes Content-Type away, and clients have to guess what the body is; name the fields that are meant");
         }
         else if (kept.Length > 0)
         {

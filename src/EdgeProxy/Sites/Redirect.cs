@@ -2,7 +2,7 @@ using EdgeProxy.Sites.Placeholders;
 
 namespace EdgeProxy.Sites;
 
-/// <summary>Sends visitors elsewhere.</summary>
+/// <summary>Sends clients elsewhere.</summary>
 /// <param name="options">Checked.</param>
 internal sealed class Redirect(RedirectOptions options)
 {
@@ -11,7 +11,7 @@ internal sealed class Redirect(RedirectOptions options)
     /// <summary>The settings name another host without its scheme (<c>//cdn.example.com/</c>).</summary>
     private readonly bool _isToAuthority = options.To!.StartsWith("//", StringComparison.Ordinal);
 
-    public Task AnswerAsync(HttpContext context, SiteRequest request)
+    public Task RespondAsync(HttpContext context, SiteRequest request)
     {
         context.Response.StatusCode = options.Status;
         context.Response.Headers.Location = Location(request.Current);

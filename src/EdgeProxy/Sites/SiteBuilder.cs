@@ -36,12 +36,12 @@ internal sealed class SiteBuilder(
     {
         if (route.Redirect is { } redirect)
         {
-            return new Redirect(redirect).AnswerAsync;
+            return new Redirect(redirect).RespondAsync;
         }
 
         if (route.Respond is { } respond)
         {
-            return new FixedResponse(respond).AnswerAsync;
+            return new FixedResponse(respond).RespondAsync;
         }
 
         if (route.Files is { } options)

@@ -2,7 +2,7 @@ using EdgeProxy.Proxying;
 
 namespace EdgeProxy.Sites;
 
-/// <summary>The hosts of sites, for those who make certificates and probes.</summary>
+/// <summary>The hosts of sites, for certificates and probes.</summary>
 internal static class SiteDomains
 {
     /// <summary>Those that are served over TLS, without <c>*</c>.</summary>

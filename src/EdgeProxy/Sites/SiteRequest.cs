@@ -40,7 +40,7 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
     /// <param name="headers">What it changes in the header of the response; null: nothing.</param>
     public void Enter(string route, HeaderChanges? headers) => (RouteName, _routeHeaders) = (route, headers);
 
-    public void AnswersError() => _isError = true;
+    public void RespondsWithError() => _isError = true;
 
     /// <summary>Takes back what a route has changed that has not served the request.</summary>
     public void Leave()

@@ -2,7 +2,7 @@ namespace EdgeProxy.Slots;
 
 /// <summary>What the candidate of a running switch gets of the traffic. Immutable, a part of the <see cref="TrafficPlan"/>.</summary>
 /// <param name="slot">The candidate.</param>
-/// <param name="share">Of the clients, in hundredths of a percent: 0 (only who was invited) to <see cref="Whole"/>.</param>
+/// <param name="share">Of the clients, in hundredths of a percent: 0 (only invited clients) to <see cref="Whole"/>.</param>
 /// <param name="key">Of the switch.</param>
 internal sealed class CandidateShare(Slot slot, int share, CandidateKey key)
 {

@@ -8,7 +8,7 @@ namespace EdgeProxy.Slots;
 /// <param name="earlier">Those of a drain that was given up: their leases may still be out, and end with these.</param>
 internal sealed class LeaseCancellations(LeaseCancellations? earlier)
 {
-    /// <summary>In how many parts the leases of a class may be ended. The last one is the first to fill: who is alone has the whole deadline.</summary>
+    /// <summary>In how many parts the leases of a class may be ended. The last one is the first to fill: a single lease has the whole deadline.</summary>
     public const int Waves = 20;
 
     private static readonly LeaseClass[] _classes = Enum.GetValues<LeaseClass>();

@@ -79,7 +79,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
 
     /// <summary>Hands over the ends of every lease that is out now; later ones are not touched.</summary>
     /// <remarks>
-    /// Called by the running switch, one at a time, and once by the end of the proxy, which may come in between. A caller who gives up before
+    /// Called by the running switch, one at a time, and once by the end of the proxy, which may come in between. A caller that gives up before
     /// <see cref="LeaseCancellations.EndAll"/> leaves them to the next caller.
     /// </remarks>
     public LeaseCancellations TakeLeases()
@@ -94,7 +94,7 @@ internal sealed class Slot(AppIdentity app, SlotName name, SlotAddress address, 
         }
     }
 
-    /// <summary>All that it has answered since the proxy started.</summary>
+    /// <summary>All its responses since the proxy started.</summary>
     public SlotFigures Figures
     {
         get

@@ -1,6 +1,6 @@
 namespace EdgeProxy.Slots;
 
-/// <summary>What a slot has answered up to an instant, or between two. Immutable.</summary>
+/// <summary>The responses of a slot up to an instant, or between two. Immutable.</summary>
 /// <param name="Requests">Ended requests.</param>
 /// <param name="Errors">Those that ended with a 5xx, the app's or the proxy's.</param>
 /// <param name="Latencies">Of ordinary requests, until the response began or the client left: counts by bucket of <see cref="LatencySketch"/>.</param>

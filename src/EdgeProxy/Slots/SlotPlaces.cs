@@ -31,7 +31,7 @@ internal sealed class SlotPlaces(int limit)
         return false;
     }
 
-    /// <summary>Gives one back. A full fence: who waits is looked for behind it.</summary>
+    /// <summary>Gives one back. A full fence: waiting requests are looked for behind it.</summary>
     internal void GiveBack() => Interlocked.Decrement(ref _used);
 }
 

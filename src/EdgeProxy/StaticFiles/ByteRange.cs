@@ -6,7 +6,7 @@ namespace EdgeProxy.StaticFiles;
 /// <summary>What a <c>Range</c> header asks for, given a size (RFC 9110 section 14).</summary>
 internal enum RangeRequest
 {
-    /// <summary>Everything: there is no range, or one that a server may leave unanswered.</summary>
+    /// <summary>Everything: there is no range, or one that a server may ignore.</summary>
     Whole,
 
     /// <summary>One part.</summary>
@@ -25,7 +25,7 @@ internal readonly record struct ByteRange(long First, long Length)
 
     /// <summary>Reads the header.</summary>
     /// <remarks>
-    /// Several ranges in one request are answered with the whole file, which section 14.2 allows: no browser needs them, and asking for one
+    /// Several ranges in one request get the whole file, which section 14.2 allows: no browser needs them, and asking for one
     /// byte a thousand times is an old attack. So is a header that cannot be read, and any range of an empty file.
     /// </remarks>
     /// <param name="size">Of the file, in bytes.</param>

@@ -8,12 +8,12 @@ internal sealed class EncodedVariants(CompressionPolicy policy, StaticFileCache 
 {
     private readonly SingleFlight<(StaticFile File, ContentCoding Coding), Representation> _making = new();
 
-    /// <summary>Clients who wait for different files share the processors; a thousand first requests must not hold a thousand files in memory.</summary>
+    /// <summary>Clients that wait for different files share the processors; a thousand first requests must not hold a thousand files in memory.</summary>
     private readonly SemaphoreSlim _turns = new(Environment.ProcessorCount);
 
     private long _made;
 
-    /// <summary>How many forms were compressed for a client who waited, since the proxy started.</summary>
+    /// <summary>How many forms were compressed for a client that waited, since the proxy started.</summary>
     public long Made => Volatile.Read(ref _made);
 
     /// <summary>The form to send. Parts are sent of the plain file only: there the bytes that a range counts are the file's.</summary>
@@ -45,7 +45,7 @@ internal sealed class EncodedVariants(CompressionPolicy policy, StaticFileCache 
 
             if ((file.Plain.Bytes ?? await StaticFileCache.ReadAsync(file.Plain.Source)) is not { } content)
             {
-                return file.Plain; // gone, or another one by now: the one who opens it finds out
+                return file.Plain; // gone, or another one by now: the caller that opens it finds out
             }
 
             var bytes = Encode(coding, Effort.Quick, content, CancellationToken.None);

@@ -71,7 +71,7 @@ internal static unsafe partial class NativeFiles
         }
     }
 
-    /// <exception cref="IOException">The file system does not answer.</exception>
+    /// <exception cref="IOException">The file system does not respond.</exception>
     public static Stat StatOf(SafeFileHandle place)
     {
         Stat stat;

@@ -46,7 +46,7 @@ internal static class Preconditions
         return TryDate(headers.IfModifiedSince, out var modifiedSince) && lastModified <= modifiedSince ? Precondition.NotModified : Precondition.Met;
     }
 
-    /// <summary>Whether a range may be answered: the client's part is of this very version (section 13.1.5), or it does not ask.</summary>
+    /// <summary>Whether a range may be sent: the client's part is of this very version (section 13.1.5), or it does not ask.</summary>
     public static bool IfRangeHolds(StringValues ifRange, Representation content, DateTimeOffset lastModified)
     {
         if (ifRange.Count == 0)

@@ -36,8 +36,8 @@ internal sealed record Representation(
     }
 
     /// <summary>Whether an entity tag that a client holds, without quotes, is of this content in any coding.</summary>
-    /// <remarks>Who has the gzip form of this content needs no new copy in another coding. Ranges, for which bytes count, are never taken from a coded
-    /// form.</remarks>
+    /// <remarks>A client that has the gzip form of this content needs no new copy in another coding. Ranges, for which bytes count, are never taken from a
+    /// coded form.</remarks>
     public bool Matches(ReadOnlySpan<char> opaqueTag) =>
         opaqueTag.StartsWith(Tag, StringComparison.Ordinal) && (opaqueTag.Length == Tag.Length || opaqueTag[Tag.Length] == '-');
 }

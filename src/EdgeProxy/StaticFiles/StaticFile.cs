@@ -105,7 +105,7 @@ internal sealed class StaticFile
     }
 
     /// <summary>It has been looked at within <paramref name="patience"/>, or somebody else is just looking.</summary>
-    /// <remarks>Of several who ask at once when the time has come, one is told to look; the others go on with what there is.</remarks>
+    /// <remarks>Of several calls at once when the time has come, one is told to look; the others go on with what there is.</remarks>
     public bool IsFresh(TimeSpan patience)
     {
         var seen = Volatile.Read(ref _checked);

@@ -185,7 +185,7 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
         return result;
     }
 
-    /// <summary>Files beside this one that hold it compressed and are not older. Not of strangers, who would put theirs beside other people's.</summary>
+    /// <summary>Files beside this one that hold it compressed and are not older. Not those of other users, who could put them there.</summary>
     /// <remarks>Times are compared in whole seconds, which is what many tools copy. One that is just being written is left alone for a moment.</remarks>
     private List<FileSource> FindSidecars(StaticMount mount, FileSource file, string path)
     {

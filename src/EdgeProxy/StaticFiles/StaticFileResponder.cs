@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace EdgeProxy.StaticFiles;
 
-/// <summary>Answers a request with what lies under its path, from disk or memory.</summary>
+/// <summary>Responds to a request with what lies under its path, from disk or memory.</summary>
 internal sealed class StaticFileResponder(StaticFileCache files, FileLookup lookup, EncodedVariants forms, TimeProvider time)
 {
     /// <summary>How often a file that is replaced between two looks is looked for again.</summary>
@@ -43,7 +43,7 @@ internal sealed class StaticFileResponder(StaticFileCache files, FileLookup look
     /// <param name="mount">Owns the path.</param>
     /// <param name="path">As of <see cref="PathOf"/>, or what was made of it.</param>
     /// <param name="passesOn">Others may serve what is not there.</param>
-    /// <returns>False: nothing is there, and nothing was answered.</returns>
+    /// <returns>False: nothing is there, and no response was begun.</returns>
     public async Task<bool> ServeAsync(HttpContext context, StaticMount mount, string path, bool passesOn = false)
     {
         var isRead = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);

@@ -1,6 +1,7 @@
 namespace EdgeProxy.StaticFiles;
 
-/// <summary>Answers whatever lies under a static path, from disk or memory, never from the app. It takes no lease: no switch waits for a download.</summary>
+/// <summary>Responds to whatever lies under a static path, from disk or memory, never from the app. It takes no lease: no switch waits for a
+/// download.</summary>
 internal sealed class StaticFilesMiddleware(RequestDelegate next, IReadOnlyList<StaticMount> mounts, StaticFileResponder files)
 {
     // The more specific path wins, whatever the order in the settings.

@@ -125,9 +125,9 @@ internal static class StaticFilesRules
         else if (new RootDirectory(path).Look() is not FileOutcome.Found and var outcome)
         {
             at.Warn(key, outcome == FileOutcome.Denied
-                ? $"cannot be entered by {Environment.UserName}: its files are answered with 403; let the proxy's user search the directory and all above it " +
+                ? $"cannot be entered by {Environment.UserName}: its files get 403; let the proxy's user search the directory and all above it " +
                     "(chmod o+x)"
-                : "is no directory: until it is one, its files are answered with 404");
+                : "is no directory: until it is one, its files get 404");
         }
     }
 }

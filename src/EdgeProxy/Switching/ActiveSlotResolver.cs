@@ -19,7 +19,7 @@ internal sealed partial class ActiveSlotResolver(
     /// <summary>How long the choice may take where no file tells it: the listeners are closed meanwhile.</summary>
     private static readonly TimeSpan GuessTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Chooses who is active: <c>active.json</c>, else what runs and answers, else <c>InitialSlot</c>.</summary>
+    /// <summary>Chooses the active slot: <c>active.json</c>, else what runs and responds, else <c>InitialSlot</c>.</summary>
     public async Task ResolveAsync(CancellationToken cancellationToken)
     {
         if (directory.Problem is { } unusable)
@@ -67,10 +67,10 @@ internal sealed partial class ActiveSlotResolver(
         try
         {
             var seen = await Task.WhenAll(order.Select(slot => LookAsync(slot, either.Token)));
-            var best = seen.OrderByDescending(look => look.Answers).ThenByDescending(look => look.Runs).First(); // stable: InitialSlot wins a tie
+            var best = seen.OrderByDescending(look => look.Responses).ThenByDescending(look => look.Runs).First(); // stable: InitialSlot wins a tie
             return (best.Slot, best switch
             {
-                { Answers: true } => "its unit runs and answers",
+                { Responses: true } => "its unit runs and responds",
                 { Runs: true } => "its unit runs",
                 _ => "no unit runs, and it is InitialSlot",
             });
@@ -81,7 +81,7 @@ internal sealed partial class ActiveSlotResolver(
         }
     }
 
-    private async Task<(SlotName Slot, bool Runs, bool Answers)> LookAsync(SlotName slot, CancellationToken cancellationToken)
+    private async Task<(SlotName Slot, bool Runs, bool Responses)> LookAsync(SlotName slot, CancellationToken cancellationToken)
     {
         var status = await units.GetStatusAsync(slot, cancellationToken);
         return (slot, status.IsRunning, status.IsRunning && (await probe.ProbeAsync(slots[slot].Address, cancellationToken)).IsGood);

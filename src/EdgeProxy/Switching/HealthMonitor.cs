@@ -93,7 +93,7 @@ internal sealed partial class HealthMonitor(
         Record(slot, summary, isBusy: load.Explains(summary));
     }
 
-    /// <summary>Null: the manager does not answer.</summary>
+    /// <summary>Null: the manager does not respond.</summary>
     private async Task<bool?> RunsAsync(SlotName slot, CancellationToken cancellationToken)
     {
         try

@@ -39,7 +39,7 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
             address,
             path,
             WarmUpTimeout,
-            (response, _, _) => (int)response.StatusCode < 500 ? null : $"{path} answers {(int)response.StatusCode}",
+            (response, _, _) => (int)response.StatusCode < 500 ? null : $"{path} responds with {(int)response.StatusCode}",
             cancellationToken);
 
     private async Task<ProbeSummary> AskAsync(
@@ -59,25 +59,25 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return NoAnswer(
-                $"{address} accepted the request to {path} and did not answer within {timeout.TotalSeconds:0.###} s: it hangs, or is still loading")
+            return NoResponse(
+                $"{address} accepted the request to {path} and did not respond within {timeout.TotalSeconds:0.###} s: it hangs, or is still loading")
                 with
             { IsLate = true };
         }
         catch (HttpRequestException e) when (!cancellationToken.IsCancellationRequested)
         {
-            return NoAnswer(Explain(e, address));
+            return NoResponse(Explain(e, address));
         }
         catch (IOException e) when (!cancellationToken.IsCancellationRequested)
         {
-            return NoAnswer($"{address} closed the connection during its response ({e.Message})");
+            return NoResponse($"{address} closed the connection during its response ({e.Message})");
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
             throw new OperationCanceledException(e.Message, e, cancellationToken);
         }
 
-        ProbeSummary NoAnswer(string error) => new(null, time.GetElapsedTime(started), null, error);
+        ProbeSummary NoResponse(string error) => new(null, time.GetElapsedTime(started), null, error);
     }
 
     private HttpMessageInvoker Connect(SlotAddress address, TimeSpan timeout) => new(
@@ -128,9 +128,9 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
         }
         : e.HttpRequestError switch
         {
-            HttpRequestError.InvalidResponse => $"{address} answers with something that is not HTTP: is it the app that listens there?",
+            HttpRequestError.InvalidResponse => $"{address} responds with something that is not HTTP: is it the app that listens there?",
             HttpRequestError.ResponseEnded => $"{address} closed the connection without a complete response",
-            _ => $"{address} did not answer: {e.Message}",
+            _ => $"{address} did not respond: {e.Message}",
         };
 
     private string? JudgeHealth(HttpResponseMessage response, string body, string hostSent)
@@ -139,7 +139,7 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
         if (_expected.Contains(status))
         {
             return options.ExpectedBody is { Length: > 0 } text && !body.Contains(text, StringComparison.Ordinal)
-                ? $"{options.Path} answers {status}, but \"{text}\" (Health:ExpectedBody) is not in its body"
+                ? $"{options.Path} responds with {status}, but \"{text}\" (Health:ExpectedBody) is not in its body"
                 : null;
         }
 
@@ -152,7 +152,7 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
             >= 500 => "the app fails; its log says why",
             _ => null,
         };
-        return $"{options.Path} answers {status}, expected {_expected}{(hint is null ? "" : ": " + hint)}";
+        return $"{options.Path} responds with {status}, expected {_expected}{(hint is null ? "" : ": " + hint)}";
     }
 
     private static string ExplainRedirect(HttpResponseMessage response)

@@ -6,7 +6,7 @@ using EdgeProxy.Switching.Records;
 namespace EdgeProxy.Switching;
 
 /// <summary>The switch that a former process did not bring to its end: what became of it, and its line in the history.</summary>
-/// <remarks>Used once, by the start. Who is active it does not decide: <c>active.json</c> has done that before.</remarks>
+/// <remarks>Used once, by the start. It does not decide which slot is active: <c>active.json</c> has done that before.</remarks>
 internal sealed partial class InterruptedSwitch
 {
     private readonly ActiveSlotRecord _active;

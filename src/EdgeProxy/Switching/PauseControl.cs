@@ -28,7 +28,7 @@ internal abstract record PauseStart
 /// <summary>Pauses the app and resumes it: in between no ordinary request is in it, as an incompatible migration needs it.</summary>
 /// <remarks>
 /// Streams and WebSockets that are open stay; new ones wait. A slot that still drains counts as well as the active one: its requests use the same database.
-/// A pause belongs to the caller who was told of it: one who leaves before that ends it.
+/// A pause belongs to the caller that was told of it: one that disconnects before that ends it.
 /// </remarks>
 internal sealed partial class PauseControl(
     MaintenanceGate gate, SlotPair slots, IFormerRequests former, StateDirectory directory, TimeProvider time, ILogger<PauseControl> logger) : IDisposable
@@ -146,7 +146,7 @@ internal sealed partial class PauseControl(
                 PauseRecord.FileName,
                 new PauseRecord { Version = VersionedRecord.CurrentVersion, Since = pause.Since, MaxWait = pause.MaxWait },
                 SwitchingJson.Default.PauseRecord);
-            return gate.Pause == pause ? new PauseStart.Paused() : new PauseStart.Resumed(); // the caller who resumes deletes the file after us
+            return gate.Pause == pause ? new PauseStart.Paused() : new PauseStart.Resumed(); // the caller that resumes deletes the file after us
         }
         catch (StateException e)
         {

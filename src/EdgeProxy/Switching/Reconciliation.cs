@@ -34,7 +34,7 @@ internal sealed partial class Reconciliation(
 {
     private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(10);
 
-    /// <summary>A round reads what is stored when it begins, so one that is still to come does for all who ask.</summary>
+    /// <summary>A round reads what is stored when it begins, so one that is still to come does for all callers.</summary>
     private readonly Channel<bool> _requests = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     private CancellationTokenSource _interruption = new(); // holds nothing that is to be disposed: no timer, no wait handle
@@ -109,7 +109,7 @@ internal sealed partial class Reconciliation(
         }
     }
 
-    /// <summary>Begins the round that runs anew, behind whoever waits for the turn: another process is to do it, if all goes well.</summary>
+    /// <summary>Begins the round that runs anew, behind all that wait for the turn: another process is to do it, if all goes well.</summary>
     public void Interrupt() => Interlocked.Exchange(ref _interruption, new()).Cancel();
 
     private async Task RunRoundAsync(Func<CancellationToken, Task> work, CancellationToken stoppingToken)

@@ -9,7 +9,7 @@ internal sealed record SlotHealth(HealthState State, IReadOnlyList<ProbeRecord> 
 
 public enum HealthState
 {
-    /// <summary>Not looked at yet, or the unit's manager does not answer.</summary>
+    /// <summary>Not looked at yet, or the unit's manager does not respond.</summary>
     Unknown,
     Healthy,
     Unhealthy,

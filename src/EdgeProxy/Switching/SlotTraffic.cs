@@ -4,7 +4,7 @@ using EdgeProxy.Slots;
 namespace EdgeProxy.Switching;
 
 /// <summary>
-/// What each slot has answered since traffic moved to it, and in the last hour: what a slot did in an earlier version says nothing of this one.
+/// The responses of each slot since traffic moved to it, and in the last hour: what a slot did in an earlier version says nothing of this one.
 /// </summary>
 /// <remarks>
 /// Begun by the flip and by a canary only, one at a time; a slot that was active when the proxy started counts from then on. The loop remembers the figures of
@@ -33,7 +33,7 @@ internal sealed class SlotTraffic(SlotPair slots, TimeProvider time) : Backgroun
         }
     }
 
-    /// <summary>What the slot has answered since <see cref="Begin"/>.</summary>
+    /// <summary>The responses of the slot since <see cref="Begin"/>.</summary>
     public SlotFigures Since(SlotName slot)
     {
         lock (_lock)
@@ -49,7 +49,7 @@ internal sealed class SlotTraffic(SlotPair slots, TimeProvider time) : Backgroun
 
     private long Waiting(SlotName slot) => slots[slot].Pending.Count(time.GetElapsedTime(0, time.GetTimestamp()), Worth);
 
-    /// <summary>What it has answered before an instant: in the hour before, or since <see cref="Begin"/> where that is later.</summary>
+    /// <summary>What it has responded before an instant: in the hour before, or since <see cref="Begin"/> where that is later.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="end">Its figures at that instant.</param>
     public SlotFigures Before(SlotName slot, SlotFigures end)

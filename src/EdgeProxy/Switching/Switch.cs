@@ -12,7 +12,7 @@ public enum SwitchPhase
     Probe,
     WarmUp,
 
-    /// <summary>Only where it was asked for: the candidate waits for whoever is to look at it.</summary>
+    /// <summary>Only where it was asked for: the candidate waits until somebody has looked at it.</summary>
     Preview,
 
     /// <summary>Only where <c>Switch:Hooks:BeforeFlip</c> has commands.</summary>

@@ -179,7 +179,7 @@ internal sealed partial class SwitchCoordinator(
         async Task<SwitchStart> AfterAsync(Task<Switch> hooks)
         {
             await hooks;
-            return slots.Active.Name == back ? IsActive(back) // of two who ask, the second does not undo what the first has done
+            return slots.Active.Name == back ? IsActive(back) // of two callers, the second does not undo what the first has done
                 : await begin(CancellationToken.None);
         }
     }
@@ -209,12 +209,13 @@ internal sealed partial class SwitchCoordinator(
         return new SwitchStart.Started(first, _completion);
     }
 
-    /// <summary>Who names a slot, and no other version than the one that it has, wants that one back. A deploy names no slot, or a new label.</summary>
+    /// <summary>A request that names a slot, and no other version than the one that it has, wants that one back. A deploy names no slot, or a new
+    /// label.</summary>
     private bool RequestsDeployedVersion(SwitchRequest request) =>
         request.To is { } slot && (request.Label is null || request.Label == active.Current?.LabelOf(slot));
 
     /// <summary>What a request gets while a switch runs: that switch, called back where the request is for the slot that it leaves. Null: none runs.</summary>
-    /// <remarks>Needs <see cref="_starting"/>. Only who names the old slot means it: the next deploy of a script that names none does not undo this
+    /// <remarks>Needs <see cref="_starting"/>. Only a request that names the old slot means it: the next deploy of a script that names none does not undo this
     /// one.</remarks>
     private SwitchStart? Join(SlotName? to) => _running switch
     {
@@ -320,7 +321,7 @@ internal sealed partial class SwitchCoordinator(
         return await ending.CompleteAsync(run, log, stopping);
     }
 
-    /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not answer, traffic
+    /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not respond, traffic
     /// stays.</summary>
     private async Task GoBackAsync(SwitchRun run, CancellationToken stopping)
     {
@@ -430,7 +431,7 @@ internal sealed partial class SwitchCoordinator(
     private string NewId() =>
         $"{time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
 
-    /// <summary>Before anything else stops: a caller who waits for the switch would keep the admin listener from closing.</summary>
+    /// <summary>Before anything else stops: a caller that waits for the switch would keep the admin listener from closing.</summary>
     async Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();

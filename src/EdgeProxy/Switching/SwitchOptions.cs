@@ -6,7 +6,7 @@ namespace EdgeProxy.Switching;
 /// <summary>How a switch behaves.</summary>
 internal sealed class SwitchOptions
 {
-    /// <summary>Paths that the candidate must answer before it gets traffic, e.g. <c>["/", "/v1/items/"]</c>; null or empty: none.</summary>
+    /// <summary>Paths that the candidate must serve without an error before it gets traffic, e.g. <c>["/", "/v1/items/"]</c>; null or empty: none.</summary>
     public string[]? WarmUp { get; set; }
 
     /// <summary>Parts of the clients that get the candidate before everybody, step by step; null or empty: everybody at once.</summary>

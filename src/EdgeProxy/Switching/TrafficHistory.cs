@@ -2,7 +2,7 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>What each slot has answered in the last hour, a sample every five seconds: people often look when it is over.</summary>
+/// <summary>What each slot has responded in the last hour, a sample every five seconds: people often look when it is over.</summary>
 /// <remarks>The loop is the only writer; it belongs to the host and ends with it. At most 46 KB an app.</remarks>
 internal sealed class TrafficHistory(SlotPair slots, TimeProvider time) : BackgroundService
 {
@@ -54,7 +54,7 @@ internal sealed class TrafficHistory(SlotPair slots, TimeProvider time) : Backgr
     }
 }
 
-/// <summary>What both slots have answered within one sample.</summary>
+/// <summary>What both slots have responded within one sample.</summary>
 /// <param name="At">Its end.</param>
 /// <param name="Blue">Of the one slot.</param>
 /// <param name="Green">Of the other.</param>
@@ -63,7 +63,7 @@ internal readonly record struct TrafficSample(DateTimeOffset At, SlotSample Blue
     public SlotSample this[SlotName slot] => slot == SlotName.Blue ? Blue : Green;
 }
 
-/// <summary>What a slot has answered within one sample.</summary>
+/// <summary>What a slot has responded within one sample.</summary>
 /// <param name="Requests">Ended requests.</param>
 /// <param name="Errors">Those that ended with a 5xx.</param>
 /// <param name="Median">Half of the ordinary requests had their response begun by then; zero where there was none.</param>

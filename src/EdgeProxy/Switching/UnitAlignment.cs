@@ -51,14 +51,14 @@ internal sealed partial class UnitAlignment(
         {
             while (true)
             {
-                var answer = await probe.ProbeAsync(slots[slot].Address, either.Token);
-                monitor.Record(slot, answer);
-                if (answer.IsGood)
+                var response = await probe.ProbeAsync(slots[slot].Address, either.Token);
+                monitor.Record(slot, response);
+                if (response.IsGood)
                 {
                     return null;
                 }
 
-                last = answer.Error!;
+                last = response.Error!;
                 await Task.Delay(BetweenProbes, time, either.Token);
             }
         }

@@ -66,7 +66,7 @@ internal sealed class UnitWatch : IAsyncDisposable
         }
     }
 
-    /// <summary>Null: the manager does not answer for the moment. That says nothing of the unit; the budget of the phase bounds it.</summary>
+    /// <summary>Null: the manager does not respond for the moment. That says nothing of the unit; the budget of the phase bounds it.</summary>
     private async Task<UnitStatus?> LookAsync()
     {
         try

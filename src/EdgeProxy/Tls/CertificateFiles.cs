@@ -26,7 +26,7 @@ internal sealed partial class CertificateFiles(
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>systemd is told that the proxy is ready when handshakes take no longer than they should: a caller who waits for that may stop it at once, and
+    /// <summary>systemd is told that the proxy is ready when handshakes take no longer than they should: a caller that waits for that may stop it at once, and
     /// connections that have shaken hands are waited for.</summary>
     /// <remarks>Of all certificates, also those from an authority. One that cannot be prepared fails its own handshakes, and no start.</remarks>
     public async Task StartedAsync(CancellationToken cancellationToken) =>

@@ -4,7 +4,7 @@ using System.Net;
 namespace EdgeProxy.Tls;
 
 /// <summary>Which certificate serves which name. A new one takes its place by one reference write, visible to the next handshake.</summary>
-/// <remarks>Read by every handshake, without a lock; written by who loads or renews.</remarks>
+/// <remarks>Read by every handshake, without a lock; written by loads and renewals.</remarks>
 internal sealed class CertificateTable
 {
     private readonly Lock _publishing = new();

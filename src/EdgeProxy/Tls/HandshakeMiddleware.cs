@@ -7,7 +7,7 @@ namespace EdgeProxy.Tls;
 /// <summary>The steps of a public connection before and behind Kestrel's TLS.</summary>
 /// <remarks>
 /// For TLS-ALPN-01 (RFC 8737) an authority is told from clients by its first message, and its connection carries no HTTP. While no challenge is pending that
-/// costs one read of a field; while one is, only who offers <c>acme-tls/1</c> sees the proof.
+/// costs one read of a field; while one is, only a client that offers <c>acme-tls/1</c> sees the proof.
 /// </remarks>
 internal sealed partial class HandshakeMiddleware(HandshakeQueue queue, PendingChallenges challenges, ILogger<HandshakeMiddleware> logger)
 {

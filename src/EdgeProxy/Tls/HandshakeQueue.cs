@@ -6,7 +6,7 @@ namespace EdgeProxy.Tls;
 
 /// <summary>
 /// Bounds how many handshakes compute at the same time, so that a flood of them leaves cores to everybody else; the others wait. Each block of client addresses
-/// has a line of its own, and the lines take turns: who sends many handshakes waits behind them, and nobody else does.
+/// has a line of its own, and the lines take turns: a client that sends many handshakes waits behind its own, and no other does.
 /// </summary>
 /// <remarks>
 /// A place is held while bytes are computed on and never while a client is waited for (<see cref="HandshakeTransport"/>). A waiter leaves by being given a
@@ -35,7 +35,7 @@ internal sealed class HandshakeQueue(int places, int maxWaiting)
 
     public int Waiting => Volatile.Read(ref _waiting);
 
-    /// <summary>Those who share a line: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has.</summary>
+    /// <summary>The clients that share a line: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has.</summary>
     public static ulong BlockOf(EndPoint? client)
     {
         if (client is not IPEndPoint { Address: var address })
@@ -52,7 +52,7 @@ internal sealed class HandshakeQueue(int places, int maxWaiting)
     /// <summary>Waits for a place.</summary>
     /// <param name="block">The client's: <see cref="BlockOf"/>.</param>
     /// <param name="timeout">The handshake's.</param>
-    /// <param name="closed">Ends with the connection: nothing is computed for who is gone.</param>
+    /// <param name="closed">Ends with the connection: nothing is computed for a client that has left.</param>
     /// <returns>
     /// Whether there is one, to be given back with <see cref="Leave"/>. False: its line is the longest of a full queue, or the client is gone.
     /// </returns>
@@ -193,7 +193,7 @@ internal sealed class HandshakeQueue(int places, int maxWaiting)
         public LinkedList<Waiter> Waiters { get; } = [];
     }
 
-    /// <summary>Completed by who takes it out of its line, outside of the lock.</summary>
+    /// <summary>Completed by the caller that takes it out of its line, outside of the lock.</summary>
     private sealed class Waiter() : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         /// <summary>Null: it waits no more.</summary>

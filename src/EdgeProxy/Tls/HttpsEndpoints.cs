@@ -25,7 +25,7 @@ internal sealed partial class HttpsEndpoints(
     /// <summary>The settings name a source of certificates.</summary>
     public bool IsWanted => options.Internal || options.Acme.Domains is { Length: > 0 } || options.Certificates is { Length: > 0 };
 
-    /// <summary>Where a client who came without TLS is sent: as the settings say, else 443 where an endpoint has it, else the first one's port. Null: none
+    /// <summary>Where a client that came without TLS is sent: as the settings say, else 443 where an endpoint has it, else the first one's port. Null: none
     /// speaks TLS.</summary>
     /// <remarks>Known once the endpoints are open; of sockets that were handed over, not before.</remarks>
     public int? Port

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Tls;
 
-/// <summary>Sends clients who came without TLS to the same address with it, for names that a certificate is loaded for.</summary>
+/// <summary>Sends clients that came without TLS to the same address with it, for names that a certificate is loaded for.</summary>
 /// <remarks>Behind <see cref="ClientIdentification"/> and <see cref="RequestValidation"/>: scheme and host are those that the client used, also where a trusted
 /// proxy stands between.</remarks>
 /// <param name="next">Serves all others.</param>

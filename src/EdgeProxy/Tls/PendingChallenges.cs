@@ -4,10 +4,10 @@ using System.Net.Security;
 namespace EdgeProxy.Tls;
 
 /// <summary>What is shown to an authority while it looks whether a domain is ours. Nearly always empty, and then nothing is looked up.</summary>
-/// <remarks>Written by who orders; read by requests and handshakes, without a lock.</remarks>
+/// <remarks>Written by orders; read by requests and handshakes, without a lock.</remarks>
 internal sealed class PendingChallenges
 {
-    private ImmutableDictionary<string, string> _answers = ImmutableDictionary<string, string>.Empty;
+    private ImmutableDictionary<string, string> _responses = ImmutableDictionary<string, string>.Empty;
     private ImmutableDictionary<string, SslServerAuthenticationOptions> _handshakes =
         ImmutableDictionary.Create<string, SslServerAuthenticationOptions>(StringComparer.OrdinalIgnoreCase);
 
@@ -18,13 +18,13 @@ internal sealed class PendingChallenges
     /// <param name="type">How.</param>
     /// <param name="domain">In ASCII.</param>
     /// <param name="token">The authority's, base64url.</param>
-    /// <param name="keyAuthorization">What proves that it is our account that answers (RFC 8555 section 8.1).</param>
+    /// <param name="keyAuthorization">What proves that it is our account that responds (RFC 8555 section 8.1).</param>
     public IDisposable Show(AcmeChallenge type, string domain, string token, string keyAuthorization)
     {
         if (type == AcmeChallenge.Http01)
         {
-            ImmutableInterlocked.AddOrUpdate(ref _answers, token, keyAuthorization, (_, _) => keyAuthorization);
-            return new Withdrawal(() => ImmutableInterlocked.TryRemove(ref _answers, token, out _));
+            ImmutableInterlocked.AddOrUpdate(ref _responses, token, keyAuthorization, (_, _) => keyAuthorization);
+            return new Withdrawal(() => ImmutableInterlocked.TryRemove(ref _responses, token, out _));
         }
 
         var handshake = ChallengeCertificate.Create(domain, keyAuthorization);
@@ -32,15 +32,15 @@ internal sealed class PendingChallenges
         return new Withdrawal(() => ImmutableInterlocked.TryRemove(ref _handshakes, domain, out _));
     }
 
-    /// <summary>HTTP-01: the answer to a token; null: none is awaited.</summary>
-    public string? FindAnswer(string token) => Volatile.Read(ref _answers).GetValueOrDefault(token);
+    /// <summary>HTTP-01: the response to a token; null: none is awaited.</summary>
+    public string? FindResponse(string token) => Volatile.Read(ref _responses).GetValueOrDefault(token);
 
     /// <summary>TLS-ALPN-01: the handshake for a domain; null: none is awaited.</summary>
     public SslServerAuthenticationOptions? FindHandshake(string? domain) =>
         domain is null ? null : Volatile.Read(ref _handshakes).GetValueOrDefault(domain);
 
-    /// <summary>HTTP-01: whether any answer is awaited.</summary>
-    public bool HasAnswers => !Volatile.Read(ref _answers).IsEmpty;
+    /// <summary>HTTP-01: whether any response is awaited.</summary>
+    public bool HasResponses => !Volatile.Read(ref _responses).IsEmpty;
 
     private sealed class Withdrawal(Action withdraw) : IDisposable
     {

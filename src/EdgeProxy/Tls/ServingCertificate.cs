@@ -28,7 +28,7 @@ internal sealed class ServingCertificate
 
     public DateTimeOffset NotAfter => new(Leaf.NotAfter.ToUniversalTime(), TimeSpan.Zero);
 
-    /// <summary>Who has issued it, for people.</summary>
+    /// <summary>The issuer, for people.</summary>
     public string Issuer => Leaf.GetNameInfo(X509NameType.SimpleName, forIssuer: true);
 
     /// <summary>Makes one of PEM text.</summary>
@@ -109,7 +109,7 @@ internal sealed class ServingCertificate
         }
     }
 
-    /// <summary>With a responder, the runtime fetches its answer in the background and staples it (RFC 6066 section 8); without, nothing is worth a
+    /// <summary>With a responder, the runtime fetches its response in the background and staples it (RFC 6066 section 8); without, nothing is worth a
     /// connection.</summary>
     private static bool HasOcspResponder(X509Certificate2 leaf) =>
         leaf.Extensions.OfType<X509AuthorityInformationAccessExtension>().Any(access => access.EnumerateOcspUris().Any());

@@ -21,7 +21,7 @@ internal static class TlsFeature
     }
 
     /// <summary>Before anything that could send an authority elsewhere or refuse its request.</summary>
-    public static void UseChallengeAnswers(this IApplicationBuilder app) => app.UseMiddleware<Http01Challenges>();
+    public static void UseHttp01Challenges(this IApplicationBuilder app) => app.UseMiddleware<Http01Challenges>();
 
     /// <summary>Behind host filtering and request validation.</summary>
     /// <param name="keepsClearText">Which requests in clear text are served and not sent on; null: none.</param>

@@ -8,7 +8,7 @@ internal sealed class TlsOptions
     /// <summary>Own certificate files; null or empty: none.</summary>
     public CertificateFileOptions[]? Certificates { get; set; }
 
-    /// <summary>Answer plain requests with 308 to https for hosts whose certificate is loaded. Default true.</summary>
+    /// <summary>Redirect plain requests with 308 to https for hosts whose certificate is loaded. Default true.</summary>
     public bool RedirectHttp { get; set; } = true;
 
     /// <summary>The port that plain requests are redirected to, from 1 to 65535; 443 is not named in the URL. For where something in front forwards

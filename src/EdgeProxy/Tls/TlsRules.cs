@@ -61,7 +61,7 @@ internal static class TlsRules
         });
         if (acme.Domains is { Length: > 0 } && !acme.AcceptTermsOfService)
         {
-            at.Error(nameof(acme.AcceptTermsOfService), "must be true: certificates are issued only to who accepts the authority's terms of service");
+            at.Error(nameof(acme.AcceptTermsOfService), "must be true: certificates are issued only to operators who accept the authority's terms of service");
         }
 
         if (!string.IsNullOrEmpty(acme.Email) && acme.Email.IndexOf('@', StringComparison.Ordinal) <= 0)

@@ -60,9 +60,9 @@ public sealed class AdminAccessTests : IAsyncLifetime
     {
         foreach (var (method, path) in new[] { ("GET", "/status"), ("GET", "/events"), ("GET", "/livez"), ("HEAD", "/status"), ("POST", "/switch") })
         {
-            var answer = await _host.SendRawAsync(
+            var response = await _host.SendRawAsync(
                 $"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {_host.Token}\r\nConnection: close\r\n\r\n");
-            Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
+            Assert.StartsWith("HTTP/1.1 403 ", response, StringComparison.Ordinal);
         }
 
         AssertNothingChanged();
@@ -76,9 +76,9 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [InlineData("[::1]:9900")]
     public async Task A_loopback_name_reads(string host)
     {
-        var answer = await _host.SendRawAsync($"GET /status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-        Assert.Contains("\"active\":\"blue\"", answer, StringComparison.Ordinal);
+        var response = await _host.SendRawAsync($"GET /status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 200 ", response, StringComparison.Ordinal);
+        Assert.Contains("\"active\":\"blue\"", response, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -103,10 +103,10 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [InlineData("Origin: http://localhost")]
     public async Task A_page_of_this_origin_reads(string header)
     {
-        var answer = await _host.SendRawAsync($"GET /status HTTP/1.1\r\nHost: localhost\r\n{header}\r\nConnection: close\r\n\r\n");
-        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-        Assert.DoesNotContain("Access-Control-", answer, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain("Set-Cookie", answer, StringComparison.OrdinalIgnoreCase);
+        var response = await _host.SendRawAsync($"GET /status HTTP/1.1\r\nHost: localhost\r\n{header}\r\nConnection: close\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 200 ", response, StringComparison.Ordinal);
+        Assert.DoesNotContain("Access-Control-", response, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("Set-Cookie", response, StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]
@@ -123,14 +123,14 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [InlineData("rubbish\r\n\r\n", "400")]
     public async Task Odd_requests_get_an_error_and_no_more(string request, string status)
     {
-        var answer = await _host.SendRawAsync(request);
+        var response = await _host.SendRawAsync(request);
         if (status.Length > 0)
         {
-            Assert.Matches($@"^HTTP/1\.1 {status} ", answer);
+            Assert.Matches($@"^HTTP/1\.1 {status} ", response);
         }
 
-        Assert.DoesNotContain("\"active\"", answer, StringComparison.Ordinal);
-        Assert.DoesNotContain(_host.Token, answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"active\"", response, StringComparison.Ordinal);
+        Assert.DoesNotContain(_host.Token, response, StringComparison.Ordinal);
         AssertNothingChanged();
     }
 
@@ -152,8 +152,8 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [Fact]
     public async Task Huge_headers_are_refused()
     {
-        var answer = await _host.SendRawAsync($"GET /status HTTP/1.1\r\nHost: localhost\r\nX-Fill: {new string('x', 20_000)}\r\n\r\n");
-        Assert.Matches(@"^(HTTP/1\.1 431 |$)", answer);
+        var response = await _host.SendRawAsync($"GET /status HTTP/1.1\r\nHost: localhost\r\nX-Fill: {new string('x', 20_000)}\r\n\r\n");
+        Assert.Matches(@"^(HTTP/1\.1 431 |$)", response);
     }
 
     [Fact]
@@ -256,12 +256,12 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [Fact]
     public async Task A_wrong_token_is_refused_for_a_read_too()
     {
-        var answer = await _host.SendRawAsync("GET /status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\nConnection: close\r\n\r\n");
-        Assert.StartsWith("HTTP/1.1 401 ", answer, StringComparison.Ordinal);
+        var response = await _host.SendRawAsync("GET /status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\nConnection: close\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 401 ", response, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Answers_are_not_kept_and_not_framed()
+    public async Task Responses_are_not_kept_and_not_framed()
     {
         using var response = await _host.ByPort.GetAsync("/status", Cancellation);
         Assert.Equal("no-store", response.Headers.CacheControl!.ToString());
@@ -273,9 +273,9 @@ public sealed class AdminAccessTests : IAsyncLifetime
     private async Task AssertRefusedAsync(string method, string path, string header, string status)
     {
         var lines = header.Length == 0 ? "" : header + "\r\n";
-        var answer = await _host.SendRawAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{lines}Connection: close\r\n\r\n");
-        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
-        Assert.Contains("application/problem+json", answer, StringComparison.Ordinal);
+        var response = await _host.SendRawAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{lines}Connection: close\r\n\r\n");
+        Assert.StartsWith($"HTTP/1.1 {status} ", response, StringComparison.Ordinal);
+        Assert.Contains("application/problem+json", response, StringComparison.Ordinal);
         AssertNothingChanged();
     }
 

@@ -7,13 +7,13 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Admin;
 
-/// <summary><c>docs/admin-api.md</c> is true: its requests are sent in their order, and the answers have the status and the members that it says.</summary>
+/// <summary><c>docs/admin-api.md</c> is true: its requests are sent in their order, and the responses have the status and the members that it says.</summary>
 public sealed partial class AdminApiPageTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Every_example_of_the_page_is_what_a_live_server_answers()
+    public async Task Every_example_of_the_page_is_what_a_live_server_responds()
     {
         await using var host = await AdminHost.StartAsync();
         var page = await File.ReadAllTextAsync(Repository.File("docs/admin-api.md"), Cancellation);
@@ -37,14 +37,14 @@ public sealed partial class AdminApiPageTests
                 continue;
             }
 
-            var answer = await response!.Content.ReadAsStringAsync(Cancellation);
+            var body = await response!.Content.ReadAsStringAsync(Cancellation);
             if (match.Groups["language"].Value == "text")
             {
-                Assert.Contains(content.Trim(), answer, StringComparison.Ordinal);
+                Assert.Contains(content.Trim(), body, StringComparison.Ordinal);
                 continue;
             }
 
-            var actual = JsonNode.Parse(answer)!;
+            var actual = JsonNode.Parse(body)!;
             Assert.Empty(Differences(JsonNode.Parse(content)!, actual, ""));
             id = (string?)(actual as JsonObject)?["id"] ?? id;
         }

@@ -19,7 +19,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     [Fact]
-    public async Task A_switch_is_answered_when_it_has_ended()
+    public async Task A_switch_responds_when_it_has_ended()
     {
         using var response = await PostAsync("/switch", """{"to":"green","label":"a1b2c3"}""");
 
@@ -83,7 +83,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_waiting_the_answer_says_where_to_look()
+    public async Task Without_waiting_the_response_says_where_to_look()
     {
         using var response = await PostAsync("/switch?wait=false", "");
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
@@ -96,7 +96,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task An_aborted_switch_is_502_and_says_why()
     {
-        _host.Plane.Green.Handler = SlotApp.Answers(500);
+        _host.Plane.Green.Handler = SlotApp.Responds(500);
         using var response = await PostAsync("/switch", "");
 
         Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
@@ -128,7 +128,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Labels_are_answered_as_they_were_given()
+    public async Task Labels_are_returned_as_they_were_given()
     {
         using var response = await PostAsync("/switch", """{"label":"1.2+3 \"für\""}""");
         Assert.Contains("""

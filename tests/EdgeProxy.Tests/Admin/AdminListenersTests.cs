@@ -40,7 +40,7 @@ public sealed class AdminListenersTests : IDisposable
     }
 
     [Fact]
-    public async Task A_socket_on_which_another_process_answers_is_left_alone()
+    public async Task A_socket_on_which_another_process_responds_is_left_alone()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(SocketFile)!);
         using var other = Listen(SocketFile);

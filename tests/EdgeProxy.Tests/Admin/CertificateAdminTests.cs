@@ -42,7 +42,7 @@ public sealed class CertificateAdminTests
     [InlineData("{}")]
     [InlineData("""{"name":"shop.example.com"}""")]
     [InlineData("""{"name":"SHOP.example.com"}""")]
-    public async Task A_renewal_answers_with_the_status_after_it(string body)
+    public async Task A_renewal_responds_with_the_status_after_it(string body)
     {
         await using var host = await StartAsync();
         await CertificateAsync(host);

@@ -27,7 +27,7 @@ public sealed class CompanionStatusTests : IAsyncLifetime
     [Fact]
     public async Task Each_unit_is_there_with_its_state()
     {
-        _units["mailer"][SlotName.Blue].Failure = new UnitException("the bus does not answer");
+        _units["mailer"][SlotName.Blue].Failure = new UnitException("the bus does not respond");
 
         var companions = (await _host.GetJsonAsync("/status"))["companions"]!.AsArray();
 

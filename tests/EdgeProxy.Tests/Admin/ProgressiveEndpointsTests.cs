@@ -41,8 +41,8 @@ public sealed class ProgressiveEndpointsTests : IAsyncLifetime
 
         var running = PostAsync("/switch", """{"preview":"00:15:00"}""");
         await Eventually.TrueAsync(() => _host.Plane.Slots.Plan.Candidate is not null, "it waits");
-        using var answer = await PostAsync("/preview", """{"url":"https://shop.example.com/cart/"}""");
-        var preview = await AdminHost.ReadJsonAsync(answer);
+        using var response = await PostAsync("/preview", """{"url":"https://shop.example.com/cart/"}""");
+        var preview = await AdminHost.ReadJsonAsync(response);
         Assert.Matches(@"^https://shop\.example\.com/cart/\?edgeproxy-preview=\d+\.[\w-]{43}$", (string?)preview["link"]);
         using var known = await PostAsync("/preview", "");
         Assert.StartsWith("http://api.example.com/?edgeproxy-preview=", (string?)(await AdminHost.ReadJsonAsync(known))["link"], StringComparison.Ordinal);
@@ -71,10 +71,10 @@ public sealed class ProgressiveEndpointsTests : IAsyncLifetime
     [InlineData("/promote", """{"to":"green"}""", 400, "unknown member")]
     public async Task What_is_not_possible_is_refused(string path, string body, int status, string detail)
     {
-        using var answer = await PostAsync(path, body);
+        using var response = await PostAsync(path, body);
 
-        Assert.Equal(status, (int)answer.StatusCode);
-        Assert.Contains(detail, (string?)(await AdminHost.ReadJsonAsync(answer))["detail"], StringComparison.Ordinal);
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Contains(detail, (string?)(await AdminHost.ReadJsonAsync(response))["detail"], StringComparison.Ordinal);
         Assert.Null(_host.Plane.Switches.Running);
     }
 
@@ -85,9 +85,9 @@ public sealed class ProgressiveEndpointsTests : IAsyncLifetime
     public async Task Without_the_token_nothing_is_changed_over_the_port(string path)
     {
         using var content = new StringContent("{}");
-        using var answer = await _host.ByPort.PostAsync(path, content, Cancellation);
+        using var response = await _host.ByPort.PostAsync(path, content, Cancellation);
 
-        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();

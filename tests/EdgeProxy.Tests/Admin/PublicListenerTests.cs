@@ -15,10 +15,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EdgeProxy.Tests.Admin;
 
-/// <summary>The whole server: whatever is sent to the public listener, the app answers or nobody does.</summary>
+/// <summary>The whole server: whatever is sent to the public listener, the app responds or nobody does.</summary>
 public sealed class PublicListenerTests : IAsyncLifetime
 {
-    /// <summary>A header of each of its answers, errors included.</summary>
+    /// <summary>A header of each of its responses, errors included.</summary>
     private const string MarkOfTheAdminApi = "X-Frame-Options: DENY";
 
     private readonly TemporaryDirectory _directory = new();
@@ -73,15 +73,15 @@ public sealed class PublicListenerTests : IAsyncLifetime
         target = target.Replace("ADMIN", $"{AdminPort}", StringComparison.Ordinal);
         foreach (var host in new[] { "localhost", $"127.0.0.1:{AdminPort}", "shop.example.com" })
         {
-            var answer = await SendAsync(
+            var response = await SendAsync(
                 $"{method} {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token.Trim()}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
             Assert.True(
-                answer.Contains("the app", StringComparison.Ordinal)
-                    || answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal)
-                    || answer.StartsWith("HTTP/1.1 501 ", StringComparison.Ordinal),
-                answer);
-            Assert.DoesNotContain(MarkOfTheAdminApi, answer, StringComparison.Ordinal);
+                response.Contains("the app", StringComparison.Ordinal)
+                    || response.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal)
+                    || response.StartsWith("HTTP/1.1 501 ", StringComparison.Ordinal),
+                response);
+            Assert.DoesNotContain(MarkOfTheAdminApi, response, StringComparison.Ordinal);
         }
 
         Assert.Null(_server.Services.GetRequiredService<AppRegistry>().Only!.Switches.Running);
@@ -110,13 +110,13 @@ public sealed class PublicListenerTests : IAsyncLifetime
                                    from authority in new[] { "", $"http://{host}" }
                                    select $"{method} {authority}{path}")
                 {
-                    var answer = await SendAsync(
+                    var response = await SendAsync(
                         $"{request} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token.Trim()}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
                     Assert.True(
-                        answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) && answer.Contains("the app", StringComparison.Ordinal),
-                        $"{request}, Host {host}: {answer}");
-                    Assert.DoesNotContain(MarkOfTheAdminApi, answer, StringComparison.Ordinal);
+                        response.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) && response.Contains("the app", StringComparison.Ordinal),
+                        $"{request}, Host {host}: {response}");
+                    Assert.DoesNotContain(MarkOfTheAdminApi, response, StringComparison.Ordinal);
                 }
             }
         }
@@ -128,9 +128,9 @@ public sealed class PublicListenerTests : IAsyncLifetime
     [Fact]
     public async Task The_same_request_reaches_it_on_its_own_port()
     {
-        var answer = await SendAsync("GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", AdminPort);
-        Assert.Contains("\"active\":\"blue\"", answer, StringComparison.Ordinal);
-        Assert.Contains(MarkOfTheAdminApi, answer, StringComparison.Ordinal);
+        var response = await SendAsync("GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", AdminPort);
+        Assert.Contains("\"active\":\"blue\"", response, StringComparison.Ordinal);
+        Assert.Contains(MarkOfTheAdminApi, response, StringComparison.Ordinal);
     }
 
     private HashSet<string> AdminPaths()

@@ -38,7 +38,7 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Pause_and_resume_answer_with_the_status()
+    public async Task Pause_and_resume_respond_with_the_status()
     {
         var paused = await PostAsync("/pause", """{"maxWait":"00:01:00"}""");
         var resumed = await PostAsync("/resume", "");
@@ -63,7 +63,7 @@ public sealed class TrafficEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Maintenance_answers_with_the_status()
+    public async Task Maintenance_responds_with_the_status()
     {
         var on = await PostAsync("/maintenance", """{"on":true,"message":"Back at noon"}""");
         var off = await PostAsync("/maintenance", """{"on":false,"message":""}""");

@@ -103,10 +103,10 @@ internal sealed class SeveralApps : IAsyncDisposable
     private async Task StartProcessAsync()
     {
         _process = CommandProcess.Start("run", "--config", _directory["appsettings.json"]);
-        await Eventually.TrueAsync(async () => (await Task.WhenAll(Names.Select(AnswersAsync))).All(answers => answers), "both apps answer");
+        await Eventually.TrueAsync(async () => (await Task.WhenAll(Names.Select(RespondsAsync))).All(responds => responds), "both apps respond");
     }
 
-    private async Task<bool> AnswersAsync(string app)
+    private async Task<bool> RespondsAsync(string app)
     {
         try
         {

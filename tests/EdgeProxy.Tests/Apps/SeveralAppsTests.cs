@@ -96,8 +96,8 @@ public sealed class SeveralAppsTests
     public async Task Both_switch_at_the_same_time_and_no_fault_of_one_is_seen_in_the_other()
     {
         await using var site = await SeveralApps.StartAsync();
-        await using (var shop = new Visitor(site, "shop"))
-        await using (var blog = new Visitor(site, "blog"))
+        await using (var shop = new Client(site, "shop"))
+        await using (var blog = new Client(site, "blog"))
         {
             var switches = await Task.WhenAll(SeveralApps.Names.Select(app => site.RunAsync("switch", "--app", app, "--label", $"v2 of {app}")));
 
@@ -117,7 +117,7 @@ public sealed class SeveralAppsTests
                 (string?)status["lastSwitch"]!["id"], (string?)Assert.Single((await site.AdminAsync($"apps/{app}/switches"))["switches"]!.AsArray())!["id"]);
         }
 
-        await using var visitor = new Visitor(site, "blog");
+        await using var client = new Client(site, "blog");
         var deploy = site.RunAsync("switch", "--app", "blog");
         for (var kills = 0; kills < 3; kills++)
         {
@@ -126,8 +126,8 @@ public sealed class SeveralAppsTests
 
         var deployed = await deploy;
         Assert.True(deployed.ExitCode == 0, deployed.Output + deployed.Error);
-        await visitor.MoreAsync();
-        Assert.Empty(visitor.Failures);
+        await client.MoreAsync();
+        Assert.Empty(client.Failures);
         Assert.Equal(0, (int?)(await site.StatusAsync("blog"))["slots"]!["blue"]!["errors"]);
         await Eventually.TrueAsync(async () => (await site.GetAsync(SeveralApps.HostOf("shop"))).IsSuccessStatusCode, "shop is back");
     }
@@ -149,7 +149,7 @@ public sealed class SeveralAppsTests
         return response.StatusCode;
     }
 
-    /// <summary>Kills the process that answers, and waits until the next one does.</summary>
+    /// <summary>Kills the process that responds, and waits until the next one does.</summary>
     private static async Task KillAsync(SeveralApps site, string app)
     {
         var pid = await site.PidAsync(app);
@@ -159,21 +159,21 @@ public sealed class SeveralAppsTests
     }
 
     /// <summary>Asks one app again and again, until disposed.</summary>
-    private sealed class Visitor : IAsyncDisposable
+    private sealed class Client : IAsyncDisposable
     {
         private readonly CancellationTokenSource _enough = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         private readonly Task _asking;
-        private int _answers;
+        private int _responses;
 
-        public Visitor(SeveralApps site, string app) => _asking = AskAsync(site, SeveralApps.HostOf(app));
+        public Client(SeveralApps site, string app) => _asking = AskAsync(site, SeveralApps.HostOf(app));
 
         public List<string> Failures { get; } = [];
 
-        /// <summary>Returns when it has got twenty more answers.</summary>
+        /// <summary>Returns when it has got twenty more responses.</summary>
         public Task MoreAsync()
         {
-            var wanted = Volatile.Read(ref _answers) + 20;
-            return Eventually.TrueAsync(() => Volatile.Read(ref _answers) >= wanted || _asking.IsCompleted, "the visitor gets answers");
+            var wanted = Volatile.Read(ref _responses) + 20;
+            return Eventually.TrueAsync(() => Volatile.Read(ref _responses) >= wanted || _asking.IsCompleted, "the client gets responses");
         }
 
         public async ValueTask DisposeAsync()
@@ -201,7 +201,7 @@ public sealed class SeveralAppsTests
                     Failures.Add($"{host}: {e.Message}");
                 }
 
-                Interlocked.Increment(ref _answers);
+                Interlocked.Increment(ref _responses);
             }
         }
     }

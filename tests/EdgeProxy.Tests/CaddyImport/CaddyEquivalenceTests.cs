@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.CaddyImport;
 
-/// <summary>The real Caddy is the judge of what a Caddyfile means: of its answers, of its own reading of the file, and of what is no Caddyfile at
+/// <summary>The real Caddy is the judge of what a Caddyfile means: of its responses, of its own reading of the file, and of what is no Caddyfile at
 /// all.</summary>
 public sealed class CaddyEquivalenceTests
 {
@@ -55,7 +55,7 @@ public sealed class CaddyEquivalenceTests
     [InlineData("root * DIR/files\nroute /static/* {\nfile_server {\nindex page.html index.html\n}\n}\nimport app")]
     [InlineData("root * DIR/files\nhandle /static/* {\nfile_server\n}\nhandle /static/css/* {\nfile_server {\nindex page.html\n}\n}\nimport app")]
     [InlineData("handle /other/* {\nroot * DIR\n}\nroute /assets/* {\nroot * DIR/files\nfile_server\n}\nimport app")]
-    public async Task The_same_requests_have_the_same_answers(string directives)
+    public async Task The_same_requests_have_the_same_responses(string directives)
     {
         Assert.SkipUnless(File.Exists(CaddyServer.Binary), "caddy is not installed");
         await using var app = await Backend.StartAsync(context => context.Response.WriteAsync($"the app at {context.Request.Path}"));

@@ -17,7 +17,7 @@ public sealed class CaddyImportRefusalTests
     [InlineData("basicauth {\nu h\n}", "one bcrypt hash")]
     [InlineData("basic_auth {\nu h\n}", "one bcrypt hash")]
     [InlineData("basicauth scrypt {\nu h\n}", "bcrypt")]
-    [InlineData("forward_auth localhost:9 {\nuri /x\n}", "app's to check")]
+    [InlineData("forward_auth localhost:9 {\nuri /x\n}", "access control")]
     [InlineData("php_fastcgi unix//run/php.sock", "by another server")]
     [InlineData("respond /health {header.X}", "EdgeProxy fills in")]
     [InlineData("respond /health ok 100", "200 to 599")]

@@ -52,7 +52,7 @@ public sealed class SiteTranslationTests
         [{"Path":"/static/*","Match":{"Not":[{"Path":"*.css"}]},"Files":{"Root":"/srv","Index":["index.html","index.txt"],"CacheControl":[{"Path":"*","Value":""}]}},
          {"Path":"/static/*","Headers":{"Set":{"X-Css":"1"}},"Files":{"Root":"/srv","Index":["index.html","index.txt"],"CacheControl":[{"Path":"*","Value":""}]}},{"App":"app"}]
         """)]
-    [InlineData("handle /api/* {\nreverse_proxy 127.0.0.1:8000\n}", """[{"Path":"/api/*","App":"app"},{"Respond":{"Status":200}}]""")] // what Caddy answers
+    [InlineData("handle /api/* {\nreverse_proxy 127.0.0.1:8000\n}", """[{"Path":"/api/*","App":"app"},{"Respond":{"Status":200}}]""")] // what Caddy responds
     [InlineData(
         "handle_path /v1/* {\nhandle /users/* {\nreverse_proxy :8000\n}\nrespond 404\n}\nreverse_proxy :8000",
         """[{"Path":"/v1/users/*","StripPrefix":"/v1","App":"app"},{"Path":"/v1/*","Respond":{"Status":404}},{"App":"app"}]""")]

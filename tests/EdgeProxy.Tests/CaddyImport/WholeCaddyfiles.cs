@@ -203,7 +203,7 @@ internal static class WholeCaddyfiles
             """,
             "/static/none.css", "/static/", "/in/x", "/in/x Authorization=Basic Ym9iOnNlY3JldA==", "/in/x Authorization=Basic Ym9iOndyb25n", "/in"),
         Site(
-            "fixed answers",
+            "fixed responses",
             """
             respond /proxy-health "ok" 200
             @private path /metrics /internal/*
@@ -460,7 +460,7 @@ internal static class WholeCaddyfiles
             "/token/x X-Token=t12", "/token/x X-Token=t12x"),
         Site(
             "regular expressions of RE2 that .NET reads otherwise",
-            Answers(
+            Responses(
                 @"^/1/a$", @"^/2/\d+$", @"^/3/\w+$", @"^/4/\S\s\S$", @"^/5/.$", @"^/6/[^x]$", @"(?i)^/7/[a-k]s$", @"(?i)^/8/\w$",
                 @"(?i)^/9/\W$", @"^/10/\D$", @"^/11/..$", @"^/12/a{2,3}?$", @"^/13/(?P<n>a|b)(?:c)\z", @"\A/14/[\d.-]+$", @"^/15/a|b$",
                 @"^/16/x*$", @"^/17/[[a]$", @"^/18/[^\w]$"),
@@ -563,12 +563,12 @@ internal static class WholeCaddyfiles
             "maintenance for all but some, with a page",
             """
             root * DIR/files
-            @visitors {
+            @clients {
                 not remote_ip 10.0.0.0/8
                 not path /healthz /static/*
                 not header X-Let-Me-In secret
             }
-            error @visitors 503
+            error @clients 503
             handle /static/* {
                 file_server
             }
@@ -1091,7 +1091,7 @@ internal static class WholeCaddyfiles
     ];
 
     /// <summary>One response for each regular expression, its number.</summary>
-    private static string Answers(params string[] patterns) => string.Join('\n', patterns.Index().Select(
+    private static string Responses(params string[] patterns) => string.Join('\n', patterns.Index().Select(
         pattern => $"@r{pattern.Index + 1} path_regexp `{pattern.Item}`\nrespond @r{pattern.Index + 1} \"{pattern.Index + 1}\"")) + "\nreverse_proxy APP";
 
     private static Whole Site(string name, string directives, params string[] asks) => new(name, $"http://a.test:PORT {{\n{directives}\n}}\n", asks);

@@ -5,7 +5,7 @@ namespace EdgeProxy.Tests.Cli;
 public sealed class AvailabilityWatchTests
 {
     [Fact]
-    public async Task Good_answers_are_a_line_each_and_exit_0()
+    public async Task Good_responses_are_a_line_each_and_exit_0()
     {
         await using var sample = await Sample.StartAsync();
 
@@ -20,7 +20,7 @@ public sealed class AvailabilityWatchTests
     [Theory]
     [InlineData("/status/302", "302")]
     [InlineData("/status/503", "503")]
-    public async Task Any_answer_but_a_2xx_is_a_failure(string path, string status)
+    public async Task Any_response_but_a_2xx_is_a_failure(string path, string status)
     {
         await using var sample = await Sample.StartAsync();
 
@@ -32,7 +32,7 @@ public sealed class AvailabilityWatchTests
     }
 
     [Fact]
-    public async Task No_answer_is_a_failure_with_its_reason()
+    public async Task No_response_is_a_failure_with_its_reason()
     {
         var sample = await Sample.StartAsync();
         var url = sample.Url;

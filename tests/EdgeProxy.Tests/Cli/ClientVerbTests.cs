@@ -33,7 +33,7 @@ public sealed class ClientVerbTests : IDisposable
         await using var admin = await FakeAdmin.StartAsync();
         admin.EndsWith(
             SwitchOutcome.Aborted,
-            "Probe: it answers 400.",
+            "Probe: it responds with 400.",
             new ProbeSummary(400, TimeSpan.FromMilliseconds(12), "<h1>Bad Request", "is example.org in ALLOWED_HOSTS?"),
             "DisallowedHost");
 
@@ -43,7 +43,7 @@ public sealed class ClientVerbTests : IDisposable
         Assert.EndsWith("traffic is on blue\n", run.Output, StringComparison.Ordinal);
         foreach (
             var part in (string[])[
-                "why: Probe: it answers 400.", "400 after 0.012s, is example.org in ALLOWED_HOSTS?", "<h1>Bad Request", "  DisallowedHost", "next: "])
+                "why: Probe: it responds with 400.", "400 after 0.012s, is example.org in ALLOWED_HOSTS?", "<h1>Bad Request", "  DisallowedHost", "next: "])
         {
             Assert.Contains(part, run.Error, StringComparison.Ordinal);
         }
@@ -90,7 +90,7 @@ public sealed class ClientVerbTests : IDisposable
     [InlineData(422, """{"title":"The switch is not possible","detail":"green is active already","from":"green","to":"green"}""", 4, "next: nothing was started, traffic is on green")]
     [InlineData(401, """{"title":"Unauthorized"}""", 4, "--token-file")]
     [InlineData(403, """{"detail":"foreign Origin"}""", 4, "foreign Origin")]
-    [InlineData(500, "oops", 3, "answered 500: oops")]
+    [InlineData(500, "oops", 3, "responded with 500: oops")]
     public async Task A_refusal_is_told_in_the_words_of_the_proxy(int status, string body, int exitCode, string words)
     {
         await using var admin = await FakeAdmin.StartAsync();
@@ -144,7 +144,7 @@ public sealed class ClientVerbTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_waiting_the_begun_switch_is_the_answer()
+    public async Task Without_waiting_the_begun_switch_is_the_response()
     {
         await using var admin = await FakeAdmin.StartAsync();
         admin.EndsWith(SwitchOutcome.Aborted);

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EdgeProxy.Tests.Cli;
 
-/// <summary>An admin API that answers what a test wants, on a real socket: outcomes that a real proxy reaches only by much misfortune.</summary>
+/// <summary>An admin API that responds as a test wants, on a real socket: outcomes that a real proxy reaches only by much misfortune.</summary>
 internal sealed class FakeAdmin : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -56,7 +56,7 @@ internal sealed class FakeAdmin : IAsyncDisposable
     /// <summary>How the switch ends.</summary>
     public Switch? Ended { get; private set; }
 
-    /// <summary>What <c>POST /switch</c> answers instead of 202.</summary>
+    /// <summary>What <c>POST /switch</c> gets instead of 202.</summary>
     public (int Status, string Body)? Refusal { get; set; }
 
     /// <summary>A rollback finds a switch that runs.</summary>

@@ -191,7 +191,7 @@ public sealed class RoutesCommandTests : IDisposable
         return path;
     }
 
-    /// <summary>The status that the proxy itself answers with.</summary>
+    /// <summary>The status that the proxy itself responds with.</summary>
     private static async Task<int> ServeAsync(string file, string url, string method, string? field)
     {
         var settings = SettingsLoader.Load(file);

@@ -52,7 +52,7 @@ public sealed partial class TerminalTests
         Assert.Matches(@"\d\d:\d\d:\d\d StartIdle 0\.120s  pid 42", run.Output);
     }
 
-    /// <summary>What an app writes into its log or answers to a probe does not reach the terminal as a command.</summary>
+    /// <summary>What an app writes into its log or sends to a probe does not reach the terminal as a command.</summary>
     [Fact]
     public async Task Control_sequences_of_an_app_are_not_passed_on()
     {
@@ -60,7 +60,7 @@ public sealed partial class TerminalTests
         admin.EndsWith(
             SwitchOutcome.Aborted,
             "it said \u001b]0;title\a",
-            new ProbeSummary(500, TimeSpan.Zero, "\u001b[2J<h1>", "answers \u009b31m500"),
+            new ProbeSummary(500, TimeSpan.Zero, "\u001b[2J<h1>", "responds with \u009b31m500"),
             "log \u001b[1;31mred",
             "\r next");
 

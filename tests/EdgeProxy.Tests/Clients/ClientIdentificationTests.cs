@@ -63,7 +63,7 @@ public sealed class ClientIdentificationTests : IAsyncLifetime
     [Theory]
     [InlineData("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example")]
     [InlineData("Forwarded: for=6.6.6.6;proto=https;host=evil.example")]
-    public async Task Who_is_not_trusted_is_not_believed_by_anybody(string fields)
+    public async Task A_client_that_is_not_trusted_is_not_believed_by_anybody(string fields)
     {
         await using var proxy = await StartAsync("10.0.0.0/8", "unix:");
 
@@ -130,9 +130,9 @@ public sealed class ClientIdentificationTests : IAsyncLifetime
         await using var stream = new NetworkStream(socket);
         await RawServer.WriteAsync(stream, $"{Get}{fields}\r\n\r\n", Cancellation);
         using var reader = new StreamReader(stream);
-        var answer = await reader.ReadToEndAsync(Cancellation);
-        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-        return answer.Split("\r\n").First(line => line.Contains(" | ", StringComparison.Ordinal));
+        var response = await reader.ReadToEndAsync(Cancellation);
+        Assert.StartsWith("HTTP/1.1 200 ", response, StringComparison.Ordinal);
+        return response.Split("\r\n").First(line => line.Contains(" | ", StringComparison.Ordinal));
     }
 
     private async Task<JsonElement> LineAsync(DataPlane proxy)

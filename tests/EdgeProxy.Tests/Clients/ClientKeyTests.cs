@@ -18,5 +18,5 @@ public sealed class ClientKeyTests
         Assert.Equal(isSame, ClientKey.Of(IPAddress.Parse(one)) == ClientKey.Of(IPAddress.Parse(other)));
 
     [Fact]
-    public void Who_has_no_address_is_no_client() => Assert.Null(ClientKey.Of(null));
+    public void A_client_that_has_no_address_is_no_client() => Assert.Null(ClientKey.Of(null));
 }

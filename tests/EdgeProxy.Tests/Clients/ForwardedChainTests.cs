@@ -3,7 +3,7 @@ using FsCheck.Xunit;
 
 namespace EdgeProxy.Tests.Clients;
 
-/// <summary>Who the client is, by what trusted proxies (10.0.0.0/8, fd00::/8) say.</summary>
+/// <summary>The client's address, by what trusted proxies (10.0.0.0/8, fd00::/8) say.</summary>
 public sealed class ForwardedChainTests
 {
     private const int MaxHops = ForwardedChain.MaxHops;

@@ -39,7 +39,7 @@ public sealed class AcceptEncodingTests
     [InlineData("gzip;q=0", "")]
     [InlineData("gzip;q=0.000", "")]
     [InlineData("*;q=0", "")]
-    [InlineData("identity;q=0", "")] // content as it is, not 406: an answer is better than none
+    [InlineData("identity;q=0", "")] // content as it is, not 406: a response is better than none
     [InlineData("gzip;q=1.001", "")]
     [InlineData("gzip;q=0.1234", "")]
     [InlineData("gzip;q=-1", "")]

@@ -30,7 +30,7 @@ public sealed class DemoLoadTests
     [Fact]
     public async Task An_error_and_a_body_that_was_changed_on_the_way_are_failures()
     {
-        await using var app = Answering(context =>
+        await using var app = Responding(context =>
         {
             context.Response.StatusCode = context.Request.Method == "POST" ? 200 : 503;
             return context.Response.WriteAsync("""{"sha256":"00","length":1}""");
@@ -57,7 +57,7 @@ public sealed class DemoLoadTests
     }
 
     [Fact]
-    public async Task No_answer_is_a_failure()
+    public async Task No_response_is_a_failure()
     {
         var sample = await Sample.StartAsync();
         var url = new Uri(sample.Url);
@@ -72,14 +72,14 @@ public sealed class DemoLoadTests
         Assert.Equal(tally.Total.Requests, tally.Total.Failures);
     }
 
-    private static WebApplication Answering(RequestDelegate answer)
+    private static WebApplication Responding(RequestDelegate response)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
-        app.Run(answer);
+        app.Run(response);
         return app;
     }
 }

@@ -39,8 +39,8 @@ public sealed class DjangoSampleTests : IDisposable
         {
             using var upload = new HttpRequestMessage(HttpMethod.Post, "/hash") { Content = new ByteArrayContent(body) };
             upload.Headers.TransferEncodingChunked = chunked;
-            using var answer = await http.SendAsync(upload, Cancellation);
-            Assert.Contains(Convert.ToHexStringLower(SHA256.HashData(body)), await answer.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+            using var response = await http.SendAsync(upload, Cancellation);
+            Assert.Contains(Convert.ToHexStringLower(SHA256.HashData(body)), await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
         }
     }
 
@@ -70,8 +70,8 @@ public sealed class DjangoSampleTests : IDisposable
 
         await using var units = Create("SAMPLE_FAULT=health-500");
         using var http = await StartAsync(units);
-        using var answer = await http.GetAsync("/v1/config/feature-flags/", Cancellation);
-        Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+        using var response = await http.GetAsync("/v1/config/feature-flags/", Cancellation);
+        Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
         await Eventually.TrueAsync(
             async () =>
                 (await units.ReadLogAsync(SlotName.Blue, 100, Cancellation))
@@ -92,8 +92,8 @@ public sealed class DjangoSampleTests : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, "/");
         request.Headers.Host = host;
         request.Headers.Add("X-Forwarded-Proto", scheme);
-        using var answer = await http.SendAsync(request, Cancellation);
-        return ((int)answer.StatusCode, answer.Headers.Location?.ToString());
+        using var response = await http.SendAsync(request, Cancellation);
+        return ((int)response.StatusCode, response.Headers.Location?.ToString());
     }
 
     private ProcessUnits Create(string environment = "")
@@ -123,7 +123,7 @@ public sealed class DjangoSampleTests : IDisposable
             {
                 try
                 {
-                    using var answer = await http.GetAsync("/status/200", Cancellation);
+                    using var response = await http.GetAsync("/status/200", Cancellation);
                     return true;
                 }
                 catch (HttpRequestException)
@@ -131,7 +131,7 @@ public sealed class DjangoSampleTests : IDisposable
                     return false;
                 }
             },
-            "gunicorn answers");
+            "gunicorn responds");
         return http;
     }
 }

@@ -33,7 +33,7 @@ public sealed class SampleBackendTests : IAsyncLifetime
     [InlineData("/status/503", 503, "")]
     [InlineData("/headers?a=%2F", 200, "\"target\":\"/headers?a=%2F\"")]
     [InlineData("/nothing", 404, "")]
-    public async Task Every_answer_names_its_slot(string target, int status, string part)
+    public async Task Every_response_names_its_slot(string target, int status, string part)
     {
         using var response = await _http.GetAsync(target, Cancellation);
 
@@ -61,7 +61,7 @@ public sealed class SampleBackendTests : IAsyncLifetime
         using var body = new GatedContent();
         using var upload = new HttpRequestMessage(HttpMethod.Post, "/hash") { Content = body };
         upload.Headers.ExpectContinue = true; // so that the app has the request when the body is asked for
-        var answer = _http.SendAsync(upload, Cancellation);
+        var uploading = _http.SendAsync(upload, Cancellation);
         await body.Asked.WaitAsync(Cancellation);
         using var reader = new StreamReader(await events.Content.ReadAsStreamAsync(Cancellation));
         Assert.Equal("event: tick", await reader.ReadLineAsync(Cancellation).Within());
@@ -69,9 +69,9 @@ public sealed class SampleBackendTests : IAsyncLifetime
         var stopped = _sample.StopAsync();
 
         Assert.EndsWith("\n\n", "\n" + await reader.ReadToEndAsync(Cancellation).Within(), StringComparison.Ordinal);
-        Assert.False(answer.IsCompleted);
+        Assert.False(uploading.IsCompleted);
         body.Open();
-        using var response = await answer;
+        using var response = await uploading;
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await stopped;
     }

@@ -93,7 +93,7 @@ public sealed partial class MetricsTests
         Tool.Demand("promtool");
         await using var host = await AdminHost.StartAsync();
         Assert.Equal(SwitchOutcome.Completed, (await host.Plane.SwitchAsync()).Outcome);
-        host.Plane.Blue.Handler = SlotApp.Answers(500);
+        host.Plane.Blue.Handler = SlotApp.Responds(500);
         Assert.Equal(SwitchOutcome.Aborted, (await host.Plane.SwitchAsync()).Outcome);
 
         var text = await ScrapeAsync(host.ByPort.BaseAddress!);
@@ -175,9 +175,9 @@ public sealed partial class MetricsTests
         var instruments = Instruments();
         foreach (var expression in await DashboardExpressionsAsync())
         {
-            // Prometheus answers 400 to an expression that it cannot read.
-            using var answer = await api.GetAsync($"query?query={Uri.EscapeDataString(expression)}", Cancellation);
-            Assert.True(answer.IsSuccessStatusCode, expression);
+            // Prometheus responds with 400 to an expression that it cannot read.
+            using var response = await api.GetAsync($"query?query={Uri.EscapeDataString(expression)}", Cancellation);
+            Assert.True(response.IsSuccessStatusCode, expression);
             Assert.All(
                 Family().Matches(expression), name => Assert.Contains(instruments, instrument => name.Value.StartsWith(instrument, StringComparison.Ordinal)));
         }
@@ -313,8 +313,8 @@ public sealed partial class MetricsTests
     {
         try
         {
-            var answer = JsonNode.Parse(await api.GetStringAsync($"query?query={Uri.EscapeDataString(query)}", Cancellation))!;
-            return answer["data"]!["result"]!.AsArray() is [{ } series] ? double.Parse((string)series["value"]![1]!, CultureInfo.InvariantCulture) : null;
+            var response = JsonNode.Parse(await api.GetStringAsync($"query?query={Uri.EscapeDataString(query)}", Cancellation))!;
+            return response["data"]!["result"]!.AsArray() is [{ } series] ? double.Parse((string)series["value"]![1]!, CultureInfo.InvariantCulture) : null;
         }
         catch (HttpRequestException)
         {

@@ -192,7 +192,7 @@ public sealed class CrashPointTests
         Figures.Report($"killed at each of the {steps} steps of a recovery, and recovered");
     }
 
-    /// <summary>Null: the proxy was killed before it answered.</summary>
+    /// <summary>Null: the proxy was killed before it responded.</summary>
     private static async Task<int?> StatusAsync(Task<(int Status, JsonElement Switch)> call)
     {
         try
@@ -249,7 +249,7 @@ public sealed class CrashPointTests
             return new CrashRun(vps, stage);
         }
 
-        /// <summary>Waits for an answer, or for the kill, and notes at which step that was.</summary>
+        /// <summary>Waits for a response, or for the kill, and notes at which step that was.</summary>
         public async Task<int?> SurvivesAsync(Task<(int Status, JsonElement Switch)> call, int point)
         {
             if (await StatusAsync(call) is { } status)
@@ -295,7 +295,7 @@ public sealed class CrashPointTests
         }
 
         /// <summary>After a kill: waits for the next process and looks whether all is as it should be.</summary>
-        /// <param name="active">Who must be active.</param>
+        /// <param name="active">The slot that must be active.</param>
         /// <param name="isIdleStopped">False: the other one is warm, or may be.</param>
         /// <param name="outcome">How the history must say that the switch ended; null: nothing of it was kept yet.</param>
         public async Task AssertRecoveredAsync(SlotName active, bool isIdleStopped, SwitchOutcome? outcome)
@@ -304,10 +304,10 @@ public sealed class CrashPointTests
             await vps.SystemctlAsync("start", Vps.Proxy); // or its socket did that before
             await Eventually.TrueAsync(() => IsSettledAsync(vps, active, isIdleStopped), $"after a kill at '{Steps[^1]}' the units are as they should be");
             Assert.Equal(active, await vps.ActiveSlotAsync());
-            using var visitor = new HttpClient { BaseAddress = vps.Public };
-            using var answer = await visitor.GetAsync("/", Cancellation);
+            using var client = new HttpClient { BaseAddress = vps.Public };
+            using var response = await client.GetAsync("/", Cancellation);
             Assert.True(
-                answer.IsSuccessStatusCode && answer.Headers.GetValues("X-Slot").Single() == active.ToKey(), $"after a kill at '{Steps[^1]}': {answer}");
+                response.IsSuccessStatusCode && response.Headers.GetValues("X-Slot").Single() == active.ToKey(), $"after a kill at '{Steps[^1]}': {response}");
             if (outcome is not null)
             {
                 var last = (await vps.GetAsync("/switches")).GetProperty("switches")[0];

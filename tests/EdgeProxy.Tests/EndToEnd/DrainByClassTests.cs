@@ -39,13 +39,13 @@ public sealed class DrainByClassTests
         var stream = await events; // it ends before the upload goes on
         upload.SendTheRest();
 
-        using var answer = await uploaded;
-        using var hash = JsonDocument.Parse(await answer.Content.ReadAsStreamAsync(Cancellation));
+        using var response = await uploaded;
+        using var hash = JsonDocument.Parse(await response.Content.ReadAsStreamAsync(Cancellation));
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(body)), hash.RootElement.GetProperty("sha256").GetString());
         Assert.Equal(1_000_000, (await downloaded).Length);
         Assert.EndsWith("\n\n", stream, StringComparison.Ordinal);
         Assert.StartsWith("event: tick\ndata: 0\n\nevent: tick\ndata: 1\n\n", stream, StringComparison.Ordinal);
-        Assert.Equal(["green", "green"], [answer.Headers.GetValues("X-Slot").Single(), whoIsNew.Headers.GetValues("X-Slot").Single()]);
+        Assert.Equal(["green", "green"], [response.Headers.GetValues("X-Slot").Single(), whoIsNew.Headers.GetValues("X-Slot").Single()]);
         var (_, ended) = await running;
         Assert.Equal(nameof(SwitchOutcome.Completed), ended.Outcome());
         Assert.Contains(

@@ -14,7 +14,7 @@ public sealed class HttpsTests
     private const string Key = "/etc/edgeproxy/key.pem";
 
     [Fact]
-    public async Task Neither_a_restart_of_the_proxy_nor_a_switch_nor_a_new_certificate_costs_a_visitor_over_tls_anything()
+    public async Task Neither_a_restart_of_the_proxy_nor_a_switch_nor_a_new_certificate_costs_a_client_over_tls_anything()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         var authority = new TestAuthority();
@@ -32,9 +32,9 @@ public sealed class HttpsTests
         }
 
         Assert.Equal(200, (await vps.SwitchAsync()).Status);
-        var before = (await TlsVisitor.SeeAsync(port, Name)).SerialNumber;
+        var before = (await TlsClient.SeeAsync(port, Name)).SerialNumber;
         await WriteCertificateAsync(vps, authority);
-        await Eventually.TrueAsync(async () => (await TlsVisitor.SeeAsync(port, Name)).SerialNumber != before, "the new certificate is served");
+        await Eventually.TrueAsync(async () => (await TlsClient.SeeAsync(port, Name)).SerialNumber != before, "the new certificate is served");
         await MoreAsync(load);
 
         var shots = await load.StopAsync();
@@ -72,6 +72,6 @@ public sealed class HttpsTests
     private static Task MoreAsync(MixedLoad load)
     {
         var enough = load.Shots.Count + 50;
-        return Eventually.TrueAsync(() => load.Shots.Count >= enough, "visitors are served");
+        return Eventually.TrueAsync(() => load.Shots.Count >= enough, "clients are served");
     }
 }

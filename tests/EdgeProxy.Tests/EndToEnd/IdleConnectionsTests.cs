@@ -8,7 +8,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>Many visitors who are connected and do nothing for the moment, while the version behind them is replaced. The proxy and the apps are processes of
+/// <summary>Many clients that are connected and do nothing for the moment, while the version behind them is replaced. The proxy and the apps are processes of
 /// their own.</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class IdleConnectionsTests : IAsyncLifetime
@@ -28,7 +28,7 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
     private readonly TemporaryDirectory _directory = new();
     private readonly int _port = Backend.FreePort();
     private readonly HttpClient _admin = new() { BaseAddress = new Uri($"http://127.0.0.1:{Backend.FreePort()}"), Timeout = Timeout.InfiniteTimeSpan };
-    private readonly List<RawClient> _visitors = [];
+    private readonly List<RawClient> _clients = [];
     private CommandProcess? _proxy;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -45,7 +45,7 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        _visitors.ForEach(visitor => visitor.Dispose());
+        _clients.ForEach(client => client.Dispose());
         if (_proxy is not null)
         {
             await _proxy.TerminateAsync(); // and its children with it
@@ -61,7 +61,7 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
     {
         Assert.SkipWhen(DescriptorsAllowed() < 12_000, "needs 12,000 descriptors a process: ulimit -Hn");
         var before = Memory();
-        var keptAlive = await ConnectAsync(KeptAlive, visitor => AskAsync(visitor, SlotName.Blue));
+        var keptAlive = await ConnectAsync(KeptAlive, client => AskAsync(client, SlotName.Blue));
         var webSockets = await ConnectAsync(WebSockets, UpgradeAsync);
         var connected = Memory();
 
@@ -72,16 +72,16 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
 
         // Every one of them, while blue waits for its WebSockets.
         var started = TimeProvider.System.GetTimestamp();
-        await ForEachAsync(keptAlive, visitor => AskAsync(visitor, SlotName.Green));
+        await ForEachAsync(keptAlive, client => AskAsync(client, SlotName.Green));
         await ForEachAsync(webSockets, EchoAsync);
-        var answered = TimeProvider.System.GetElapsedTime(started);
+        var served = TimeProvider.System.GetElapsedTime(started);
         var status = await StatusAsync();
         Assert.Equal(WebSockets, status.GetProperty("slots").GetProperty("blue").GetProperty("inFlight").GetProperty("webSocket").GetInt32());
 
-        await ForEachAsync(webSockets, async visitor =>
+        await ForEachAsync(webSockets, async client =>
         {
-            await visitor.SendAsync(Bye);
-            Assert.Equal(ByeAgain, await visitor.ReadAsync(ByeAgain.Length));
+            await client.SendAsync(Bye);
+            Assert.Equal(ByeAgain, await client.ReadAsync(ByeAgain.Length));
         });
         await Eventually.TrueAsync(async () => (await StatusAsync()).GetProperty("switch").ValueKind == JsonValueKind.Null, "the switch has ended");
         Assert.Equal(nameof(SwitchOutcome.Completed), (await StatusAsync()).GetProperty("lastSwitch").Outcome());
@@ -89,7 +89,7 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
         Figures.Report(
             $"{KeptAlive} idle keep-alive and {WebSockets} idle WebSocket connections through a switch: none lost; the proxy's resident memory went from " +
                 $"{before >> 20} to {connected >> 20} MB "
-            + $"({(connected - before) / (KeptAlive + WebSockets) >> 10} KB a connection); each answered once more within {answered.TotalSeconds:F1} s");
+            + $"({(connected - before) / (KeptAlive + WebSockets) >> 10} KB a connection); each served once more within {served.TotalSeconds:F1} s");
     }
 
     private async Task<List<RawClient>> ConnectAsync(int count, Func<RawClient, Task> greet)
@@ -97,43 +97,43 @@ public sealed class IdleConnectionsTests : IAsyncLifetime
         var connected = new List<RawClient>(count);
         foreach (var _ in Enumerable.Range(0, count))
         {
-            var visitor = new RawClient(bufferSize: 1024);
-            _visitors.Add(visitor);
-            connected.Add(visitor);
+            var client = new RawClient(bufferSize: 1024);
+            _clients.Add(client);
+            connected.Add(client);
         }
 
-        await ForEachAsync(connected, async visitor =>
+        await ForEachAsync(connected, async client =>
         {
-            await visitor.ConnectAsync(_port);
-            await greet(visitor);
+            await client.ConnectAsync(_port);
+            await greet(client);
         });
         return connected;
     }
 
-    private static Task ForEachAsync(List<RawClient> visitors, Func<RawClient, Task> act) =>
+    private static Task ForEachAsync(List<RawClient> clients, Func<RawClient, Task> act) =>
         Parallel.ForEachAsync(
-            visitors, new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = Cancellation }, async (visitor, _) => await act(visitor));
+            clients, new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = Cancellation }, async (client, _) => await act(client));
 
-    private static async Task AskAsync(RawClient visitor, SlotName slot)
+    private static async Task AskAsync(RawClient client, SlotName slot)
     {
-        await visitor.SendAsync("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
-        var answer = await visitor.ReadAnswerAsync();
-        Assert.Equal((200, slot.ToKey()), (answer?.Status, answer?.Headers["X-Slot"]));
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+        var response = await client.ReadResponseAsync();
+        Assert.Equal((200, slot.ToKey()), (response?.Status, response?.Headers["X-Slot"]));
     }
 
-    private static async Task UpgradeAsync(RawClient visitor)
+    private static async Task UpgradeAsync(RawClient client)
     {
-        await visitor.SendAsync(
+        await client.SendAsync(
             "GET /ws HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
                 "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
-        Assert.Equal(101, (await visitor.ReadAnswerAsync())?.Status);
-        await EchoAsync(visitor);
+        Assert.Equal(101, (await client.ReadResponseAsync())?.Status);
+        await EchoAsync(client);
     }
 
-    private static async Task EchoAsync(RawClient visitor)
+    private static async Task EchoAsync(RawClient client)
     {
-        await visitor.SendAsync(Hi);
-        Assert.Equal(HiAgain, await visitor.ReadAsync(HiAgain.Length));
+        await client.SendAsync(Hi);
+        Assert.Equal(HiAgain, await client.ReadAsync(HiAgain.Length));
     }
 
     private async Task<bool> IsReadyAsync()

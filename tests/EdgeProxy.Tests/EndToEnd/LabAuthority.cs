@@ -45,7 +45,7 @@ internal static class LabAuthority
         await Eventually.TrueAsync(
             async () =>
                 (await lab.RunAsync("curl", "--silent", "--fail", "--cacert", ApiRoot, "--output", rootFile, "https://localhost:15000/roots/0")).ExitCode == 0,
-            "Pebble answers");
+            "Pebble responds");
     }
 
     /// <summary>From now on it cannot find the name, and refuses what is ordered for it.</summary>

@@ -12,12 +12,12 @@ namespace EdgeProxy.Tests.EndToEnd;
 /// <param name="Kind">What was asked.</param>
 /// <param name="Started">Before the first byte was sent.</param>
 /// <param name="Ended">After the last byte was read, or the error.</param>
-/// <param name="Slot">Who answered, by its own word; null: nobody.</param>
+/// <param name="Slot">The slot that responded, by its own word; null: none.</param>
 /// <param name="Failure">Null: a 2xx with the right body.</param>
 public sealed record Shot(string Kind, DateTimeOffset Started, DateTimeOffset Ended, SlotName? Slot, string? Failure);
 
-/// <summary>Visitors: fast GETs, GETs of a second, and 64 KB POSTs whose bodies the app hashes; each on keep-alive and on new connections.</summary>
-/// <remarks>Owned by the test; <see cref="StopAsync"/> ends every visitor after its current request. Paced, so that two cores are left for the app.</remarks>
+/// <summary>Clients: fast GETs, GETs of a second, and 64 KB POSTs whose bodies the app hashes; each on keep-alive and on new connections.</summary>
+/// <remarks>Owned by the test; <see cref="StopAsync"/> ends every client after its current request. Paced, so that two cores are left for the app.</remarks>
 public sealed class MixedLoad
 {
     private const int BodySize = 64 * 1024;
@@ -29,28 +29,28 @@ public sealed class MixedLoad
     private readonly bool _isHttp2;
     private readonly ConcurrentQueue<Shot> _shots = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly Task _visitors;
+    private readonly Task _clients;
 
     private MixedLoad(
         Uri target, bool withBodies, bool withSlow, X509Certificate2? root, Func<int, CancellationToken, ValueTask<Stream>>? connect, bool isHttp2)
     {
         (_target, _root, _connect, _isHttp2) = (target, root, connect, isHttp2);
-        List<Task> visitors = [];
+        List<Task> clients = [];
         foreach (var keepAlive in new[] { true, false })
         {
-            visitors.Add(VisitAsync("fast GET", keepAlive, client => ReadAsync(client.GetAsync("/v1/config/feature-flags/"), _ => null)));
+            clients.Add(VisitAsync("fast GET", keepAlive, client => ReadAsync(client.GetAsync("/v1/config/feature-flags/"), _ => null)));
             if (withSlow)
             {
-                visitors.Add(VisitAsync("slow GET", keepAlive, client => ReadAsync(client.GetAsync("/slow?ms=1000"), _ => null)));
+                clients.Add(VisitAsync("slow GET", keepAlive, client => ReadAsync(client.GetAsync("/slow?ms=1000"), _ => null)));
             }
 
             if (withBodies)
             {
-                visitors.Add(VisitAsync("POST", keepAlive, PostAsync));
+                clients.Add(VisitAsync("POST", keepAlive, PostAsync));
             }
         }
 
-        _visitors = Task.WhenAll(visitors);
+        _clients = Task.WhenAll(clients);
     }
 
     public IReadOnlyCollection<Shot> Shots => _shots;
@@ -58,7 +58,7 @@ public sealed class MixedLoad
     /// <param name="target">Where the proxy is.</param>
     /// <param name="withBodies">POSTs, too.</param>
     /// <param name="withSlow">GETs of a second, too.</param>
-    /// <param name="root">With https: what visitors trust.</param>
+    /// <param name="root">With https: what clients trust.</param>
     /// <param name="connect">Connects to a port; null: as the target says.</param>
     /// <param name="isHttp2">Over https.</param>
     public static MixedLoad Start(
@@ -68,7 +68,7 @@ public sealed class MixedLoad
     public async Task<IReadOnlyList<Shot>> StopAsync()
     {
         await _stop.CancelAsync();
-        await _visitors;
+        await _clients;
         return [.. _shots];
     }
 
@@ -78,7 +78,7 @@ public sealed class MixedLoad
         using var handler = new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = keepAlive ? Timeout.InfiniteTimeSpan : TimeSpan.Zero };
         if (_root is not null)
         {
-            handler.SslOptions.CertificateChainPolicy = TlsVisitor.Trust(_root);
+            handler.SslOptions.CertificateChainPolicy = TlsClient.Trust(_root);
         }
 
         if (_connect is not null)
@@ -105,11 +105,11 @@ public sealed class MixedLoad
     private static Task<(SlotName?, string?)> PostAsync(HttpClient client)
     {
         var body = RandomNumberGenerator.GetBytes(BodySize);
-        return ReadAsync(client.PostAsync("/hash", new ByteArrayContent(body)), answer =>
+        return ReadAsync(client.PostAsync("/hash", new ByteArrayContent(body)), said =>
         {
-            using var json = JsonDocument.Parse(answer);
+            using var json = JsonDocument.Parse(said);
             var expected = Convert.ToHexStringLower(SHA256.HashData(body));
-            return json.RootElement.GetProperty("sha256").GetString() == expected ? null : $"the body did not arrive intact: {answer}";
+            return json.RootElement.GetProperty("sha256").GetString() == expected ? null : $"the body did not arrive intact: {said}";
         });
     }
 
@@ -118,9 +118,9 @@ public sealed class MixedLoad
         try
         {
             using var response = await request;
-            var answer = await response.Content.ReadAsStringAsync();
+            var body = await response.Content.ReadAsStringAsync();
             SlotName? slot = response.Headers.TryGetValues("X-Slot", out var said) && SlotNameExtensions.TryParse(said.Single(), out var name) ? name : null;
-            return response.IsSuccessStatusCode ? (slot, check(answer)) : (slot, $"{(int)response.StatusCode}: {answer}");
+            return response.IsSuccessStatusCode ? (slot, check(body)) : (slot, $"{(int)response.StatusCode}: {body}");
         }
         catch (Exception error) when (error is HttpRequestException or OperationCanceledException)
         {

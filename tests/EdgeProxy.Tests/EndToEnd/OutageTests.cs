@@ -58,15 +58,15 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         await Eventually.TrueAsync(async () => await HeldAsync() == staying.Count, "who has left is forgotten");
         await Task.WhenAll(leaving).ContinueWith(static _ => { }, Cancellation, TaskContinuationOptions.None, TaskScheduler.Default);
 
-        Assert.All(await Task.WhenAll(staying), answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        Assert.All(await Task.WhenAll(staying), response => Assert.Equal(HttpStatusCode.OK, response.StatusCode));
         Figures.Report(
-            $"{staying.Count} of {Held} held requests, half of them with bodies, were answered when the killed unit was back, " +
+            $"{staying.Count} of {Held} held requests, half of them with bodies, were served when the killed unit was back, " +
                 $"{TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s "
             + $"after the first (its boot takes 5 s); {leaving.Count} had left and were forgotten");
         Assert.Equal(0, await HeldAsync());
     }
 
-    /// <summary>What fails again waits for systemd, or for an operator: the proxy does not start it in a loop. Who is held meanwhile is answered when it is
+    /// <summary>What fails again waits for systemd, or for an operator: the proxy does not start it in a loop. A held request gets its response when it is
     /// mended.</summary>
     [Fact]
     public async Task A_unit_that_cannot_start_is_started_once_an_outage()
@@ -75,7 +75,7 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         using var client = NewClient();
         var before = await StartsAsync();
         await Vps.SystemctlAsync("kill", "--signal=KILL", "--kill-who=main", Blue);
-        await Eventually.TrueAsync(async () => await Vps.SubStateAsync(Blue) == "auto-restart", "its workers, which could answer still, have ended too");
+        await Eventually.TrueAsync(async () => await Vps.SubStateAsync(Blue) == "auto-restart", "its workers, which could respond still, have ended too");
         var waiting = client.GetAsync("/", Cancellation);
         await Eventually.TrueAsync(
             async () => await StartsAsync() == before + 1 && await Vps.SubStateAsync(Blue) == "auto-restart", "it was started, and has failed again");
@@ -93,7 +93,7 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
 
     /// <summary>Nobody but an operator brings it back: waiting is in vain.</summary>
     [Fact]
-    public async Task A_unit_that_has_failed_for_good_is_answered_for_soon()
+    public async Task A_unit_that_has_failed_for_good_gets_503_soon()
     {
         await PrepareAsync("[Service]\nRestart=no\n");
         await Vps.SystemctlAsync("kill", "--signal=KILL", "--kill-who=main", Blue);
@@ -101,19 +101,19 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         using var client = NewClient();
 
         var start = TimeProvider.System.GetTimestamp();
-        using var answer = await client.GetAsync("/", Cancellation);
+        using var response = await client.GetAsync("/", Cancellation);
         Figures.Report($"a unit that has failed for good: 503 after {TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s");
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-        Assert.NotNull(answer.Headers.RetryAfter);
-        Assert.DoesNotContain(Blue, await answer.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal); // anybody reads it
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.NotNull(response.Headers.RetryAfter);
+        Assert.DoesNotContain(Blue, await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal); // anybody reads it
         var log = (await Vps.Lab.RunAsync("journalctl", "--unit", Vps.Proxy, "--output", "cat", "--no-pager", "-n", "20")).Text;
         Assert.Contains($"{Blue} failed (killed by signal 9)", log, StringComparison.Ordinal);
         Assert.Equal("failed", await Vps.ActiveStateAsync(Blue)); // and it is not started
     }
 
     [Fact]
-    public async Task A_flip_frees_who_is_held()
+    public async Task A_flip_frees_held_requests()
     {
         await PrepareAsync(Patient, "SAMPLE_BOOT_SECONDS=25");
         using var client = NewClient();
@@ -127,14 +127,14 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         Assert.Equal("Flip", ended.Phase(SwitchPhase.Flip).GetProperty("phase").GetString());
         Assert.All(
             await Task.WhenAll(waiting),
-            answer => Assert.Equal(("green", HttpStatusCode.OK), (answer.Headers.GetValues("X-Slot").Single(), answer.StatusCode)));
+            response => Assert.Equal(("green", HttpStatusCode.OK), (response.Headers.GetValues("X-Slot").Single(), response.StatusCode)));
         Assert.Equal(SlotName.Green, await Vps.ActiveSlotAsync());
 
         await Vps.SetEnvironmentAsync(SlotName.Blue);
         Assert.Equal(200, (await Vps.SwitchAsync("""{ "to": "blue", "force": true }""")).Status);
     }
 
-    /// <summary>systemd starts services with 1024, which would be the end of the 1025th visitor.</summary>
+    /// <summary>systemd starts services with 1024, which would be the end of the 1025th client.</summary>
     [Fact]
     public async Task The_proxy_may_open_as_many_descriptors_as_its_unit_allows()
     {
@@ -155,8 +155,8 @@ public sealed class OutageTests(OutageTests.Machine machine) : IClassFixture<Out
         await Vps.ChangeUnitAsync(SlotName.Blue, dropIn);
         await Vps.SystemctlAsync("restart", Blue);
         using var client = NewClient();
-        using var answer = await client.GetAsync("/", Cancellation);
-        Assert.Equal("blue", answer.Headers.GetValues("X-Slot").Single());
+        using var response = await client.GetAsync("/", Cancellation);
+        Assert.Equal("blue", response.Headers.GetValues("X-Slot").Single());
         await Vps.SetEnvironmentAsync(SlotName.Blue, environment);
     }
 

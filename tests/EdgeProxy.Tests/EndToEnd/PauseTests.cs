@@ -19,7 +19,7 @@ public sealed class PauseTests
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         await using var vps = await Vps.StartAsync();
         var load = MixedLoad.Start(vps.Public);
-        await Eventually.TrueAsync(() => load.Shots.Count > 20, "visitors are served");
+        await Eventually.TrueAsync(() => load.Shots.Count > 20, "clients are served");
 
         var paused = await vps.EdgeProxyAsync("pause", "--max-wait", "60s");
         var began = TimeProvider.System.GetUtcNow();
@@ -28,7 +28,7 @@ public sealed class PauseTests
         var during = await vps.GetAsync("/status");
         var over = TimeProvider.System.GetUtcNow();
         var resumed = await vps.EdgeProxyAsync("resume");
-        await Eventually.TrueAsync(() => load.Shots.LastOrDefault()?.Slot == SlotName.Green, "green serves visitors");
+        await Eventually.TrueAsync(() => load.Shots.LastOrDefault()?.Slot == SlotName.Green, "green serves clients");
 
         var shots = await load.StopAsync();
         Assert.True(status == 200 && ended.Outcome() == nameof(SwitchOutcome.Completed), ended.ToString());
@@ -38,10 +38,10 @@ public sealed class PauseTests
             SlotNameExtensions.All,
             slot => Assert.Equal(0, during.GetProperty("slots").GetProperty(slot.ToKey()).GetProperty("inFlight").GetProperty("http").GetInt32()));
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
-        Assert.DoesNotContain(shots, shot => shot.Ended > began && shot.Ended < over); // nobody was answered, so nobody was in the app
+        Assert.DoesNotContain(shots, shot => shot.Ended > began && shot.Ended < over); // no response, so nobody was in the app
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"paused under load for {(over - began).TotalSeconds:F1} s with a switch in it: {shots.Count} requests, 0 failed, none answered in between, the " +
+            $"paused under load for {(over - began).TotalSeconds:F1} s with a switch in it: {shots.Count} requests, 0 failed, no response in between, the " +
                 $"longest took {shots.Max(shot => shot.Ended - shot.Started).TotalSeconds:F1} s"));
     }
 
@@ -50,13 +50,13 @@ public sealed class PauseTests
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         await using var vps = await Vps.StartAsync();
-        using var visitor = new HttpClient { BaseAddress = vps.Public };
+        using var client = new HttpClient { BaseAddress = vps.Public };
         Assert.Equal(0, (await vps.EdgeProxyAsync("pause")).ExitCode);
         await vps.SystemctlAsync("kill", "--signal=KILL", Vps.Proxy);
         await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.Proxy) == "failed", "the proxy is dead");
-        var waiting = visitor.GetAsync("/", Cancellation);
+        var waiting = client.GetAsync("/", Cancellation);
         await vps.SystemctlAsync("start", Vps.Proxy);
-        await Eventually.TrueAsync(async () => (await vps.GetAsync("/status")).GetProperty("held").GetInt32() == 1, "a visitor waits");
+        await Eventually.TrueAsync(async () => (await vps.GetAsync("/status")).GetProperty("held").GetInt32() == 1, "a client waits");
 
         Assert.Equal(0, (await vps.EdgeProxyAsync("maintenance", "on", "--message", "Back at noon")).ExitCode);
         Assert.Equal(0, (await vps.EdgeProxyAsync("resume")).ExitCode);
@@ -67,12 +67,12 @@ public sealed class PauseTests
         }
 
         await vps.SystemctlAsync("restart", Vps.Proxy);
-        using var turnedAway = await visitor.GetAsync("/", Cancellation);
-        using var health = await visitor.GetAsync("/v1/config/feature-flags/", Cancellation);
+        using var turnedAway = await client.GetAsync("/", Cancellation);
+        using var health = await client.GetAsync("/v1/config/feature-flags/", Cancellation);
         Assert.Equal((HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK), (turnedAway.StatusCode, health.StatusCode));
         Assert.Contains("Back at noon", await turnedAway.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
         Assert.Equal(0, (await vps.EdgeProxyAsync("maintenance", "off")).ExitCode);
-        using var again = await visitor.GetAsync("/", Cancellation);
+        using var again = await client.GetAsync("/", Cancellation);
         Assert.Equal(HttpStatusCode.OK, again.StatusCode);
     }
 }

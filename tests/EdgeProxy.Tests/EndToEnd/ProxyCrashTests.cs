@@ -58,17 +58,17 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         var vps = await machine.WithBlueActiveAsync();
-        using var visitor = new Visitor(vps.Public);
-        await using var running = await RunningSwitch.BeginAsync(vps, phase, visitor);
+        using var client = new Client(vps.Public);
+        await using var running = await RunningSwitch.BeginAsync(vps, phase, client);
 
         await vps.SystemctlAsync("kill", "--signal=KILL", Vps.Proxy);
         await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.Proxy) == "failed", "the proxy is dead");
         var left = ReadJournal(vps);
         Assert.Equal(phase, left.Phase);
-        var meanwhile = visitor.AskAsync("/"); // nobody accepts it: it waits in the socket that systemd holds
+        var meanwhile = client.AskAsync("/"); // nobody accepts it: it waits in the socket that systemd holds
         await vps.SystemctlAsync("start", Vps.Proxy);
 
-        await AssertRecoveredAsync(vps, left.Id, phase, visitor, await meanwhile);
+        await AssertRecoveredAsync(vps, left.Id, phase, client, await meanwhile);
     }
 
     [Theory]
@@ -77,13 +77,13 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         var vps = await machine.WithBlueActiveAsync();
-        using var visitor = new Visitor(vps.Public);
-        await using var running = await RunningSwitch.BeginAsync(vps, phase, visitor);
+        using var client = new Client(vps.Public);
+        await using var running = await RunningSwitch.BeginAsync(vps, phase, client);
 
         await vps.SystemctlAsync("stop", Vps.Proxy);
         var left = ReadJournal(vps);
         Assert.Equal(phase, left.Phase);
-        var (status, told) = await running.Answer;
+        var (status, told) = await running.Response;
         Assert.Equal(503, status);
         Assert.Equal((left.Id, null), (told.GetProperty("id").GetString(), told.Outcome()));
         if (running.InFlight is { } inFlight)
@@ -91,20 +91,20 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
             Assert.Equal((HttpStatusCode.OK, left.From), await inFlight); // the stop waits for it, and the unit that serves it is let alone
         }
 
-        var meanwhile = visitor.AskAsync("/");
+        var meanwhile = client.AskAsync("/");
         await vps.SystemctlAsync("start", Vps.Proxy);
 
-        await AssertRecoveredAsync(vps, left.Id, phase, visitor, await meanwhile);
+        await AssertRecoveredAsync(vps, left.Id, phase, client, await meanwhile);
     }
 
     /// <summary>Everything is as after a switch that ended by itself, and the history says how this one did.</summary>
     private static async Task AssertRecoveredAsync(
-        Vps vps, string id, SwitchPhase phase, Visitor visitor, (HttpStatusCode Status, SlotName? Slot) meanwhile)
+        Vps vps, string id, SwitchPhase phase, Client client, (HttpStatusCode Status, SlotName? Slot) meanwhile)
     {
         var expected = phase > SwitchPhase.Flip ? SlotName.Green : SlotName.Blue;
         Assert.Equal(expected, await vps.ActiveSlotAsync());
         Assert.Equal((HttpStatusCode.OK, expected), meanwhile);
-        Assert.Equal((HttpStatusCode.OK, expected), await visitor.AskAsync("/"));
+        Assert.Equal((HttpStatusCode.OK, expected), await client.AskAsync("/"));
 
         await Eventually.TrueAsync(() => !File.Exists(JournalOf(vps)), "the switch is concluded");
         Assert.Equal("active", await vps.ActiveStateAsync(Vps.UnitOf(expected)));
@@ -116,7 +116,7 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
         await vps.SetEnvironmentAsync(SlotName.Green); // whatever made the phase long
         var (status, again) = await vps.SwitchAsync();
         Assert.True(status == 200 && again.Outcome() == nameof(SwitchOutcome.Completed), again.ToString());
-        Assert.Equal((HttpStatusCode.OK, expected.Other()), await visitor.AskAsync("/"));
+        Assert.Equal((HttpStatusCode.OK, expected.Other()), await client.AskAsync("/"));
         Assert.False(File.Exists(JournalOf(vps)));
     }
 
@@ -127,24 +127,24 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
 
     /// <summary>A switch that stays in a phase until the test has done something to it.</summary>
     private sealed class RunningSwitch(
-        Task<(int Status, JsonElement Switch)> answer, Task<(HttpStatusCode Status, SlotName? Slot)>? inFlight) : IAsyncDisposable
+        Task<(int Status, JsonElement Switch)> response, Task<(HttpStatusCode Status, SlotName? Slot)>? inFlight) : IAsyncDisposable
     {
         /// <summary>What its caller, who waits for its end, is told.</summary>
-        public Task<(int Status, JsonElement Switch)> Answer => answer;
+        public Task<(int Status, JsonElement Switch)> Response => response;
 
         /// <summary>A request in the old slot; null: none.</summary>
         public Task<(HttpStatusCode Status, SlotName? Slot)>? InFlight => inFlight;
 
-        public static async Task<RunningSwitch> BeginAsync(Vps vps, SwitchPhase phase, Visitor visitor)
+        public static async Task<RunningSwitch> BeginAsync(Vps vps, SwitchPhase phase, Client client)
         {
             await MakeLongAsync(vps, phase);
             using var follower = await SwitchFollower.FollowAsync(vps);
-            var answer = vps.SwitchAsync();
+            var response = vps.SwitchAsync();
             Task<(HttpStatusCode, SlotName?)>? inFlight = null;
             if (phase == SwitchPhase.Drain)
             {
                 await follower.BeginsAsync(SwitchPhase.WarmUp);
-                inFlight = visitor.PostAsync("/slow?ms=5000");
+                inFlight = client.PostAsync("/slow?ms=5000");
             }
 
             await follower.BeginsAsync(phase);
@@ -155,7 +155,7 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
                     async () => await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Green)) == "activating", "the candidate is being started");
             }
 
-            return new RunningSwitch(answer, inFlight);
+            return new RunningSwitch(response, inFlight);
         }
 
         private static Task MakeLongAsync(Vps vps, SwitchPhase phase) => phase switch
@@ -169,13 +169,13 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
         /// <summary>The proxy's end cut what was in flight.</summary>
         public async ValueTask DisposeAsync()
         {
-            await ((Task)answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)response).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await (inFlight ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Asks over a new connection each time.</summary>
-    private sealed class Visitor(Uri target) : IDisposable
+    private sealed class Client(Uri target) : IDisposable
     {
         private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero })
         {

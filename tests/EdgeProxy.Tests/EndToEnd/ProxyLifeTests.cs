@@ -28,7 +28,7 @@ public sealed class ProxyLifeTests
         {
             await vps.SystemctlAsync("restart", Vps.Proxy);
             var enough = load.Shots.Count + 50;
-            await Eventually.TrueAsync(() => load.Shots.Count >= enough, "visitors are served again");
+            await Eventually.TrueAsync(() => load.Shots.Count >= enough, "clients are served again");
         }
 
         var shots = await load.StopAsync();
@@ -56,7 +56,7 @@ public sealed class ProxyLifeTests
             "edgeproxy: another EdgeProxy runs on /var/lib/edgeproxy; stop it, or give this one an EdgeProxy:State:Directory of its own\n", second.Error);
         Assert.Equal("", second.Output);
         Assert.Equal(pid, await ShowAsync(vps, Vps.Proxy, "MainPID"));
-        Assert.Equal(SlotName.Blue, await WhoAnswersAsync(vps));
+        Assert.Equal(SlotName.Blue, await RespondingSlotAsync(vps));
         Assert.Equal(200, (await vps.SwitchAsync()).Status); // over the admin socket, which is still the first one's
     }
 
@@ -85,7 +85,7 @@ public sealed class ProxyLifeTests
         await vps.SetEnvironmentAsync(SlotName.Blue, "SAMPLE_BOOT_SECONDS=3");
 
         await vps.SystemctlAsync("start", Vps.Proxy);
-        var early = WhoAnswersAsync(vps);
+        var early = RespondingSlotAsync(vps);
         await Eventually.TrueAsync(async () => (await vps.GetAsync("/status")).GetProperty("held").GetInt32() == 1, "the request is held");
         await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Blue)) == "activating", "the unit is being started");
 
@@ -100,13 +100,13 @@ public sealed class ProxyLifeTests
         await using var vps = await Vps.StartAsync();
         await vps.SystemctlAsync("stop", Vps.Proxy);
         await vps.SystemctlAsync("start", Vps.UnitOf(SlotName.Green)); // by hand, say
-        await Eventually.TrueAsync(() => AnswersAsync(vps, SlotName.Green), "green has workers"); // READY=1 comes before; one that boots misses SIGTERM
+        await Eventually.TrueAsync(() => RespondsAsync(vps, SlotName.Green), "green has workers"); // READY=1 comes before; one that boots misses SIGTERM
         var pid = await ShowAsync(vps, Vps.UnitOf(SlotName.Blue), "MainPID");
 
         await vps.SystemctlAsync("start", Vps.Proxy);
 
         await Eventually.TrueAsync(async () => await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Green)) == "inactive", "green is stopped");
-        Assert.Equal(SlotName.Blue, await WhoAnswersAsync(vps));
+        Assert.Equal(SlotName.Blue, await RespondingSlotAsync(vps));
         Assert.Equal(pid, await ShowAsync(vps, Vps.UnitOf(SlotName.Blue), "MainPID")); // the active one was not touched
     }
 
@@ -119,7 +119,7 @@ public sealed class ProxyLifeTests
 
         await vps.SystemctlAsync("restart", Vps.Proxy);
         Assert.Equal("alive", (await vps.GetAsync("/livez")).GetProperty("status").GetString()); // at once: no retry here
-        Assert.Equal(SlotName.Blue, await WhoAnswersAsync(vps));
+        Assert.Equal(SlotName.Blue, await RespondingSlotAsync(vps));
 
         // Three times what would have ended it, unfed.
         var pid = await ShowAsync(vps, Vps.Proxy, "MainPID");
@@ -132,14 +132,14 @@ public sealed class ProxyLifeTests
     }
 
     /// <summary>Asks over a new connection.</summary>
-    private static async Task<bool> AnswersAsync(Vps vps, SlotName slot)
+    private static async Task<bool> RespondsAsync(Vps vps, SlotName slot)
     {
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{vps.PortOf(slot)}") };
         using var response = await client.GetAsync("/", TestContext.Current.CancellationToken);
         return response.IsSuccessStatusCode;
     }
 
-    private static async Task<SlotName> WhoAnswersAsync(Vps vps)
+    private static async Task<SlotName> RespondingSlotAsync(Vps vps)
     {
         using var client = new HttpClient { BaseAddress = vps.Public };
         using var response = await client.GetAsync("/", Cancellation);

@@ -9,7 +9,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 [Collection(ServiceLifeCollection.Name)]
 public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<RebootTests.Machine>
 {
-    /// <summary>One machine for all, set to start EdgeProxy at boot, and with a visitor who is there before it.</summary>
+    /// <summary>One machine for all, set to start EdgeProxy at boot, and with a client that is there before it.</summary>
     public sealed class Machine : IAsyncLifetime
     {
         private ShippedSite? _site;
@@ -21,7 +21,7 @@ public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<Reb
             if (SystemdLab.SkipReason is null)
             {
                 _site = await ShippedSite.StartAsync(""" "Switch": { "Observe": "00:00:05" }, """);
-                await _site.Lab.WriteUnitAsync("early.service", EarlyVisitor);
+                await _site.Lab.WriteUnitAsync("early.service", EarlyClient);
                 await _site.SystemctlAsync("enable", "edgeproxy-http.socket", "edgeproxy-https.socket", ShippedSite.Proxy, "early.service");
             }
         }
@@ -32,7 +32,7 @@ public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<Reb
     private const string Log = "/var/early.log";
 
     /// <summary>As soon as the ports are open, and before the proxy is even started.</summary>
-    private const string EarlyVisitor = $$"""
+    private const string EarlyClient = $$"""
         [Unit]
         DefaultDependencies=no
         After=edgeproxy-http.socket edgeproxy-https.socket
@@ -108,7 +108,7 @@ public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<Reb
         var log = site.Lab.Root + Log;
         try
         {
-            await Eventually.TrueAsync(() => File.Exists(log), "the early visitor has been served", TimeSpan.FromMinutes(2));
+            await Eventually.TrueAsync(() => File.Exists(log), "the early client has been served", TimeSpan.FromMinutes(2));
             var visits = (await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken)).Select(line => line.Split(' ')).ToList();
             var waits = visits.Select(visit => double.Parse(visit[2], CultureInfo.InvariantCulture)).ToList();
             Figures.Report(

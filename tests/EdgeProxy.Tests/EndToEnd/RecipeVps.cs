@@ -51,7 +51,7 @@ public sealed class RecipeVps : IAsyncDisposable
     public const string Checkout = "/app/test_project";
     public const string Project = $"{Checkout}/app-server";
 
-    /// <summary>What visitors trust.</summary>
+    /// <summary>What clients trust.</summary>
     public const string TrustedRoot = "/etc/test-root.pem";
 
     private const string ChainFile = "/etc/caddy/tls/cert.pem";
@@ -118,18 +118,18 @@ public sealed class RecipeVps : IAsyncDisposable
     /// <summary>Runs a command inside, which must succeed.</summary>
     public async Task<string> RunAsync(params string[] command) => (await Lab.RunAsync(command)).Text;
 
-    /// <summary>The status that a visitor gets inside, over a certificate that must be right; 000: none.</summary>
+    /// <summary>The status that a client gets inside, over a certificate that must be right; 000: none.</summary>
     public async Task<string> AskAsync(string url) =>
         (await Lab.RunAsync(
             "curl", "--silent", "--cacert", TrustedRoot, "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "20", url)).Output;
 
     public async Task<string> ReadAsync(string url) => (await Lab.RunAsync("curl", "--silent", "--cacert", TrustedRoot, "--max-time", "20", url)).Output;
 
-    /// <summary>Visitors of a URL, one after the other, each on a new connection, until <see cref="StopVisitorsAsync"/>. One to whom a server that stops or
+    /// <summary>Clients of a URL, one after the other, each on a new connection, until <see cref="StopClientsAsync"/>. One to whom a server that stops or
     /// reloads says goodbye (GOAWAY) before it has read the request sends it again, as browsers do (RFC 9113 section 6.8). curl ends with 16 instead.</summary>
-    public async Task StartVisitorsAsync(string name, string url)
+    public async Task StartClientsAsync(string name, string url)
     {
-        await Lab.WriteFileAsync($"/run/visitors/{name}.sh", $$"""
+        await Lab.WriteFileAsync($"/run/clients/{name}.sh", $$"""
             visit() {
               curl --silent --cacert {{TrustedRoot}} --output /dev/null --write-out '%{http_code}' --max-time 30 '{{url}}'
             }
@@ -137,17 +137,17 @@ public sealed class RecipeVps : IAsyncDisposable
               begin=$EPOCHREALTIME
               code=$(visit); result=$?
               [ $result -ne 16 ] || { code=$(visit); result=$?; }
-              echo "$begin $EPOCHREALTIME $code $result" >> /run/visitors/{{name}}.log
+              echo "$begin $EPOCHREALTIME $code $result" >> /run/clients/{{name}}.log
               sleep 0.01
             done
             """);
-        await RunAsync("systemd-run", "--quiet", "--unit", $"visitors-{name}", "bash", $"/run/visitors/{name}.sh");
+        await RunAsync("systemd-run", "--quiet", "--unit", $"clients-{name}", "bash", $"/run/clients/{name}.sh");
     }
 
-    public async Task<IReadOnlyList<Visit>> StopVisitorsAsync(string name)
+    public async Task<IReadOnlyList<Visit>> StopClientsAsync(string name)
     {
-        await RunAsync("systemctl", "stop", $"visitors-{name}.service");
-        var log = $"{Lab.Root}/run/visitors/{name}.log";
+        await RunAsync("systemctl", "stop", $"clients-{name}.service");
+        var log = $"{Lab.Root}/run/clients/{name}.log";
         var visits = Visit.Parse(await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken));
         File.Delete(log);
         return visits;
@@ -297,9 +297,9 @@ public sealed class RecipeVps : IAsyncDisposable
         """;
 }
 
-/// <summary>One visitor's request.</summary>
-/// <param name="Status">000: no answer.</param>
-/// <param name="CurlExit">curl's own word: 7, it could not connect; 35, the handshake was cut; 52 and 56, the answer was cut.</param>
+/// <summary>One client's request.</summary>
+/// <param name="Status">000: no response.</param>
+/// <param name="CurlExit">curl's own word: 7, it could not connect; 35, the handshake was cut; 52 and 56, the response was cut.</param>
 public sealed record Visit(DateTimeOffset Began, DateTimeOffset Ended, string Status, int CurlExit)
 {
     public bool IsGood => Status is "200" or "308" && CurlExit == 0;

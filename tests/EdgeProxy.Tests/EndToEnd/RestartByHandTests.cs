@@ -33,9 +33,9 @@ public sealed class RestartByHandTests
         Figures.Report($"{what}: {Restarts} restarts, {shots.Count} requests, 0 failed; the longest fast GET took {longest.TotalMilliseconds:F0} ms");
     }
 
-    /// <summary>What an operator has stopped is his to start again; until then visitors are told, and not kept waiting.</summary>
+    /// <summary>What an operator has stopped is his to start again; until then clients are told, and not kept waiting.</summary>
     [Fact]
-    public async Task A_unit_that_was_stopped_by_hand_is_answered_for_and_not_started()
+    public async Task A_unit_that_was_stopped_by_hand_gets_503_and_is_not_started()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         await using var vps = await Vps.StartAsync();
@@ -59,7 +59,7 @@ public sealed class RestartByHandTests
         Assert.True((await client.GetAsync("/", TestContext.Current.CancellationToken)).IsSuccessStatusCode);
     }
 
-    /// <summary>The recipe has RestartSec=10; visitors do not wait for it.</summary>
+    /// <summary>The recipe has RestartSec=10; clients do not wait for it.</summary>
     [Fact]
     public async Task A_unit_that_crashed_is_started_at_once()
     {

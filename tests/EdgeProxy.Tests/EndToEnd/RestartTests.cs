@@ -11,7 +11,7 @@ using EdgeProxy.Tests.Tls;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>The proxy as its shipped units run it, restarted in every way while visitors come over HTTP and HTTPS: nobody is refused, and nothing that ends in
+/// <summary>The proxy as its shipped units run it, restarted in every way while clients come over HTTP and HTTPS: nobody is refused, and nothing that ends in
 /// time fails.</summary>
 [Collection(ServiceLifeCollection.Name)]
 public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<RestartTests.Machine>
@@ -46,8 +46,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     public async Task Restarts_in_a_row_refuse_nobody_and_lose_nothing()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
-        await using var visitors = new Crowd(machine.Site);
-        await visitors.MoreAsync();
+        await using var clients = new Crowd(machine.Site);
+        await clients.MoreAsync();
 
         const int Restarts = 20;
         var longestRestart = TimeSpan.Zero;
@@ -57,10 +57,10 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
             await machine.Site.SystemctlAsync("restart", ShippedSite.Proxy);
             var took = TimeProvider.System.GetElapsedTime(started);
             longestRestart = took > longestRestart ? took : longestRestart;
-            await visitors.MoreAsync();
+            await clients.MoreAsync();
         }
 
-        await visitors.AssertNobodyFailedAsync($"{Restarts} restarts of the proxy by its shipped units, the longest {longestRestart.TotalSeconds:F2} s");
+        await clients.AssertNobodyFailedAsync($"{Restarts} restarts of the proxy by its shipped units, the longest {longestRestart.TotalSeconds:F2} s");
     }
 
     /// <summary>Each is a new process, which systemd has for the unit's main one; the end of the unit ends all of them.</summary>
@@ -69,8 +69,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         var site = machine.Site;
-        await using var visitors = new Crowd(site);
-        await visitors.MoreAsync();
+        await using var clients = new Crowd(site);
+        await clients.MoreAsync();
 
         const int Reloads = 10;
         var pids = new HashSet<string> { await site.ShowAsync(ShippedSite.Proxy, "MainPID") };
@@ -84,10 +84,10 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
             Assert.Equal(main, (await site.StatusAsync()).GetProperty("pid").GetInt32().ToString(CultureInfo.InvariantCulture));
         }
 
-        await visitors.MoreAsync();
+        await clients.MoreAsync();
         await site.SystemctlAsync("restart", ShippedSite.Proxy);
-        await visitors.MoreAsync();
-        await visitors.AssertNobodyFailedAsync($"{Reloads} reloads of the proxy, and a restart");
+        await clients.MoreAsync();
+        await clients.AssertNobodyFailedAsync($"{Reloads} reloads of the proxy, and a restart");
         Assert.Equal("0", await site.ShowAsync(ShippedSite.Proxy, "NRestarts"));
 
         await site.SystemctlAsync("reload", ShippedSite.Proxy);
@@ -101,8 +101,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         var site = machine.Site;
-        await using var visitors = new Crowd(site);
-        await visitors.MoreAsync();
+        await using var clients = new Crowd(site);
+        await clients.MoreAsync();
 
         foreach (var phase in (string[])["Probe", "Observe", "Drain"])
         {
@@ -116,10 +116,10 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
                 () => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}"),
                 "the switch is concluded",
                 GracefulTimeout + Eventually.Patience);
-            await visitors.MoreAsync();
+            await clients.MoreAsync();
         }
 
-        await visitors.AssertNobodyFailedAsync("3 restarts of the proxy in the middle of a switch");
+        await clients.AssertNobodyFailedAsync("3 restarts of the proxy in the middle of a switch");
     }
 
     /// <summary>As a package manager does it: the file is replaced, and the unit restarted. The state is the other build's each time.</summary>
@@ -129,8 +129,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         Assert.SkipWhen(ShippedSite.Builds.Count < 2, "needs a second build: EDGEPROXY_BINARY, or EDGEPROXY_OTHER_BINARY");
         var site = machine.Site;
-        await using var visitors = new Crowd(site);
-        await visitors.MoreAsync();
+        await using var clients = new Crowd(site);
+        await clients.MoreAsync();
         List<string> versions = [];
         try
         {
@@ -138,7 +138,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
             {
                 await site.InstallBinaryAsync(ShippedSite.Builds[i % ShippedSite.Builds.Count]);
                 await site.SystemctlAsync("restart", ShippedSite.Proxy);
-                await visitors.MoreAsync();
+                await clients.MoreAsync();
                 var switched = await site.RunAsync("edgeproxy", "switch", "--label", $"deploy {i}"); // its history has lines of each
                 Assert.Contains("Completed", switched, StringComparison.Ordinal);
                 versions.Add((await site.StatusAsync()).GetProperty("version").GetString()!);
@@ -149,7 +149,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
                 Enumerable.Range(0, versions.Count).Reverse().Select(i => $"deploy {i} Completed"),
                 history.GetProperty("switches").EnumerateArray().Take(versions.Count)
                     .Select(each => $"{each.GetProperty("label").GetString()} {each.GetProperty("outcome").GetString()}"));
-            await visitors.AssertNobodyFailedAsync($"{versions.Count} times another build ({string.Join(", ", versions)}), with a restart and a switch each");
+            await clients.AssertNobodyFailedAsync($"{versions.Count} times another build ({string.Join(", ", versions)}), with a restart and a switch each");
         }
         finally
         {
@@ -158,7 +158,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         }
     }
 
-    /// <summary>Settings that are wrong keep it from starting; visitors wait, and the next restart serves them.</summary>
+    /// <summary>Settings that are wrong keep it from starting; clients wait, and the next restart serves them.</summary>
     [Fact]
     public async Task Wrong_settings_close_no_port_and_are_repaired_by_a_restart()
     {
@@ -187,13 +187,13 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         var site = machine.Site;
-        var visitors = site.StartVisitors();
+        var clients = site.StartClients();
         List<DateTimeOffset> kills = [];
 
         for (var i = 0; i < 3; i++)
         {
-            var enough = visitors.Sum(load => load.Shots.Count) + 100;
-            await Eventually.TrueAsync(() => visitors.Sum(load => load.Shots.Count) >= enough, "visitors are served");
+            var enough = clients.Sum(load => load.Shots.Count) + 100;
+            await Eventually.TrueAsync(() => clients.Sum(load => load.Shots.Count) >= enough, "clients are served");
             var pid = await site.ShowAsync(ShippedSite.Proxy, "MainPID");
             await site.SystemctlAsync("kill", "--signal=KILL", ShippedSite.Proxy);
             kills.Add(TimeProvider.System.GetUtcNow());
@@ -202,7 +202,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
                 "it is back");
         }
 
-        var shots = (await Task.WhenAll(visitors.Select(load => load.StopAsync()))).SelectMany(all => all).ToList();
+        var shots = (await Task.WhenAll(clients.Select(load => load.StopAsync()))).SelectMany(all => all).ToList();
         var failed = shots.Where(shot => shot.Failure is not null).ToList();
         Figures.Report(
             $"3 kills of the proxy by its shipped units: {shots.Count} requests, {failed.Count} in flight at a kill failed, 0 of the others; the longest " +
@@ -236,7 +236,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         var restarted = site.SystemctlAsync("restart", ShippedSite.Proxy);
         using var served = await within;
         using var told = await beyond;
-        var answered = await site.AskAsync();
+        var status = await site.AskAsync();
         var longest = TimeProvider.System.GetElapsedTime(started);
         await restarted;
 
@@ -247,7 +247,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
         Assert.Contains("Shutdown:DrainTimeout", await told.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
         Assert.NotNull(told.Headers.RetryAfter);
-        Assert.Equal("200", answered);
+        Assert.Equal("200", status);
         Assert.Equal("", await site.RunAsync("journalctl", "-u", ShippedSite.Proxy, "-q", "-p", "err", "-o", "cat", "--since", $"@{began}"));
     }
 
@@ -266,7 +266,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
 
         var restarted = site.SystemctlAsync("restart", ShippedSite.Proxy);
         var farewell = await socket.ReceiveAsync(new byte[16], Cancellation).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
-        await AnswerCloseAsync(socket).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
+        await RespondToCloseAsync(socket).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation);
         ClientWebSocket? again = null; // waits in the socket; over HTTP/2 it may meet the old process once more, on the connection that is about to end
         await Eventually.TrueAsync(
             async () => (again = await ConnectAsync(scheme, isHttp2, invoker).WaitAsync(Eventually.Patience, TimeProvider.System, Cancellation)) is not null,
@@ -277,8 +277,8 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         Assert.Equal((WebSocketMessageType.Close, WebSocketCloseStatus.EndpointUnavailable), (farewell.MessageType, socket.CloseStatus)); // 1001, going away
     }
 
-    /// <summary>The app has answered the proxy's Close, too, and with that the connection may be over.</summary>
-    private static async Task AnswerCloseAsync(ClientWebSocket socket)
+    /// <summary>The app has responded to the proxy's Close, too, and with that the connection may be over.</summary>
+    private static async Task RespondToCloseAsync(ClientWebSocket socket)
     {
         try
         {
@@ -350,36 +350,36 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
     /// <summary>Everybody who visits during a test.</summary>
     private sealed class Crowd(ShippedSite site) : IAsyncDisposable
     {
-        private readonly IReadOnlyList<MixedLoad> _load = site.StartVisitors();
+        private readonly IReadOnlyList<MixedLoad> _load = site.StartClients();
 
-        private readonly StrictVisitor[] _strict =
+        private readonly StrictClient[] _strict =
         [
-            StrictVisitor.Start(async cancellation => await site.Lab.ConnectAsync(80, cancellation)),
-            StrictVisitor.Start(
-                async cancellation => await TlsVisitor.HandshakeAsync(await site.Lab.ConnectAsync(443, cancellation), ShippedSite.Name, site.Authority.Root)),
+            StrictClient.Start(async cancellation => await site.Lab.ConnectAsync(80, cancellation)),
+            StrictClient.Start(
+                async cancellation => await TlsClient.HandshakeAsync(await site.Lab.ConnectAsync(443, cancellation), ShippedSite.Name, site.Authority.Root)),
         ];
 
         /// <summary>Returns when each kind has been served again.</summary>
         public async Task MoreAsync()
         {
             var before = _load.Select(load => load.Shots.Count).ToArray();
-            var strictBefore = _strict.Select(visitor => visitor.Requests).ToArray();
+            var strictBefore = _strict.Select(client => client.Requests).ToArray();
             await Eventually.TrueAsync(
                 () =>
                     _load.Zip(before).All(pair => pair.First.Shots.Count >= pair.Second + 15)
                         && _strict.Zip(strictBefore).All(pair => pair.First.Requests >= pair.Second + 3),
-                "visitors are served");
+                "clients are served");
         }
 
         public async Task AssertNobodyFailedAsync(string what)
         {
             var shots = (await Task.WhenAll(_load.Select(load => load.StopAsync()))).SelectMany(all => all).ToList();
-            await Task.WhenAll(_strict.Select(visitor => visitor.StopAsync()));
-            var failures = shots.Select(shot => shot.Failure).OfType<string>().Concat(_strict.SelectMany(visitor => visitor.Failures)).ToList();
+            await Task.WhenAll(_strict.Select(client => client.StopAsync()));
+            var failures = shots.Select(shot => shot.Failure).OfType<string>().Concat(_strict.SelectMany(client => client.Failures)).ToList();
             Figures.Report(
-                $"{what}: {shots.Count + _strict.Sum(visitor => visitor.Requests)} requests, {failures.Count} failed; the longest wait of a fast one "
+                $"{what}: {shots.Count + _strict.Sum(client => client.Requests)} requests, {failures.Count} failed; the longest wait of a fast one "
                 + $"{shots.Where(shot => !shot.Kind.Contains("slow", StringComparison.Ordinal)).Max(shot => shot.Ended - shot.Started).TotalSeconds:F2} s, "
-                + $"of one that is never sent again {_strict.Max(visitor => visitor.Longest).TotalSeconds:F2} s");
+                + $"of one that is never sent again {_strict.Max(client => client.Longest).TotalSeconds:F2} s");
             Assert.Empty(failures);
         }
 
@@ -387,7 +387,7 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         public async ValueTask DisposeAsync()
         {
             await Task.WhenAll(_load.Select(load => load.StopAsync()));
-            await Task.WhenAll(_strict.Select(visitor => visitor.StopAsync()));
+            await Task.WhenAll(_strict.Select(client => client.StopAsync()));
         }
     }
 }

@@ -20,12 +20,12 @@ public sealed class SetupCertificateTests
         Assert.Equal(2, told.ExitCode);
         Assert.Contains($"Caddy has no valid certificate for {RecipeVps.Host}", told.Error, StringComparison.Ordinal);
         Assert.Contains("--issue", told.Error, StringComparison.Ordinal);
-        await vps.StartVisitorsAsync("https", RecipeVps.Health);
-        await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
+        await vps.StartClientsAsync("https", RecipeVps.Health);
+        await vps.StartClientsAsync("http", $"http://{RecipeVps.Host}/");
 
         var setup = await vps.RunAsync(Issue);
 
-        Assert.All([.. await vps.StopVisitorsAsync("https"), .. await vps.StopVisitorsAsync("http")], visit => Assert.True(visit.IsGood, $"{visit}"));
+        Assert.All([.. await vps.StopClientsAsync("https"), .. await vps.StopClientsAsync("http")], visit => Assert.True(visit.IsGood, $"{visit}"));
         var issued = setup.IndexOf($"{RecipeVps.Host}: the authority has issued a certificate", StringComparison.Ordinal);
         Assert.InRange(issued, 0, setup.IndexOf("The ports 80 and 443 move", StringComparison.Ordinal));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));

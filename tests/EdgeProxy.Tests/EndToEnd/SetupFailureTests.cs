@@ -20,7 +20,7 @@ public sealed class SetupFailureTests
     [InlineData(
         "printf '[Service]\\nEnvironment=SAMPLE_FAULT=health-500\\n' > /etc/systemd/system/app-server-blue.service.d/test.conf && systemctl daemon-reload && " +
             "systemctl restart app-server-blue.service && sleep 1",
-        "does not answer /v1/config/feature-flags/ with 2xx")]
+        "does not respond to /v1/config/feature-flags/ with 2xx")]
     public async Task What_is_in_the_way_is_told_before_anything_is_changed(string fault, string told)
     {
         await using var vps = await RecipeVps.StartAsync();
@@ -47,7 +47,7 @@ public sealed class SetupFailureTests
         await using var vps = await RecipeVps.StartAsync();
         await vps.Lab.WriteFileAsync(BrokenUnit, dropIn);
         var before = await vps.SnapshotAsync();
-        await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
+        await vps.StartClientsAsync("http", $"http://{RecipeVps.Host}/");
 
         var run = await vps.Lab.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
 
@@ -57,7 +57,7 @@ public sealed class SetupFailureTests
         Assert.Equal(hasMoved, run.Output.Contains("The ports 80 and 443 move", StringComparison.Ordinal));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         // What fails, fails beside Caddy; and its sockets are its own again, or it could not listen once more.
-        Assert.All(await vps.StopVisitorsAsync("http"), visit => Assert.True(visit.IsGood || visit.Status == "400", $"{visit}"));
+        Assert.All(await vps.StopClientsAsync("http"), visit => Assert.True(visit.IsGood || visit.Status == "400", $"{visit}"));
         await vps.RunAsync("systemctl", "reload", "caddy.service");
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         Assert.Equal("0", await vps.RunAsync("cat", "/proc/sys/net/ipv4/tcp_migrate_req"));

@@ -14,11 +14,11 @@ public sealed class SetupKilledTests
     public async Task A_second_run_leaves_the_first_one_alone()
     {
         await using var vps = await RecipeVps.StartAsync();
-        await vps.StartVisitorsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=25000");
-        await vps.StartVisitorsAsync("slower", $"https://{RecipeVps.Host}/slow?ms=17000");
+        await vps.StartClientsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=25000");
+        await vps.StartClientsAsync("slower", $"https://{RecipeVps.Host}/slow?ms=17000");
         await vps.RunAsync("systemd-run", "--quiet", "--unit", "first", RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
         await Eventually.TrueAsync(
-            async () => (await JournalAsync(vps, "first")).Contains("Caddy answers its last requests", StringComparison.Ordinal),
+            async () => (await JournalAsync(vps, "first")).Contains("Caddy responds to its last requests", StringComparison.Ordinal),
             "the first run waits for Caddy",
             TimeSpan.FromMinutes(2));
 
@@ -38,7 +38,7 @@ public sealed class SetupKilledTests
             TimeSpan.FromMinutes(1));
         Assert.Contains("A deploy is now", await JournalAsync(vps, "first"), StringComparison.Ordinal);
         Assert.Equal("enabled", await vps.RunAsync("systemctl", "is-enabled", "edgeproxy.service"));
-        Assert.All([.. await vps.StopVisitorsAsync("slow"), .. await vps.StopVisitorsAsync("slower")], visit => Assert.True(visit.IsGood, $"{visit}"));
+        Assert.All([.. await vps.StopClientsAsync("slow"), .. await vps.StopClientsAsync("slower")], visit => Assert.True(visit.IsGood, $"{visit}"));
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class SetupKilledTests
         var before = Lasting(await vps.SnapshotAsync());
         foreach (var moment in (string[])[
             "undo rm -f /usr/bin/edgeproxy", "systemd-sysusers", "undo rm -f /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo caddy_takes_ports",
-            "visitors watch", "EdgeProxy listens", "Caddy has let go", "systemctl --quiet enable edgeproxy.service"])
+            "clients watch", "EdgeProxy listens", "Caddy has let go", "systemctl --quiet enable edgeproxy.service"])
         {
             await KillAsync(vps, moment, RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
 
@@ -60,7 +60,7 @@ public sealed class SetupKilledTests
             Assert.DoesNotContain("could not be undone", next.Error, StringComparison.Ordinal);
             Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
             Assert.Equal(before, Lasting(await vps.SnapshotAsync()));
-            Assert.Equal("", (await vps.Lab.RunAsync("fuser", LockFile)).Output.Trim()); // visitors have ended, too
+            Assert.Equal("", (await vps.Lab.RunAsync("fuser", LockFile)).Output.Trim()); // clients have ended, too
         }
 
         // EdgeProxy is enabled, and Caddy and the app are not: the power goes, and EdgeProxy serves after it.

@@ -2,7 +2,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary><c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c> on the recipe's server, with visitors.</summary>
+/// <summary><c>deploy/setup_bluegreen.sh</c> and <c>deploy/uninstall.sh</c> on the recipe's server, with clients.</summary>
 [Collection(TakeOverCollection.Name)]
 public sealed class SetupTests
 {
@@ -50,7 +50,7 @@ public sealed class SetupTests
     }
 
     [Fact]
-    public async Task Where_the_ports_cannot_be_shared_nobody_who_was_let_in_is_cut()
+    public async Task Where_the_ports_cannot_be_shared_no_accepted_connection_is_cut()
     {
         await using var vps = await RecipeVps.StartAsync();
         await vps.Lab.WriteFileAsync("/opt/without/python3", "#!/bin/sh\necho there is no Python here >&2\nexit 127\n");
@@ -65,7 +65,7 @@ public sealed class SetupTests
         Assert.All(
             (string[])[setup, back], output => Assert.Contains("the ports cannot be shared (there is no Python here)", output, StringComparison.Ordinal));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
-        // Who comes while the ports are nobody's is turned away.
+        // A client that comes while the ports are nobody's is refused.
         Assert.All(await LeaveAsync(vps), visit => Assert.True(visit.IsGood || visit.IsRefused, $"{visit}"));
         Figures.Report($"setup_bluegreen.sh where ports cannot be shared: {Gaps(setup)}; back: {Gaps(back)}");
     }
@@ -322,20 +322,20 @@ public sealed class SetupTests
 
     private static async Task VisitAsync(RecipeVps vps)
     {
-        await vps.StartVisitorsAsync("https", RecipeVps.Health);
-        await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
-        await vps.StartVisitorsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=1500");
+        await vps.StartClientsAsync("https", RecipeVps.Health);
+        await vps.StartClientsAsync("http", $"http://{RecipeVps.Host}/");
+        await vps.StartClientsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=1500");
     }
 
     private static Task<string> WorkerAsync(RecipeVps vps) => vps.RunAsync("systemctl", "show", "--value", "--property", "MainPID", "celery.service");
 
     private static async Task<IReadOnlyList<Visit>> LeaveAsync(RecipeVps vps) =>
-        [.. await vps.StopVisitorsAsync("https"), .. await vps.StopVisitorsAsync("http"), .. await vps.StopVisitorsAsync("slow")];
+        [.. await vps.StopClientsAsync("https"), .. await vps.StopClientsAsync("http"), .. await vps.StopClientsAsync("slow")];
 
     private static string Sum(IReadOnlyList<Visit> visits) =>
         $"{visits.Count} requests over HTTP and HTTPS, {visits.Count(visit => !visit.IsGood)} failed, the longest " +
             $"{visits.Where(visit => visit.IsGood).Max(visit => visit.Ended - visit.Began).TotalSeconds:0.00} s";
 
     private static string Gaps(string output) =>
-        string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good answers", StringComparison.Ordinal)).Select(line => line.Trim()));
+        string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good responses", StringComparison.Ordinal)).Select(line => line.Trim()));
 }

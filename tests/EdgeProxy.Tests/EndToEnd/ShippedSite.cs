@@ -89,8 +89,8 @@ public sealed class ShippedSite : IAsyncDisposable
     public async Task<string> AskAsync() =>
         (await Lab.RunAsync("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20", "http://localhost/v1/config/feature-flags/")).Output;
 
-    /// <summary>Visitors on both ports, over HTTP/1.1 and HTTP/2.</summary>
-    public IReadOnlyList<MixedLoad> StartVisitors() =>
+    /// <summary>Clients on both ports, over HTTP/1.1 and HTTP/2.</summary>
+    public IReadOnlyList<MixedLoad> StartClients() =>
     [
         MixedLoad.Start(new Uri($"http://{Name}"), connect: Lab.ConnectAsync),
         MixedLoad.Start(new Uri($"https://{Name}"), root: Authority.Root, connect: Lab.ConnectAsync),
@@ -157,7 +157,7 @@ public sealed class ShippedSite : IAsyncDisposable
     {
         UseProxy = false,
         ConnectCallback = (to, cancellation) => Lab.ConnectAsync(to.DnsEndPoint.Port, cancellation),
-        SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = TlsVisitor.Trust(Authority.Root) },
+        SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = TlsClient.Trust(Authority.Root) },
     };
 
     private static string? BinaryOf(ProxyBuild build)

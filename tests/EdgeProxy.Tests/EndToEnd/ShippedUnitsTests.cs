@@ -47,7 +47,7 @@ public sealed class ShippedUnitsTests
         var threads = await site.RunAsync("sh", "-c", "ps -L -o cls=,comm= -p $(systemctl show --value -p MainPID edgeproxy.service)");
         Assert.Matches(@"(?m)^ *B +\.NET Sockets", threads);
 
-        // Whoever may deploy is in the group of the socket, and nobody else reaches it.
+        // Users who may deploy are in the group of the socket, and no others reach it.
         await site.RunAsync("useradd", "--groups", "edgeproxy", "deployer");
         Assert.NotEqual(0, (await site.Lab.RunAsync("runuser", "-u", "nobody", "--", "edgeproxy", "status")).ExitCode);
         var switched = await site.RunAsync("runuser", "-u", "deployer", "--", "edgeproxy", "switch", "--label", "a1b2c3");

@@ -18,7 +18,7 @@ public sealed class SoakTests
     private static readonly TimeSpan Length = TimeSpan.Parse(
         Environment.GetEnvironmentVariable("EDGEPROXY_SOAK") is { Length: > 0 } length ? length : "00:01:00", CultureInfo.InvariantCulture);
 
-    /// <summary>What the proxy's process holds when a switch has ended, in between two requests of each visitor at the most.</summary>
+    /// <summary>What the proxy's process holds when a switch has ended, in between two requests of each client at the most.</summary>
     private sealed record Holding(long Memory, int Descriptors, int Threads);
 
     [Fact]

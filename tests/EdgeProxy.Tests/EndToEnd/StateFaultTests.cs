@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>The state directory is full, read-only or gone while the proxy serves: a switch is refused before it has touched anything, and visitors notice
+/// <summary>The state directory is full, read-only or gone while the proxy serves: a switch is refused before it has touched anything, and clients notice
 /// nothing.</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class StateFaultTests

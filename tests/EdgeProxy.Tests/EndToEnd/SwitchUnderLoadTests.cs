@@ -34,13 +34,13 @@ public sealed class SwitchUnderLoadTests
         var shots = await load.StopAsync();
 
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
-        AssertEveryAnswerCameFromTheRightSlot(shots, switches);
+        AssertEveryResponseCameFromTheRightSlot(shots, switches);
         Assert.All(shots.GroupBy(shot => shot.Kind), kind => Assert.True(kind.Count() >= count, $"{kind.Key}: only {kind.Count()} requests"));
         Report(what, shots, switches);
     }
 
     /// <summary>None from the new slot before the flip began, and none that started after it had ended from the old one.</summary>
-    private static void AssertEveryAnswerCameFromTheRightSlot(IReadOnlyList<Shot> shots, List<JsonElement> switches)
+    private static void AssertEveryResponseCameFromTheRightSlot(IReadOnlyList<Shot> shots, List<JsonElement> switches)
     {
         var flips = switches.ConvertAll(one => (
             To: SlotNameExtensions.TryParse(one.GetProperty("to").GetString(), out var to) ? to : default,
@@ -72,7 +72,7 @@ public sealed class SwitchUnderLoadTests
     }
 
     /// <summary>Where the time of a switch went.</summary>
-    /// <param name="Boot">Until the candidate's first good answer.</param>
+    /// <param name="Boot">Until the candidate's first good response.</param>
     /// <param name="Probes">From then until it had given as many as it must.</param>
     private sealed record SwitchTimes(TimeSpan Total, TimeSpan Boot, TimeSpan Probes, TimeSpan Drain, TimeSpan Stop)
     {

@@ -8,16 +8,16 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>A part of the visitors gets the new version first: gunicorn and Django as real units, visitors with cookies as browsers have them.</summary>
+/// <summary>A part of the clients gets the new version first: gunicorn and Django as real units, clients with cookies as browsers have them.</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class SystemdCanaryTests
 {
-    private const int Visitors = 16;
+    private const int Clients = 16;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Each_visitor_keeps_its_version_until_all_have_the_new_one()
+    public async Task Each_client_keeps_its_version_until_all_have_the_new_one()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         await using var vps = await Vps.StartAsync(
@@ -36,8 +36,8 @@ public sealed class SystemdCanaryTests
         Assert.All(visits.Seen, seen => Assert.DoesNotContain(("green", "blue"), seen.Zip(seen.Skip(1)))); // whoever has had it keeps it
         var first = ended.GetProperty("phases").EnumerateArray().Where(run => run.GetProperty("phase").GetString() == nameof(SwitchPhase.Canary)).ToArray();
         Assert.Equal(2, first.Length);
-        Assert.InRange(visits.FirstGreen.Count(at => at < first[1].StartedAt()), 1, Visitors - 1); // with these cookies; 25 % of them on average
-        Figures.Report($"canary: {visits.Seen.Sum(seen => seen.Count)} requests of {Visitors} visitors, each with one version at a time, 0 failed");
+        Assert.InRange(visits.FirstGreen.Count(at => at < first[1].StartedAt()), 1, Clients - 1); // with these cookies; 25 % of them on average
+        Figures.Report($"canary: {visits.Seen.Sum(seen => seen.Count)} requests of {Clients} clients, each with one version at a time, 0 failed");
     }
 
     [Fact]
@@ -70,21 +70,21 @@ public sealed class SystemdCanaryTests
                 $"of the clients, 0 requests failed"));
     }
 
-    /// <summary>Visitors with a session each, who load the page again and again.</summary>
+    /// <summary>Clients with a session each, who load the page again and again.</summary>
     private sealed class Visits : IAsyncDisposable
     {
         private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
         private readonly CancellationTokenSource _stop = new();
-        private readonly ConcurrentQueue<string>[] _seen = [.. Enumerable.Range(0, Visitors).Select(_ => new ConcurrentQueue<string>())];
-        private readonly DateTimeOffset[] _firstGreen = [.. Enumerable.Repeat(DateTimeOffset.MaxValue, Visitors)];
+        private readonly ConcurrentQueue<string>[] _seen = [.. Enumerable.Range(0, Clients).Select(_ => new ConcurrentQueue<string>())];
+        private readonly DateTimeOffset[] _firstGreen = [.. Enumerable.Repeat(DateTimeOffset.MaxValue, Clients)];
         private readonly Task _all;
 
-        public Visits(Uri site) => _all = Task.WhenAll(Enumerable.Range(0, Visitors).Select(visitor => VisitAsync(site, visitor)));
+        public Visits(Uri site) => _all = Task.WhenAll(Enumerable.Range(0, Clients).Select(client => VisitAsync(site, client)));
 
         public ConcurrentQueue<string> Failures { get; } = new();
 
-        /// <summary>The slots that have responded, by visitor.</summary>
+        /// <summary>The slots that have responded, by client.</summary>
         public IReadOnlyList<IReadOnlyCollection<string>> Seen => _seen;
 
         public IReadOnlyList<DateTimeOffset> FirstGreen => _firstGreen;
@@ -95,26 +95,26 @@ public sealed class SystemdCanaryTests
             await _all;
         }
 
-        private async Task VisitAsync(Uri site, int visitor)
+        private async Task VisitAsync(Uri site, int number)
         {
             var cookies = new CookieContainer();
-            cookies.Add(site, new Cookie("sessionid", string.Create(CultureInfo.InvariantCulture, $"visitor-{visitor}")));
+            cookies.Add(site, new Cookie("sessionid", string.Create(CultureInfo.InvariantCulture, $"client-{number}")));
             using var client = new HttpClient(new SocketsHttpHandler { CookieContainer = cookies, UseProxy = false }) { BaseAddress = site };
             while (!_stop.IsCancellationRequested)
             {
-                using var answer = await client.GetAsync("/", Cancellation);
-                var slot = answer.Headers.TryGetValues("X-Slot", out var by) ? by.Single() : "nobody";
-                if (!answer.IsSuccessStatusCode)
+                using var response = await client.GetAsync("/", Cancellation);
+                var slot = response.Headers.TryGetValues("X-Slot", out var by) ? by.Single() : "nobody";
+                if (!response.IsSuccessStatusCode)
                 {
-                    Failures.Enqueue($"{slot}: {answer.StatusCode}");
+                    Failures.Enqueue($"{slot}: {response.StatusCode}");
                 }
 
-                if (slot == "green" && _firstGreen[visitor] == DateTimeOffset.MaxValue)
+                if (slot == "green" && _firstGreen[number] == DateTimeOffset.MaxValue)
                 {
-                    _firstGreen[visitor] = TimeProvider.System.GetUtcNow();
+                    _firstGreen[number] = TimeProvider.System.GetUtcNow();
                 }
 
-                _seen[visitor].Enqueue(slot);
+                _seen[number].Enqueue(slot);
                 await Task.Delay(Pause, TimeProvider.System, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }

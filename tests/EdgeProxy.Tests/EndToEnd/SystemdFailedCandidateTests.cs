@@ -9,7 +9,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>Every way in which a new version can be broken: traffic never moves, the candidate does not stay behind, and the answer says why.</summary>
+/// <summary>Every way in which a new version can be broken: traffic never moves, the candidate does not stay behind, and the response says why.</summary>
 [Collection(EndToEndCollection.Name)]
 public sealed class SystemdFailedCandidateTests(SystemdFailedCandidateTests.Machine machine) : IClassFixture<SystemdFailedCandidateTests.Machine>
 {
@@ -48,9 +48,9 @@ public sealed class SystemdFailedCandidateTests(SystemdFailedCandidateTests.Mach
     [InlineData("cannot be executed", "", "[Service]\nExecStart=\nExecStart=/no/such/program\n", "203", "")]
     [InlineData("fails to import", "SAMPLE_FAULT=import", "", "", "SAMPLE_FAULT=import")]
     [InlineData("flaps", "SAMPLE_FAULT=import", Flapping, "app-server-green.service", "SAMPLE_FAULT=import")]
-    [InlineData("answers 500", "SAMPLE_FAULT=health-500", "", "500", "SAMPLE_FAULT=health-500")]
-    [InlineData("answers 400", "SAMPLE_ALLOWED_HOSTS=other.example", "", "ALLOWED_HOSTS", "")]
-    [InlineData("answers 301", "", Redirecting, "301", "")]
+    [InlineData("responds with 500", "SAMPLE_FAULT=health-500", "", "500", "SAMPLE_FAULT=health-500")]
+    [InlineData("responds with 400", "SAMPLE_ALLOWED_HOSTS=other.example", "", "ALLOWED_HOSTS", "")]
+    [InlineData("responds with 301", "", Redirecting, "301", "")]
     [InlineData("hangs", "SAMPLE_FAULT=health-hang", "", "was not healthy within 6 s", "")]
     public async Task A_candidate_that_is_broken_changes_nothing(string how, string environment, string dropIn, string reason, string log)
     {

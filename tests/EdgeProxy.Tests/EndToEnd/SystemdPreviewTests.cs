@@ -12,7 +12,7 @@ public sealed class SystemdPreviewTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Who_has_the_link_gets_the_new_version_and_the_load_does_not_until_it_is_promoted()
+    public async Task A_client_that_has_the_link_gets_the_new_version_and_the_load_does_not_until_it_is_promoted()
     {
         Assert.SkipWhen(SystemdLab.SkipReason is not null, SystemdLab.SkipReason ?? "");
         await using var vps = await Vps.StartAsync();
@@ -66,7 +66,7 @@ public sealed class SystemdPreviewTests
 
     private static async Task<string> SlotAsync(HttpClient client, Uri page)
     {
-        using var answer = await client.GetAsync(page, Cancellation);
-        return answer.Headers.GetValues("X-Slot").Single();
+        using var response = await client.GetAsync(page, Cancellation);
+        return response.Headers.GetValues("X-Slot").Single();
     }
 }

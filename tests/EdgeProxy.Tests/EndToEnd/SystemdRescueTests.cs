@@ -22,12 +22,12 @@ public sealed class SystemdRescueTests
         Assert.Equal(200, (await vps.SwitchAsync()).Status);
         await vps.ChangeUnitAsync(SlotName.Green, "[Service]\nRestart=no\n");
         var load = MixedLoad.Start(vps.Public);
-        await Eventually.TrueAsync(() => load.Shots.Count > 20, "visitors are served");
+        await Eventually.TrueAsync(() => load.Shots.Count > 20, "clients are served");
 
         var killed = TimeProvider.System.GetUtcNow();
         await vps.SystemctlAsync("kill", "--signal=KILL", Vps.UnitOf(SlotName.Green));
         await Eventually.TrueAsync(async () => await vps.ActiveSlotAsync() == SlotName.Blue, "blue is active");
-        await Eventually.TrueAsync(() => load.Shots.LastOrDefault()?.Slot == SlotName.Blue, "blue serves visitors");
+        await Eventually.TrueAsync(() => load.Shots.LastOrDefault()?.Slot == SlotName.Blue, "blue serves clients");
 
         var shots = await load.StopAsync();
         var failed = shots.Where(shot => shot.Failure is not null).ToArray();
@@ -36,7 +36,7 @@ public sealed class SystemdRescueTests
         Assert.Contains("EdgeProxy has switched by itself", (await vps.GetAsync("/status")).GetProperty("lastSwitch").Reason(), StringComparison.Ordinal);
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
-            $"rescue, the other slot {other}: visitors were served again {back.TotalSeconds:F1} s after the kill, {shots.Count} requests, {failed.Length} " +
+            $"rescue, the other slot {other}: clients were served again {back.TotalSeconds:F1} s after the kill, {shots.Count} requests, {failed.Length} " +
                 $"failed, all of them in the unit when it was killed"));
     }
 
@@ -48,10 +48,10 @@ public sealed class SystemdRescueTests
 
         await vps.SystemctlAsync("stop", Vps.UnitOf(SlotName.Blue));
 
-        using var visitor = new HttpClient { BaseAddress = vps.Public };
-        using var answer = await visitor.GetAsync("/", TestContext.Current.CancellationToken); // comes after two seconds: as long as a rescue waits
-        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-        using var again = await visitor.GetAsync("/", TestContext.Current.CancellationToken);
+        using var client = new HttpClient { BaseAddress = vps.Public };
+        using var response = await client.GetAsync("/", TestContext.Current.CancellationToken); // comes after two seconds: as long as a rescue waits
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        using var again = await client.GetAsync("/", TestContext.Current.CancellationToken);
         Assert.Equal(SlotName.Blue, await vps.ActiveSlotAsync());
         Assert.Equal("inactive", await vps.ActiveStateAsync(Vps.UnitOf(SlotName.Green)));
         Assert.Equal(System.Text.Json.JsonValueKind.Null, (await vps.GetAsync("/status")).GetProperty("rescue").ValueKind);

@@ -12,7 +12,7 @@ public sealed class SystemdRollbackTests
 {
     private const string Observed = """ "Switch": { "Observe": "00:01:00", "MinObservedRequests": 10 }, """;
 
-    /// <summary>Proves healthy, then answers every visitor with an error.</summary>
+    /// <summary>Proves healthy, then responds to every client with an error.</summary>
     [Fact]
     public async Task A_version_that_fails_after_the_flip_is_rolled_back_by_itself()
     {
@@ -22,16 +22,16 @@ public sealed class SystemdRollbackTests
         using var follower = await SwitchFollower.FollowAsync(vps);
         var running = vps.SwitchAsync();
         await follower.BeginsAsync(SwitchPhase.Observe);
-        using var visitor = new HttpClient { BaseAddress = vps.Public };
+        using var client = new HttpClient { BaseAddress = vps.Public };
         for (var i = 0; i < 10; i++)
         {
-            (await visitor.GetAsync("/status/500", TestContext.Current.CancellationToken)).Dispose();
+            (await client.GetAsync("/status/500", TestContext.Current.CancellationToken)).Dispose();
         }
 
         var (status, ended) = await running;
 
         Assert.True(status == 502 && ended.Outcome() == nameof(SwitchOutcome.RolledBack), ended.ToString());
-        Assert.Contains("green answered 10 of 10 requests with a 5xx", ended.Reason(), StringComparison.Ordinal);
+        Assert.Contains("green responded to 10 of 10 requests with a 5xx", ended.Reason(), StringComparison.Ordinal);
         await AssertBackOnBlueAsync(vps, blue);
         Figures.Report(string.Create(
             CultureInfo.InvariantCulture,
@@ -45,13 +45,13 @@ public sealed class SystemdRollbackTests
         await using var vps = await Vps.StartAsync();
         var blue = await MainPidAsync(vps, SlotName.Blue);
         var load = MixedLoad.Start(vps.Public);
-        using var visitor = new HttpClient { BaseAddress = vps.Public };
+        using var client = new HttpClient { BaseAddress = vps.Public };
         using var follower = await SwitchFollower.FollowAsync(vps);
         var running = vps.SwitchAsync("""{"label":"bad"}""");
         await follower.BeginsAsync(SwitchPhase.StartIdle); // long before the flip, and in flight long after it
-        var inFlight = visitor.GetAsync("/slow?ms=8000", TestContext.Current.CancellationToken);
+        var inFlight = client.GetAsync("/slow?ms=8000", TestContext.Current.CancellationToken);
         await follower.BeginsAsync(SwitchPhase.Drain);
-        await Eventually.TrueAsync(() => load.Shots.Any(shot => shot.Slot == SlotName.Green), "green serves visitors");
+        await Eventually.TrueAsync(() => load.Shots.Any(shot => shot.Slot == SlotName.Green), "green serves clients");
         using var second = vps.NewAdmin();
         var asked = TimeProvider.System.GetUtcNow();
 
@@ -61,7 +61,7 @@ public sealed class SystemdRollbackTests
         Assert.Equal(502, (await running).Status);
         using var slow = await inFlight;
         Assert.Equal("blue", slow.Headers.GetValues("X-Slot").Single());
-        await Eventually.TrueAsync(() => load.Shots.LastOrDefault()?.Slot == SlotName.Blue, "blue serves visitors");
+        await Eventually.TrueAsync(() => load.Shots.LastOrDefault()?.Slot == SlotName.Blue, "blue serves clients");
         var shots = await load.StopAsync();
         Assert.DoesNotContain(shots, shot => shot.Failure is not null);
         await AssertBackOnBlueAsync(vps, blue);

@@ -70,11 +70,11 @@ public sealed class ThreadedGunicornTests : IDisposable
             for (var i = Interlocked.Increment(ref asked); i <= _gets / 2; i = Interlocked.Increment(ref asked))
             {
                 await AskForABodyAsync(client, random.NextDouble());
-                using var answer = await client.GetAsync($"/echo/{i}", Cancellation);
-                var text = await answer.Content.ReadAsStringAsync(Cancellation);
-                if ((int)answer.StatusCode != 200 || text != $"echo:{i}")
+                using var response = await client.GetAsync($"/echo/{i}", Cancellation);
+                var text = await response.Content.ReadAsStringAsync(Cancellation);
+                if ((int)response.StatusCode != 200 || text != $"echo:{i}")
                 {
-                    wrong.Enqueue($"{i}: {(int)answer.StatusCode} {text}");
+                    wrong.Enqueue($"{i}: {(int)response.StatusCode} {text}");
                 }
             }
         }));
@@ -93,7 +93,7 @@ public sealed class ThreadedGunicornTests : IDisposable
         {
             using var request = new HttpRequestMessage(
                 chance < 0.25 ? HttpMethod.Head : HttpMethod.Get, $"/body/{(chance < 0.25 ? 200 : chance < 0.33 ? 204 : 304)}");
-            using var answer = await client.SendAsync(request, Cancellation);
+            using var response = await client.SendAsync(request, Cancellation);
         }
     }
 }

@@ -142,10 +142,10 @@ public sealed class UnitFaultTests(UnitFaultTests.Machine machine) : IClassFixtu
 
         await Vps.SystemctlAsync("kill", "--signal=KILL", Vps.UnitOf(from));
         using var client = new HttpClient { BaseAddress = Vps.Public };
-        using var answer = await client.GetAsync("/", Cancellation);
+        using var response = await client.GetAsync("/", Cancellation);
         var (status, ended) = await running;
 
-        Assert.Equal(to.ToKey(), answer.Headers.GetValues("X-Slot").Single());
+        Assert.Equal(to.ToKey(), response.Headers.GetValues("X-Slot").Single());
         Assert.Equal(200, status);
         Assert.Contains(ended.Outcome(), new[] { nameof(SwitchOutcome.Completed), nameof(SwitchOutcome.CompletedWithWarnings) });
         Assert.Equal(to, await Vps.ActiveSlotAsync());

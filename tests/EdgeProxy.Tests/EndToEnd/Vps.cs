@@ -38,7 +38,7 @@ public sealed class Vps : IAsyncDisposable
 
     public SystemdLab Lab { get; }
 
-    /// <summary>Where visitors come in.</summary>
+    /// <summary>Where clients come in.</summary>
     public Uri Public { get; } = new($"http://127.0.0.1:{Backend.FreePort()}");
 
     /// <summary>The admin API over its socket, as root; not bound in time, a switch may take a while.</summary>

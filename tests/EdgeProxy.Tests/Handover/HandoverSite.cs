@@ -61,14 +61,14 @@ internal sealed class HandoverSite : IAsyncDisposable
         var (chain, key) = _authority.Issue(["api.example.com"]);
         await File.WriteAllTextAsync(site._directory["site.pem"], chain, Cancellation);
         await File.WriteAllTextAsync(site._directory["site.key"], key, Cancellation);
-        site._blue = await Backend.StartAsync(context => AnswerAsync(context, "blue"));
-        site._green = await Backend.StartAsync(context => AnswerAsync(context, "green"));
+        site._blue = await Backend.StartAsync(context => RespondAsync(context, "blue"));
+        site._green = await Backend.StartAsync(context => RespondAsync(context, "green"));
         await site.WriteSettingsAsync();
         File.CreateSymbolicLink(site.Program, ChildLauncher.OwnExecutable);
         site._first = CommandProcess.StartProgram(site.Program, crashAt, "run", "--config", site.Settings);
         site._processes.Add(site._first.Id);
         _ = site.ReadLogAsync(site._first.Output);
-        await Eventually.TrueAsync(async () => await site.PidAsync() is not null, "the proxy answers");
+        await Eventually.TrueAsync(async () => await site.PidAsync() is not null, "the proxy responds");
         return site;
     }
 
@@ -96,7 +96,7 @@ internal sealed class HandoverSite : IAsyncDisposable
         """,
         Cancellation);
 
-    /// <summary>Who answers on the admin socket; null: nobody.</summary>
+    /// <summary>The process that responds on the admin socket; null: none.</summary>
     public async Task<int?> PidAsync() => (await StatusAsync())?.GetProperty("pid").GetInt32();
 
     public async Task<JsonElement?> StatusAsync()
@@ -104,8 +104,8 @@ internal sealed class HandoverSite : IAsyncDisposable
         try
         {
             using var client = AdminClient.ForSocket(_directory["admin.sock"]);
-            var answer = await client.GetAsync(AdminApi.Status, Cancellation);
-            using var json = JsonDocument.Parse(answer.Body);
+            var response = await client.GetAsync(AdminApi.Status, Cancellation);
+            using var json = JsonDocument.Parse(response.Body);
             return json.RootElement.Clone();
         }
         catch (AdminUnreachableException)
@@ -127,7 +127,7 @@ internal sealed class HandoverSite : IAsyncDisposable
         var before = await PidAsync();
         var reload = await ReloadAsync();
         Assert.True(reload.ExitCode == 0, $"{reload.Output}{reload.Error}\n{Log}");
-        await Eventually.TrueAsync(async () => await PidAsync() is { } pid && pid != before, "another process answers");
+        await Eventually.TrueAsync(async () => await PidAsync() is { } pid && pid != before, "another process responds");
         var now = (await PidAsync())!.Value;
         _processes.Add(now);
         return now;
@@ -193,7 +193,7 @@ internal sealed class HandoverSite : IAsyncDisposable
         }
     }
 
-    private static async Task AnswerAsync(HttpContext context, string slot)
+    private static async Task RespondAsync(HttpContext context, string slot)
     {
         var aborted = context.RequestAborted;
         context.Response.Headers["X-Slot"] = slot;

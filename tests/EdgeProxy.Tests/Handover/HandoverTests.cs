@@ -145,7 +145,7 @@ public sealed class HandoverTests
 
         await HandoverSite.SignalAsync(site.First.Id, "USR2");
 
-        await Eventually.TrueAsync(async () => await site.PidAsync() is { } pid && pid != site.First.Id, "another process answers");
+        await Eventually.TrueAsync(async () => await site.PidAsync() is { } pid && pid != site.First.Id, "another process responds");
         Assert.True(await site.IsServedAsync());
         await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the old one ends");
     }
@@ -272,8 +272,8 @@ public sealed class HandoverTests
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using var content = new SlowContent(length, hash);
-        using var answer = await client.PostAsync("/hash", content, Cancellation);
-        var body = await answer.Content.ReadAsStringAsync(Cancellation);
+        using var response = await client.PostAsync("/hash", content, Cancellation);
+        var body = await response.Content.ReadAsStringAsync(Cancellation);
         return ($$"""{"sha256":"{{Convert.ToHexStringLower(hash.GetCurrentHash())}}"}""", body);
     }
 

@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Tls;
 
 namespace EdgeProxy.Tests.Hosting;
 
-/// <summary>A real process on sockets that it gets from another one, by systemd-socket-activate(1): visitors are waiting at them when it starts.</summary>
+/// <summary>A real process on sockets that it gets from another one, by systemd-socket-activate(1): clients are waiting at them when it starts.</summary>
 public sealed class HandedOverSocketsTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -19,30 +19,30 @@ public sealed class HandedOverSocketsTests : IDisposable
     /// <summary>The ports open one after the other, and only an open port of https has a number to redirect to: it is the first, so that nobody is served in
     /// clear text meanwhile.</summary>
     [Fact]
-    public async Task Who_waits_for_http_while_the_proxy_starts_is_redirected_to_https()
+    public async Task A_client_that_waits_for_http_while_the_proxy_starts_is_redirected_to_https()
     {
         Tool.Demand("systemd-socket-activate");
         await WriteSettingsAsync();
         using var proxy = CommandProcess.StartOnSockets([("http", _http), ("https", _https)], "run", "--config", _directory["appsettings.json"]);
         await KnockAsync();
-        var visitors = Enumerable.Range(0, 50).Select(_ => new RawClient()).ToList();
+        var clients = Enumerable.Range(0, 50).Select(_ => new RawClient()).ToList();
         try
         {
-            foreach (var visitor in visitors)
+            foreach (var client in clients)
             {
-                await visitor.ConnectAsync(_http);
-                await visitor.SendAsync("GET /a HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", isWhole: true);
+                await client.ConnectAsync(_http);
+                await client.SendAsync("GET /a HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", isWhole: true);
             }
 
-            foreach (var visitor in visitors)
+            foreach (var client in clients)
             {
-                var answer = await visitor.ReadAnswerAsync();
-                Assert.Equal((308, $"https://shop.example.com:{_https}/a"), (answer?.Status, answer?.Headers.GetValueOrDefault("Location")));
+                var response = await client.ReadResponseAsync();
+                Assert.Equal((308, $"https://shop.example.com:{_https}/a"), (response?.Status, response?.Headers.GetValueOrDefault("Location")));
             }
         }
         finally
         {
-            visitors.ForEach(visitor => visitor.Dispose());
+            clients.ForEach(client => client.Dispose());
         }
 
         await proxy.ReadToAsync($"Now listening on: https://127.0.0.1:{_https}");

@@ -43,7 +43,7 @@ public sealed class ListenFailureTests : IDisposable
         AssertOneLineAsync(publicUrl: "http://127.0.0.1:0", adminUrl: Taken, $"The admin API cannot listen on {Taken}", "change Admin:Url");
 
     [Fact]
-    public async Task An_admin_socket_on_which_somebody_answers_is_one_line_that_names_it()
+    public async Task An_admin_socket_on_which_a_process_responds_is_one_line_that_names_it()
     {
         using var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         other.Bind(new UnixDomainSocketEndPoint(_directory["admin.sock"]));

@@ -88,7 +88,7 @@ public sealed class ReloadTests : IDisposable
                     return false; // not there yet
                 }
             },
-            "the proxy answers");
+            "the proxy responds");
         await Eventually.TrueAsync(
             () => File.Exists(LogFile) && File.ReadAllText(LogFile).Contains($"\"{path}\"", StringComparison.Ordinal), "the line is written");
     }

@@ -73,11 +73,11 @@ public sealed class ServerRefusalTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
 
         await client.SendAsync(bytes);
-        var answer = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
-        Assert.True(answer is { IsWhole: true } && answer.Status == status, what);
-        Assert.Equal("application/problem+json", answer.Headers["Content-Type"]);
-        Assert.Contains(key, (string)JsonNode.Parse(answer.Body)!["detail"]!, StringComparison.Ordinal);
+        Assert.True(response is { IsWhole: true } && response.Status == status, what);
+        Assert.Equal("application/problem+json", response.Headers["Content-Type"]);
+        Assert.Contains(key, (string)JsonNode.Parse(response.Body)!["detail"]!, StringComparison.Ordinal);
         Assert.Equal("", await client.ReadToEndAsync());
         Assert.Equal(status, (int)(await OnlyLineAsync())["status"]!);
     }
@@ -87,7 +87,7 @@ public sealed class ServerRefusalTests : IAsyncLifetime
     [InlineData("MaxRequestHeaderCount", "300", 10, 250, 1)]
     [InlineData("MaxRequestHeadersTotalSize", "100000", 10, 10, 8000)]
     [InlineData("Http2:MaxRequestHeaderFieldSize", "20000", 10, 1, 19_000)]
-    public async Task Who_has_an_app_that_takes_more_sets_more(string key, string value, int path, int headers, int length)
+    public async Task A_site_whose_app_takes_more_sets_more(string key, string value, int path, int headers, int length)
     {
         var request = $"GET /{new string('a', path)} HTTP/1.1\r\nHost: a\r\n{Fields(headers, length)}\r\n";
         await using var app = new RawServer(async (stream, _, cancellation) =>
@@ -103,18 +103,18 @@ public sealed class ServerRefusalTests : IAsyncLifetime
         await client.SendAsync(request);
         await refused.SendAsync(request);
 
-        Assert.Equal("the app", (await client.ReadAnswerAsync())?.Body);
-        Assert.InRange((await refused.ReadAnswerAsync())!.Status, 414, 431);
+        Assert.Equal("the app", (await client.ReadResponseAsync())?.Body);
+        Assert.InRange((await refused.ReadResponseAsync())!.Status, 414, 431);
     }
 
     [Fact]
-    public async Task Who_sets_less_gets_less()
+    public async Task An_app_that_sets_less_gets_less()
     {
         await using var proxy = await StartAsync(("Kestrel:Limits:MaxRequestLineSize", "100"), ("Kestrel:Limits:MaxRequestBufferSize", "40000"));
         using var client = await RawClient.ConnectAsync(proxy);
 
         await client.SendAsync($"GET /{new string('a', 87)} HTTP/1.1\r\nHost: a\r\n\r\n");
-        Assert.Equal(414, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(414, (await client.ReadResponseAsync())?.Status);
         Assert.Equal(HttpStatusCode.OK, (await proxy.Client.GetAsync("/" + new string('a', 83), Cancellation)).StatusCode);
     }
 
@@ -126,7 +126,7 @@ public sealed class ServerRefusalTests : IAsyncLifetime
 
         await client.SendAsync("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n");
 
-        Assert.Equal(400, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(400, (await client.ReadResponseAsync())?.Status);
         Assert.Equal("", await client.ReadToEndAsync());
         Assert.Equal(400, (int)(await OnlyLineAsync())["status"]!);
     }

@@ -115,7 +115,7 @@ public sealed class ShutdownTests
             clock.Advance(TimeSpan.FromMilliseconds(500));
         }
 
-        await using var stream = await TlsVisitor.HandshakeAsync(new NetworkStream(socket), "shop.example.com", site.Authority.Root);
+        await using var stream = await TlsClient.HandshakeAsync(new NetworkStream(socket), "shop.example.com", site.Authority.Root);
         await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Handshakes == 0, "the handshake is over");
         await RawServer.WriteAsync(stream, "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", Cancellation);
         Assert.StartsWith("HTTP/1.1 200 OK", await RawServer.ReadHeadAsync(stream, Cancellation), StringComparison.Ordinal);
@@ -153,7 +153,7 @@ public sealed class ShutdownTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_is_still_under_way_at_the_deadline_is_answered(bool appIsDown)
+    public async Task What_is_still_under_way_at_the_deadline_gets_503(bool appIsDown)
     {
         var arrived = new TaskCompletionSource();
         var never = new TaskCompletionSource();

@@ -13,16 +13,16 @@ public sealed class SocketBuffersTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_a_visitor_sends_lies_in_blocks_larger_than_Kestrels_own()
+    public async Task What_a_client_sends_lies_in_blocks_larger_than_Kestrels_own()
     {
         const int Length = 12 * 1024; // three of those
         await using var proxy = await DataPlane.StartAsync("http://127.0.0.1:1", "http://127.0.0.1:2");
         await using var listener = await proxy.Get<IConnectionListenerFactory>().BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Cancellation);
-        using var visitor = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await visitor.ConnectAsync(listener.EndPoint, Cancellation);
+        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(listener.EndPoint, Cancellation);
         await using var connection = (await listener.AcceptAsync(Cancellation).Within())!;
 
-        await visitor.SendAsync(new byte[Length], Cancellation);
+        await client.SendAsync(new byte[Length], Cancellation);
         var read = await connection.Transport.Input.ReadAtLeastAsync(Length, Cancellation).Within();
 
         Assert.Equal(Length, read.Buffer.Length);
@@ -77,7 +77,7 @@ public sealed class SocketBuffersTests
     [InlineData(0)]
     [InlineData(SocketBuffers.BlockSize)]
     [InlineData(SocketBuffers.BlockSize + 1)]
-    public void Whoever_asks_for_a_size_gets_at_least_that(int size)
+    public void A_caller_gets_at_least_the_size_that_it_asks_for(int size)
     {
         using var pool = new SocketBuffers().Create();
         using var block = pool.Rent(size);

@@ -53,7 +53,7 @@ internal static class AskedServers
         }
     }
 
-    public static async Task AnswerAsync(HttpContext context, string name)
+    public static async Task RespondAsync(HttpContext context, string name)
     {
         var request = context.Request;
         if (request.Path.StartsWithSegments("/status", out var status))

@@ -9,7 +9,7 @@ namespace EdgeProxy.Tests.Importing;
 /// <param name="Why">The reason for the difference.</param>
 internal sealed record IntendedDifference(string Requests, string What, string Why);
 
-/// <summary>Collects what two servers answer differently.</summary>
+/// <summary>Collects the different responses of two servers.</summary>
 internal sealed class DifferenceReport(IReadOnlyList<IntendedDifference> intended)
 {
     private readonly HashSet<IntendedDifference> _met = [];

@@ -44,8 +44,8 @@ public sealed class WholeNginxConfigTests
 
     private static async Task CompareAsync(HttpClient client, WholeNginxConfigs.Whole whole, DifferenceReport report)
     {
-        await using var other = await Backend.StartAsync(context => AskedServers.AnswerAsync(context, "other"));
-        var app = await Backend.StartAsync(context => AskedServers.AnswerAsync(context, "app"));
+        await using var other = await Backend.StartAsync(context => AskedServers.RespondAsync(context, "other"));
+        var app = await Backend.StartAsync(context => AskedServers.RespondAsync(context, "app"));
         try
         {
             using var file = new Caddyfile("");

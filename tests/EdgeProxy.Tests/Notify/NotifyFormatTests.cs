@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace EdgeProxy.Tests.Notify;
 
-/// <summary>What the receivers of chat systems get, and what their answers mean.</summary>
+/// <summary>What the receivers of chat systems get, and what their responses mean.</summary>
 public sealed class NotifyFormatTests : IDisposable
 {
     private readonly CommandRunner _runner = new(TimeProvider.System);
@@ -47,7 +47,7 @@ public sealed class NotifyFormatTests : IDisposable
     [Theory]
     [InlineData("DingTalk")]
     [InlineData("WeCom")]
-    public async Task Robots_get_a_text_and_say_in_their_answer_whether_they_took_it(string name)
+    public async Task Robots_get_a_text_and_say_in_their_response_whether_they_took_it(string name)
     {
         var format = Enum.Parse<NotifyFormat>(name);
         var (problem, body) = await SendAsync(format, """{"errcode":0,"errmsg":"ok"}""");
@@ -55,8 +55,8 @@ public sealed class NotifyFormatTests : IDisposable
         Assert.Equal("text", body.RootElement.GetProperty("msgtype").GetString());
         Assert.Equal($"{_message.Title}\n{_message.Text}", body.RootElement.GetProperty("text").GetProperty("content").GetString());
 
-        Assert.Equal("it answered errcode 310000: sign not match", (await SendAsync(format, """{"errcode":310000,"errmsg":"sign not match"}""")).Problem);
-        Assert.Equal("its answer is no JSON", (await SendAsync(format, "<html>")).Problem);
+        Assert.Equal("it responded with errcode 310000: sign not match", (await SendAsync(format, """{"errcode":310000,"errmsg":"sign not match"}""")).Problem);
+        Assert.Equal("its response is no JSON", (await SendAsync(format, "<html>")).Problem);
     }
 
     [Fact]
@@ -110,13 +110,13 @@ public sealed class NotifyFormatTests : IDisposable
         using var delivery = new NotifyDelivery(_runner, TimeProvider.System);
 
         Assert.Equal(
-            "it did not answer within 0.2 s",
+            "it did not respond within 0.2 s",
             await delivery.SendAsync(new() { Url = silent.Address, Timeout = TimeSpan.FromMilliseconds(200) }, _message, Cancellation).Within());
     }
 
-    private async Task<(string? Problem, JsonDocument Body)> SendAsync(NotifyFormat format, string answer)
+    private async Task<(string? Problem, JsonDocument Body)> SendAsync(NotifyFormat format, string response)
     {
-        await using var receiver = await Receiver.StartAsync(port: 0, answer);
+        await using var receiver = await Receiver.StartAsync(port: 0, response);
         using var delivery = new NotifyDelivery(_runner, TimeProvider.System);
         var problem = await delivery.SendAsync(new() { Url = receiver.Address, Format = format }, _message, Cancellation).Within();
         return (problem, JsonDocument.Parse((await receiver.NextAsync()).Body));

@@ -109,7 +109,7 @@ public sealed class NotifyTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_receiver_that_does_not_answer_delays_neither_switches_nor_other_receivers()
+    public async Task A_receiver_that_does_not_respond_delays_neither_switches_nor_other_receivers()
     {
         await using var silent = await Backend.StartAsync(context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
         await using var receiver = await Receiver.StartAsync();

@@ -80,9 +80,9 @@ public sealed class PackageLifeTests
     private static async Task ReplaceUnderLoadAsync(SystemdLab lab, Package newer, Package older)
     {
         await RunAsync(
-            lab, "systemd-run", "--unit=visitor", "--property=StandardOutput=file:/run/visitor.log", "edgeproxy", "watch", Url, "--interval", "20ms");
-        var asked = $"{lab.Root}/run/visitor.log";
-        await Eventually.TrueAsync(() => Task.FromResult(File.Exists(asked) && File.ReadLines(asked).Count() > 10), "the visitor asks");
+            lab, "systemd-run", "--unit=client", "--property=StandardOutput=file:/run/client.log", "edgeproxy", "watch", Url, "--interval", "20ms");
+        var asked = $"{lab.Root}/run/client.log";
+        await Eventually.TrueAsync(() => Task.FromResult(File.Exists(asked) && File.ReadLines(asked).Count() > 10), "the client asks");
         foreach (var (package, version) in new[] { (newer, "1.0.1"), (older, "1.0.0"), (newer, "1.0.1") })
         {
             var before = await MainPidAsync(lab);
@@ -92,9 +92,9 @@ public sealed class PackageLifeTests
             Assert.Equal("200", await AskAsync(lab, Url));
         }
 
-        await RunAsync(lab, "systemctl", "kill", "--signal=INT", "visitor.service");
+        await RunAsync(lab, "systemctl", "kill", "--signal=INT", "client.service");
         await Eventually.TrueAsync(
-            async () => (await lab.RunAsync("systemctl", "is-active", "visitor.service")).Output.Trim() != "active", "the visitor has summed up");
+            async () => (await lab.RunAsync("systemctl", "is-active", "client.service")).Output.Trim() != "active", "the client has summed up");
         var log = await File.ReadAllTextAsync(asked, TestContext.Current.CancellationToken);
         var lines = log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.All(lines[..^1], line => Assert.Matches(@"^\d\d:\d\d:\d\d 200 ", line));

@@ -23,12 +23,12 @@ public sealed class AllocationTests
     private const int Requests = 500;
 
     private static readonly byte[] _request = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a browser\r\nAccept: */*\r\n\r\n"u8.ToArray();
-    private static readonly byte[] _answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"u8.ToArray();
+    private static readonly byte[] _response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"u8.ToArray();
 
     [Fact]
     public async Task A_request_allocates_at_most_two_KB_more_than_bare_YARP()
     {
-        await using var app = new RawServer(AnswerAllAsync);
+        await using var app = new RawServer(RespondToAllAsync);
         await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1");
         await using var yarp = await StartYarpAsync(app.Address);
         var address = new Uri(yarp.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
@@ -73,7 +73,7 @@ public sealed class AllocationTests
         }
     }
 
-    private static async Task AnswerAllAsync(NetworkStream stream, int _, CancellationToken cancellation)
+    private static async Task RespondToAllAsync(NetworkStream stream, int _, CancellationToken cancellation)
     {
         var buffer = new byte[4096];
         var count = 0;
@@ -83,7 +83,7 @@ public sealed class AllocationTests
             if (buffer.AsSpan(0, count).EndsWith("\r\n\r\n"u8))
             {
                 count = 0;
-                await stream.WriteAsync(_answer, cancellation);
+                await stream.WriteAsync(_response, cancellation);
             }
         }
     }

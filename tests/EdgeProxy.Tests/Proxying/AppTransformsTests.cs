@@ -176,9 +176,9 @@ public sealed class AppTransformsTests : IAsyncLifetime
         await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1");
         var headers = string.Concat(Enumerable.Range(1, count - 1).Select(i => $"X-{i}: {i}\r\n"));
 
-        var answer = await SendAsync(proxy, $"GET / HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+        var response = await SendAsync(proxy, $"GET / HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
 
-        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        Assert.StartsWith($"HTTP/1.1 {status} ", response, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -188,9 +188,9 @@ public sealed class AppTransformsTests : IAsyncLifetime
     {
         await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1");
 
-        var answer = await SendAsync(proxy, $"GET / HTTP/1.1\r\nHost: a\r\nX-A: {new string('a', size - "X-A: ".Length)}\r\n\r\n");
+        var response = await SendAsync(proxy, $"GET / HTTP/1.1\r\nHost: a\r\nX-A: {new string('a', size - "X-A: ".Length)}\r\n\r\n");
 
-        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        Assert.StartsWith($"HTTP/1.1 {status} ", response, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -200,9 +200,9 @@ public sealed class AppTransformsTests : IAsyncLifetime
     {
         await using var proxy = await DataPlane.StartAsync(_server.Address, "http://127.0.0.1:1");
 
-        var answer = await SendAsync(proxy, $"GET /{new string('a', size - "GET / HTTP/1.1\r\n".Length)} HTTP/1.1\r\nHost: a\r\n\r\n");
+        var response = await SendAsync(proxy, $"GET /{new string('a', size - "GET / HTTP/1.1\r\n".Length)} HTTP/1.1\r\nHost: a\r\n\r\n");
 
-        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        Assert.StartsWith($"HTTP/1.1 {status} ", response, StringComparison.Ordinal);
     }
 
     private static async Task<string> SendAsync(DataPlane proxy, string request)

@@ -31,7 +31,7 @@ public sealed class BrokenOffResponseTests
             using var client = await RawClient.ConnectAsync(proxy);
             await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 
-            var response = await client.ReadAnswerAsync();
+            var response = await client.ReadResponseAsync();
 
             Assert.Equal((200, _sent, false), (response!.Status, response.Body, response.IsWhole));
         }
@@ -80,7 +80,7 @@ public sealed class BrokenOffResponseTests
             "http://127.0.0.1:1",
             options => options.Tls.Certificates = [new() { Certificate = directory["both.pem"], Key = directory["both.pem"] }],
             ("Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0"));
-        await using var client = await TlsVisitor.ConnectAsync(proxy.HttpsPort, "shop.example.com", root: null);
+        await using var client = await TlsClient.ConnectAsync(proxy.HttpsPort, "shop.example.com", root: null);
         await client.WriteAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray(), Cancellation);
 
         using var response = new MemoryStream();

@@ -8,8 +8,8 @@ public sealed class ConnectionReuseTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>Answers one request, then reads the next one and closes without an answer: the race of a server that closes idle connections.</summary>
-    private static async Task AnswerOnceAsync(System.Net.Sockets.NetworkStream stream, int connection, CancellationToken cancellation)
+    /// <summary>Responds to one request, then reads the next one and closes without a response: the race of a server that closes idle connections.</summary>
+    private static async Task RespondOnceAsync(System.Net.Sockets.NetworkStream stream, int connection, CancellationToken cancellation)
     {
         await RawServer.ReadHeadAsync(stream, cancellation);
         await RawServer.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", cancellation);
@@ -17,9 +17,9 @@ public sealed class ConnectionReuseTests
     }
 
     [Fact]
-    public async Task A_safe_request_is_repeated_when_its_connection_ends_before_an_answer()
+    public async Task A_safe_request_is_repeated_when_its_connection_ends_before_a_response()
     {
-        await using var server = new RawServer(AnswerOnceAsync);
+        await using var server = new RawServer(RespondOnceAsync);
         await using var proxy = await DataPlane.StartAsync(server.Address, "http://127.0.0.1:1");
 
         for (var i = 0; i < 10; i++)
@@ -36,7 +36,7 @@ public sealed class ConnectionReuseTests
     [InlineData("DELETE")]
     public async Task A_request_that_must_not_be_repeated_takes_a_fresh_connection(string method)
     {
-        await using var server = new RawServer(AnswerOnceAsync);
+        await using var server = new RawServer(RespondOnceAsync);
         await using var proxy = await DataPlane.StartAsync(server.Address, "http://127.0.0.1:1");
 
         for (var i = 0; i < 5; i++)
@@ -103,12 +103,12 @@ public sealed class ConnectionReuseTests
         Assert.Equal(6, server.Connections);
     }
 
-    /// <summary>gunicorn writes the head of an answer and its body apart; a worker that quits in between has sent a head only.</summary>
+    /// <summary>gunicorn writes the head of a response and its body apart; a worker that quits in between has sent a head only.</summary>
     [Theory]
     [InlineData("GET", true, 200)]
     [InlineData("GET", false, 502)]
     [InlineData("POST", true, 502)]
-    public async Task An_answer_that_ends_behind_its_head_is_asked_for_again_where_that_is_safe_and_the_server_is_restarted(
+    public async Task A_response_that_ends_behind_its_head_is_asked_for_again_where_that_is_safe_and_the_server_is_restarted(
         string method, bool restarts, int status)
     {
         await using var server = new RawServer(async (stream, connection, cancellation) =>

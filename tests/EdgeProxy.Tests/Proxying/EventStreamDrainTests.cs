@@ -64,7 +64,7 @@ public sealed class EventStreamDrainTests
         await proxy.Slots.Active.WaitIdleAsync(Cancellation);
     }
 
-    /// <summary>It was taken for an ordinary request until its answer began.</summary>
+    /// <summary>It was taken for an ordinary request until its response began.</summary>
     [Fact]
     public async Task A_stream_outlives_the_deadline_of_ordinary_requests()
     {

@@ -55,8 +55,8 @@ public sealed class ExpectContinueTests : IAsyncLifetime
         await client.SendAsync(
             $"POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n"
             + (header.Length > 0 ? $"X-A: {new string('a', 9000)}\r\n\r\n" : "\r\n"));
-        var answer = await client.ReadAnswerAsync();
-        Assert.Equal((status, true), (answer?.Status, answer?.Closes));
+        var response = await client.ReadResponseAsync();
+        Assert.Equal((status, true), (response?.Status, response?.Closes));
         await client.SendAsync(sendsBody ? string.Concat(Enumerable.Repeat(Next, length))[..length] : Next);
         client.CloseSending();
 
@@ -71,7 +71,7 @@ public sealed class ExpectContinueTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync("POST /static/a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
 
-        Assert.Equal((405, true), await client.ReadAnswerAsync() is { } answer ? (answer.Status, answer.Closes) : default);
+        Assert.Equal((405, true), await client.ReadResponseAsync() is { } response ? (response.Status, response.Closes) : default);
     }
 
     /// <summary>Also where the app refuses a body that is passed on as it comes.</summary>
@@ -82,7 +82,7 @@ public sealed class ExpectContinueTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync("POST /early HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 80\r\n\r\n");
 
-        Assert.Equal((403, true), await client.ReadAnswerAsync() is { } answer ? (answer.Status, answer.Closes) : default);
+        Assert.Equal((403, true), await client.ReadResponseAsync() is { } response ? (response.Status, response.Closes) : default);
     }
 
     [Theory]
@@ -99,8 +99,8 @@ public sealed class ExpectContinueTests : IAsyncLifetime
         {
             await client.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n{framing}\r\n\r\n");
             await client.SendAsync(body);
-            var answer = await client.ReadAnswerAsync();
-            Assert.Equal((200, "read", false), (answer?.Status, answer?.Body, answer?.Closes));
+            var response = await client.ReadResponseAsync();
+            Assert.Equal((200, "read", false), (response?.Status, response?.Body, response?.Closes));
         }
     }
 

@@ -30,12 +30,12 @@ public sealed class GatewayErrorTests
     [InlineData("garbage\r\n\r\n", "not valid HTTP")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Le", "ended the connection")]
     [InlineData("", "ended the connection")]
-    public async Task A_broken_answer_is_502(string answer, string detail)
+    public async Task A_broken_response_is_502(string sent, string detail)
     {
         await using var app = new RawServer(async (stream, _, cancellation) =>
         {
             await RawServer.ReadHeadAsync(stream, cancellation);
-            await RawServer.WriteAsync(stream, answer, cancellation);
+            await RawServer.WriteAsync(stream, sent, cancellation);
         });
         await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1");
 
@@ -47,7 +47,7 @@ public sealed class GatewayErrorTests
         Assert.Equal(response.Headers.GetValues("X-Request-ID").Single(), problem.RootElement.GetProperty("requestId").GetString());
     }
 
-    /// <summary>Who does as he is told comes when it is over, and never at once.</summary>
+    /// <summary>A client that obeys comes when it is over, and never at once.</summary>
     [Theory]
     [InlineData(0.2, 1)]
     [InlineData(1.2, 2)]
@@ -97,7 +97,7 @@ public sealed class GatewayErrorTests
     }
 
     [Fact]
-    public async Task An_answer_to_HEAD_has_no_body()
+    public async Task A_response_to_HEAD_has_no_body()
     {
         await using var app = new RawServer((_, _, _) => Task.CompletedTask);
         await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1");

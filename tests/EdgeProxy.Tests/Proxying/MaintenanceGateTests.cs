@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.Proxying;
 
-/// <summary>A pause and maintenance, as visitors meet them.</summary>
+/// <summary>A pause and maintenance, as clients meet them.</summary>
 public sealed class MaintenanceGateTests
 {
     private const string HealthPath = "/v1/config/feature-flags/";
@@ -16,7 +16,7 @@ public sealed class MaintenanceGateTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_paused_request_waits_without_a_lease_and_goes_to_whoever_is_active_then()
+    public async Task A_paused_request_waits_without_a_lease_and_goes_to_the_slot_that_is_active_then()
     {
         await using var blue = await Backend.NamedAsync("blue");
         await using var green = await Backend.NamedAsync("green");
@@ -46,30 +46,30 @@ public sealed class MaintenanceGateTests
     [Fact]
     public async Task Once_it_is_closed_and_no_lease_is_out_the_app_gets_nothing()
     {
-        var answered = 0;
+        var served = 0;
         await using var app = await Backend.StartAsync(context =>
         {
-            Interlocked.Increment(ref answered);
+            Interlocked.Increment(ref served);
             return context.Response.WriteAsync("ok");
         });
         await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1");
         using var over = new CancellationTokenSource();
-        var visitors = Enumerable.Range(0, 8).Select(_ => VisitAsync()).ToArray();
+        var clients = Enumerable.Range(0, 8).Select(_ => VisitAsync()).ToArray();
 
         for (var round = 0; round < 50; round++)
         {
-            var before = Volatile.Read(ref answered);
-            await Eventually.TrueAsync(() => Volatile.Read(ref answered) > before + 10, "visitors are served");
+            var before = Volatile.Read(ref served);
+            await Eventually.TrueAsync(() => Volatile.Read(ref served) > before + 10, "clients are served");
             proxy.App.Close(NewPause());
             await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Http == 0, "no lease is out");
-            var quiet = Volatile.Read(ref answered);
-            await Eventually.TrueAsync(() => proxy.App.Held == visitors.Length, "all of them wait");
-            Assert.Equal(quiet, Volatile.Read(ref answered));
+            var quiet = Volatile.Read(ref served);
+            await Eventually.TrueAsync(() => proxy.App.Held == clients.Length, "all of them wait");
+            Assert.Equal(quiet, Volatile.Read(ref served));
             proxy.App.Open();
         }
 
         await over.CancelAsync();
-        Assert.All(await Task.WhenAll(visitors), Assert.True);
+        Assert.All(await Task.WhenAll(clients), Assert.True);
 
         async Task<bool> VisitAsync()
         {
@@ -99,7 +99,7 @@ public sealed class MaintenanceGateTests
     }
 
     [Fact]
-    public async Task No_more_wait_than_may_and_who_leaves_is_forgotten()
+    public async Task No_more_wait_than_may_and_one_that_leaves_is_forgotten()
     {
         await using var app = await Backend.NamedAsync("app");
         await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1", options => options.Upstream.MaxHeldRequests = 1);
@@ -118,7 +118,7 @@ public sealed class MaintenanceGateTests
     }
 
     [Fact]
-    public async Task The_end_of_the_proxy_answers_who_waits()
+    public async Task The_end_of_the_proxy_responds_to_waiting_requests()
     {
         await using var app = await Backend.NamedAsync("app");
         await using var proxy = await DataPlane.StartAsync(app.Address, "http://127.0.0.1:1");
@@ -156,7 +156,7 @@ public sealed class MaintenanceGateTests
     }
 
     [Fact]
-    public async Task What_visitors_read_is_text_and_never_markup()
+    public async Task What_clients_read_is_text_and_never_markup()
     {
         const string Message = "Back at <noon> & \"soon\" <script>alert(1)</script>";
         await using var proxy = await DataPlane.StartAsync("http://127.0.0.1:1", "http://127.0.0.1:2");

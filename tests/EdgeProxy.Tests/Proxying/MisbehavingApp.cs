@@ -37,7 +37,7 @@ internal static class MisbehavingApp
             case "/reads-100-and-ends":
                 await stream.ReadExactlyAsync(new byte[100], cancellation);
                 break;
-            case "/answers-by-half":
+            case "/responds-by-half":
                 await stream.ReadExactlyAsync(new byte[isPost ? 100 : 0], cancellation);
                 await Say("200 OK\r\nContent-Length: 100\r\n\r\nhalf");
                 break;

@@ -55,9 +55,9 @@ public sealed class RefusedUploadTests : IAsyncLifetime
             $"POST {path} HTTP/1.1\r\nHost: api.example.com\r\n{large}"
             + (isChunked ? $"Transfer-Encoding: chunked\r\n\r\n{Length:x}\r\n{body}\r\n0\r\n\r\n" : $"Content-Length: {Length}\r\n\r\n{body}"),
             isWhole: true);
-        var answer = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
-        Assert.True(answer is { IsWhole: true } && answer.Status == status, $"{what}: {answer}");
+        Assert.True(response is { IsWhole: true } && response.Status == status, $"{what}: {response}");
     }
 
     [Theory]
@@ -106,7 +106,7 @@ public sealed class RefusedUploadTests : IAsyncLifetime
             await client.SendAsync(piece, isWhole: true);
         }
 
-        Assert.Equal(status, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(status, (await client.ReadResponseAsync())?.Status);
     }
 
     /// <summary>A route may allow less than all others, or more.</summary>
@@ -130,7 +130,7 @@ public sealed class RefusedUploadTests : IAsyncLifetime
                 "POST /up HTTP/1.1\r\nHost: api.example.com\r\n"
                 + (isChunked ? $"Transfer-Encoding: chunked\r\n\r\n{Length:x}\r\n{body}\r\n0\r\n\r\n" : $"Content-Length: {Length}\r\n\r\n{body}"),
                 isWhole: true);
-            Assert.Equal(status, (await client.ReadAnswerAsync())?.Status);
+            Assert.Equal(status, (await client.ReadResponseAsync())?.Status);
         }
     }
 

@@ -103,10 +103,10 @@ public sealed class ResponsePassingTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 
-        var answer = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
-        Assert.Equal((200, "ok", "2"), (answer!.Status, answer.Body, answer.Headers["X-Stays"]));
-        Assert.DoesNotContain("X-Hop", answer.Headers.Keys);
+        Assert.Equal((200, "ok", "2"), (response!.Status, response.Body, response.Headers["X-Stays"]));
+        Assert.DoesNotContain("X-Hop", response.Headers.Keys);
     }
 
     /// <summary>Kestrel has said 100; an app that is asked to would say it once more, and some refuse what else may stand there.</summary>
@@ -134,7 +134,7 @@ public sealed class ResponsePassingTests
 
         await client.SendAsync("abc");
 
-        Assert.Equal("ok", (await client.ReadAnswerAsync())!.Body);
+        Assert.Equal("ok", (await client.ReadResponseAsync())!.Body);
         Assert.DoesNotContain("Expect", Assert.Single(heads), StringComparison.OrdinalIgnoreCase);
     }
 
@@ -182,9 +182,10 @@ public sealed class ResponsePassingTests
         {
             using var client = await RawClient.ConnectAsync(proxy);
             await client.SendAsync($"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {accepts}\r\n\r\n");
-            var answer = client.ReadAnswerAsync();
+            var response = client.ReadResponseAsync();
             seen.Release();
-            Assert.True(await answer is null or { Status: 200, IsWhole: false } || (accepts.Length > 0 && (await answer)!.Status == 502), $"{await answer}");
+            Assert.True(
+                await response is null or { Status: 200, IsWhole: false } || (accepts.Length > 0 && (await response)!.Status == 502), $"{await response}");
         }
 
         await proxy.Slots.Active.WaitIdleAsync(Cancellation).Within();

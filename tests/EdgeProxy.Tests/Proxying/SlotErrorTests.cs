@@ -60,29 +60,29 @@ public sealed class SlotErrorTests
             client.CloseSending();
             await client.ReadToEndAsync();
         }),
-        Deed.Over1("sends a malformed chunk", client => AnsweredAsync(client, Of("/reads", "Transfer-Encoding: chunked") + "3\r\nabc\r\nxyz\r\n", 400)),
+        Deed.Over1("sends a malformed chunk", client => RespondedAsync(client, Of("/reads", "Transfer-Encoding: chunked") + "3\r\nabc\r\nxyz\r\n", 400)),
         Deed.Over1(
             "sends malformed trailers",
-            client => AnsweredAsync(client, Of("/reads", "Transfer-Encoding: chunked") + "3\r\nabc\r\n0\r\nno trailer\r\n\r\n", 400)),
+            client => RespondedAsync(client, Of("/reads", "Transfer-Encoding: chunked") + "3\r\nabc\r\n0\r\nno trailer\r\n\r\n", 400)),
         Deed.Over1(
             "sends trailers",
-            client => AnsweredAsync(client, Of("/reads", "Transfer-Encoding: chunked\r\nTrailer: X-A") + "3\r\nabc\r\n0\r\nX-A: b\r\n\r\n", 200)),
-        Deed.Over1("sends more than is allowed", client => AnsweredAsync(
+            client => RespondedAsync(client, Of("/reads", "Transfer-Encoding: chunked\r\nTrailer: X-A") + "3\r\nabc\r\n0\r\nX-A: b\r\n\r\n", 200)),
+        Deed.Over1("sends more than is allowed", client => RespondedAsync(
             client,
             Of("/reads", "Transfer-Encoding: chunked") + string.Concat(Enumerable.Repeat($"10000\r\n{new string('x', 0x10000)}\r\n", 5)) + "0\r\n\r\n",
             413)),
-        Deed.Over1("announces more than is allowed", client => AnsweredAsync(client, Of("/reads", "Content-Length: 9999999"), 413)),
-        Deed.Over1("uploads what the app refuses", client => AnsweredAsync(client, Of("/refuses", "Content-Length: 150000") + new string('x', 150_000), 403)),
-        Deed.Over1("never sends what the app refuses", client => AnsweredAsync(client, Of("/refuses", "Content-Length: 150000"), 403)),
-        Deed.Over1("stops sending until it is given up", client => AnsweredAsync(client, Of("/reads", "Content-Length: 100000") + "abc", 408)),
+        Deed.Over1("announces more than is allowed", client => RespondedAsync(client, Of("/reads", "Content-Length: 9999999"), 413)),
+        Deed.Over1("uploads what the app refuses", client => RespondedAsync(client, Of("/refuses", "Content-Length: 150000") + new string('x', 150_000), 403)),
+        Deed.Over1("never sends what the app refuses", client => RespondedAsync(client, Of("/refuses", "Content-Length: 150000"), 403)),
+        Deed.Over1("stops sending until it is given up", client => RespondedAsync(client, Of("/reads", "Content-Length: 100000") + "abc", 408)),
         Deed.Over1(
-            "stops sending chunks until it is given up", client => AnsweredAsync(client, Of("/reads", "Transfer-Encoding: chunked") + "3\r\nabc\r\n", 408)),
+            "stops sending chunks until it is given up", client => RespondedAsync(client, Of("/reads", "Transfer-Encoding: chunked") + "3\r\nabc\r\n", 408)),
         Deed.Over1(
             "stops sending until the app gives it up",
-            client => AnsweredAsync(client, Of("/reads-100-and-ends", "Content-Length: 100000") + new string('x', 100), 502)),
-        Deed.Over1("stops sending while the app answers", async client =>
+            client => RespondedAsync(client, Of("/reads-100-and-ends", "Content-Length: 100000") + new string('x', 100), 502)),
+        Deed.Over1("stops sending while the app responds", async client =>
         {
-            await client.SendAsync(Of("/answers-by-half", "Content-Length: 100000") + new string('x', 100));
+            await client.SendAsync(Of("/responds-by-half", "Content-Length: 100000") + new string('x', 100));
             await client.ReadToEndAsync();
         }),
         new("HTTP/1.1: reads nothing until it is given up", async proxy =>
@@ -92,11 +92,11 @@ public sealed class SlotErrorTests
             await client.ReadAsync(1);
             await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "it is given up");
         }),
-        Deed.Over1("expects what nobody knows", client => AnsweredAsync(client, Of("/reads", "Content-Length: 3\r\nExpect: wonders") + "abc", 200)),
+        Deed.Over1("expects what nobody knows", client => RespondedAsync(client, Of("/reads", "Content-Length: 3\r\nExpect: wonders") + "abc", 200)),
         Deed.Over1("waits for a 100 and leaves", client => ResetAfterAsync(client, Of("/reads", "Content-Length: 3\r\nExpect: 100-continue"))),
         Deed.Over1(
             "sends a header that is too long for the app",
-            client => AnsweredAsync(client, $"GET / HTTP/1.1\r\nHost: a\r\nX-A: {new string('x', 8200)}\r\n\r\n", 431)),
+            client => RespondedAsync(client, $"GET / HTTP/1.1\r\nHost: a\r\nX-A: {new string('x', 8200)}\r\n\r\n", 431)),
         Deed.Over1("asks for a WebSocket and leaves", client => ResetAfterAsync(
             client,
             "GET /silent HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n")),
@@ -199,7 +199,7 @@ public sealed class SlotErrorTests
 
         // The count would see one.
         await (deed.IsHttp2 ? Deed.Over2("", client => client.ServedAsync(1, "/fails")) : Deed.Over1(
-            "", client => AnsweredAsync(client, "GET /fails HTTP/1.1\r\nHost: a\r\n\r\n", 500))).Act(proxy);
+            "", client => RespondedAsync(client, "GET /fails HTTP/1.1\r\nHost: a\r\n\r\n", 500))).Act(proxy);
         Assert.Equal(1, proxy.Slots.Active.Errors);
     }
 
@@ -211,7 +211,7 @@ public sealed class SlotErrorTests
     [InlineData("POST", "/ends", 502)]
     [InlineData("GET", "/speaks-nonsense", 502)]
     [InlineData("GET", "/switches-unasked", 502)]
-    [InlineData("GET", "/answers-by-half", 0)]
+    [InlineData("GET", "/responds-by-half", 0)]
     [InlineData("GET", "/silent", 504)]
     [InlineData("POST", "/silent", 504)]
     [InlineData("GET", "/goes-silent", 0)]
@@ -224,8 +224,8 @@ public sealed class SlotErrorTests
         {
             using var client = await RawClient.ConnectAsync(proxy);
             await client.SendAsync($"{method} {path} HTTP/1.1\r\nHost: a\r\n" + (method == "POST" ? "Content-Length: 3\r\n\r\nabc" : "\r\n"));
-            var answer = await client.ReadAnswerAsync();
-            Assert.True(status == 0 ? answer is null or { IsWhole: false } : answer!.Status == status, $"{answer}");
+            var response = await client.ReadResponseAsync();
+            Assert.True(status == 0 ? response is null or { IsWhole: false } : response!.Status == status, $"{response}");
         }
 
         await proxy.Slots.Active.WaitIdleAsync(Cancellation).Within();
@@ -253,7 +253,7 @@ public sealed class SlotErrorTests
         clock.Advance(TimeSpan.FromSeconds(30));
         await client.SendAsync(rest);
 
-        Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(200, (await client.ReadResponseAsync())?.Status);
 
         await Eventually.TrueAsync(() => proxy.Slots.Active.Requests == 1, "it has ended");
         var figures = proxy.Slots.Active.Figures;
@@ -270,7 +270,7 @@ public sealed class SlotErrorTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync("POST /refuses HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf ");
 
-        Assert.Equal(403, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(403, (await client.ReadResponseAsync())?.Status);
 
         await Eventually.TrueAsync(() => proxy.Slots.Active.Requests == 1, "it has ended");
         Assert.Equal((1, 0), (proxy.Slots.Active.Requests, proxy.Slots.Active.Figures.Timed));
@@ -296,7 +296,7 @@ public sealed class SlotErrorTests
         Assert.Equal(0, proxy.Slots.Active.Errors);
     }
 
-    /// <summary>The queue of connections that the app has not accepted yet is full, for which one client is enough: the kernel answers no SYN any
+    /// <summary>The queue of connections that the app has not accepted yet is full, for which one client is enough: the kernel responds to no SYN any
     /// more.</summary>
     [Fact]
     public async Task A_full_queue_of_connections_is_no_error_of_the_slot()
@@ -343,11 +343,11 @@ public sealed class SlotErrorTests
         client.ResetWhenClosed();
     }
 
-    private static async Task AnsweredAsync(RawClient client, string bytes, int status)
+    private static async Task RespondedAsync(RawClient client, string bytes, int status)
     {
         await client.SendAsync(bytes);
-        var answer = await client.ReadAnswerAsync();
-        Assert.True(answer?.Status == status, $"{answer}");
+        var response = await client.ReadResponseAsync();
+        Assert.True(response?.Status == status, $"{response}");
     }
 
     private static Task<DataPlane> StartAsync(string app, bool isHttp2, TimeSpan activityTimeout) => DataPlane.StartAsync(

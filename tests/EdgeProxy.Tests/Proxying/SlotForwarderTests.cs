@@ -160,9 +160,9 @@ public sealed class SlotForwarderTests
         Assert.Equal("app", await proxy.Client.GetStringAsync("/", Cancellation));
         Assert.False(Directory.Exists(state["affinity-keys"]));
 
-        using var answer = await proxy.Client.GetAsync("/docs/", Cancellation);
+        using var response = await proxy.Client.GetAsync("/docs/", Cancellation);
 
-        Assert.Contains(answer.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith("docs-affinity=", StringComparison.Ordinal));
+        Assert.Contains(response.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith("docs-affinity=", StringComparison.Ordinal));
         Assert.Single(Directory.GetFiles(state["affinity-keys"]));
     }
 
@@ -176,12 +176,12 @@ public sealed class SlotForwarderTests
         listener.Listen();
         await using var proxy = await DataPlane.StartAsync($"unix:{path}", "http://127.0.0.1:1");
 
-        var answer = proxy.Client.GetStringAsync("/", Cancellation);
+        var response = proxy.Client.GetStringAsync("/", Cancellation);
         using (var connection = new System.Net.Sockets.NetworkStream(await listener.AcceptAsync(Cancellation).Within(), ownsSocket: true))
         {
             await RawServer.ReadHeadAsync(connection, Cancellation);
             await RawServer.WriteAsync(connection, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nunix", Cancellation);
-            Assert.Equal("unix", await answer);
+            Assert.Equal("unix", await response);
         }
 
         File.Delete(path);

@@ -24,12 +24,12 @@ public sealed class UpstreamWaitQueueTests
         };
         request.Headers.TransferEncodingChunked = chunked;
 
-        var answer = proxy.Client.SendAsync(request, Cancellation);
+        var held = proxy.Client.SendAsync(request, Cancellation);
         await Eventually.TrueAsync(() => proxy.Gate.Held == 1, "requests are held");
         await using var late = await Backend.StartAsync(
             async context => await context.Response.WriteAsync(Convert.ToHexString(await SHA256.HashDataAsync(context.Request.Body))), port);
 
-        using var response = await answer;
+        using var response = await held;
         Assert.Equal(Convert.ToHexString(SHA256.HashData(body)), await response.Content.ReadAsStringAsync(Cancellation));
     }
 
@@ -44,12 +44,12 @@ public sealed class UpstreamWaitQueueTests
 
         proxy.Slots.Activate(SlotName.Green);
 
-        Assert.All(await Task.WhenAll(held), answer => Assert.Equal("green", answer));
+        Assert.All(await Task.WhenAll(held), response => Assert.Equal("green", response));
         Assert.Equal(1, proxy.Advisor.Asked); // one watch an outage, not one a request
     }
 
     [Fact]
-    public async Task A_hopeless_outage_is_answered_at_once_and_names_no_unit()
+    public async Task A_hopeless_outage_gets_503_at_once_and_names_no_unit()
     {
         await using var proxy = await DataPlane.StartAsync($"http://127.0.0.1:{Backend.FreePort()}", "http://127.0.0.1:1");
         proxy.Advisor.GiveUp("app-server-blue.service was stopped by an operator");
@@ -77,7 +77,7 @@ public sealed class UpstreamWaitQueueTests
     }
 
     [Fact]
-    public async Task More_requests_than_may_be_held_are_answered_at_once()
+    public async Task More_requests_than_may_be_held_get_503_at_once()
     {
         await using var proxy = await DataPlane.StartAsync(
             $"http://127.0.0.1:{Backend.FreePort()}", "http://127.0.0.1:1", options => options.Upstream.MaxHeldRequests = 1);

@@ -114,7 +114,7 @@ public sealed class WebSocketDrainTests
     }
 
     [Fact]
-    public async Task Who_does_not_answer_within_2_s_is_cut()
+    public async Task A_client_that_does_not_respond_within_2_s_is_cut()
     {
         var time = new FakeTimeProvider();
         await using var pair = await RawPair.ConnectAsync(time);

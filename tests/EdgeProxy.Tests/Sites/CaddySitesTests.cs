@@ -324,7 +324,7 @@ public sealed class CaddySitesTests
         var (chain, key) = authority.Issue([Host]);
         await File.WriteAllTextAsync(directory["chain.pem"], chain, Cancellation);
         await File.WriteAllTextAsync(directory["key.pem"], key, Cancellation);
-        await using var upstream = await Backend.StartAsync(AnswerAsync);
+        await using var upstream = await Backend.StartAsync(RespondAsync);
         var hash = BCrypt.Net.BCrypt.HashPassword("secret", workFactor: 4);
         using var client = NewClient(authority.Root);
         var met = new HashSet<Intended>();
@@ -380,7 +380,7 @@ public sealed class CaddySitesTests
     {
         UseProxy = false,
         AllowAutoRedirect = false,
-        SslOptions = { CertificateChainPolicy = TlsVisitor.Trust(root) },
+        SslOptions = { CertificateChainPolicy = TlsClient.Trust(root) },
         ConnectCallback = async (context, cancellation) =>
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -395,7 +395,7 @@ public sealed class CaddySitesTests
         .Select(pair => $"{pair.Aspect}: {pair.Theirs} | {pair.Ours}");
 
     /// <summary>Says what it was asked, and by which header.</summary>
-    private static async Task AnswerAsync(HttpContext context)
+    private static async Task RespondAsync(HttpContext context)
     {
         var request = context.Request;
         if (request.Path.StartsWithSegments("/status", out var status))

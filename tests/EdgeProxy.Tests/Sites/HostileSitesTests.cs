@@ -46,11 +46,11 @@ public sealed class HostileSitesTests
             const string Headers = "Host: localhost\r\nX-HTTP-Method-Override: GET\r\nX-Original-URL: /api\r\nX-Rewrite-URL: /api\r\nContent-Length: 0\r\n";
             await client.SendAsync($"{method} {target} HTTP/1.1\r\n{Headers}\r\n");
 
-            var answer = await client.ReadAnswerAsync(method);
+            var response = await client.ReadResponseAsync(method);
 
-            Assert.NotNull(answer);
-            Assert.Contains(answer.Status, new[] { 400, 403 });
-            Assert.DoesNotContain("secret", answer.Body, StringComparison.Ordinal);
+            Assert.NotNull(response);
+            Assert.Contains(response.Status, new[] { 400, 403 });
+            Assert.DoesNotContain("secret", response.Body, StringComparison.Ordinal);
         }
     }
 
@@ -87,13 +87,13 @@ public sealed class HostileSitesTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
-        var answer = (await client.ReadAnswerAsync())!;
+        var response = (await client.ReadResponseAsync())!;
 
-        Assert.Equal(value is null ? 400 : 200, answer.Status);
-        Assert.Equal(value?.TrimEnd(), value is null ? null : answer.Headers["X-Path"].TrimEnd());
-        Assert.False(answer.Headers.ContainsKey("Set-Cookie") || answer.Headers.ContainsKey("X-Evil"));
-        Assert.DoesNotContain("Evil", answer.Body, StringComparison.Ordinal);
-        Assert.DoesNotContain("Set-Cookie", answer.Body, StringComparison.Ordinal);
+        Assert.Equal(value is null ? 400 : 200, response.Status);
+        Assert.Equal(value?.TrimEnd(), value is null ? null : response.Headers["X-Path"].TrimEnd());
+        Assert.False(response.Headers.ContainsKey("Set-Cookie") || response.Headers.ContainsKey("X-Evil"));
+        Assert.DoesNotContain("Evil", response.Body, StringComparison.Ordinal);
+        Assert.DoesNotContain("Set-Cookie", response.Body, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -115,7 +115,7 @@ public sealed class HostileSitesTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
-        Assert.Equal(location, (await client.ReadAnswerAsync())!.Headers["Location"]);
+        Assert.Equal(location, (await client.ReadResponseAsync())!.Headers["Location"]);
     }
 
     [Theory]
@@ -133,9 +133,9 @@ public sealed class HostileSitesTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync($"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
 
-        var answer = (await client.ReadAnswerAsync())!;
-        Assert.Contains(answer.Status, new[] { 400, 421 });
-        Assert.False(answer.Headers.ContainsKey("Location"));
+        var response = (await client.ReadResponseAsync())!;
+        Assert.Contains(response.Status, new[] { 400, 421 });
+        Assert.False(response.Headers.ContainsKey("Location"));
     }
 
     [Theory]

@@ -109,7 +109,7 @@ public sealed class SiteSettingsTests
         """, "ReverseProxy": { "Clusters": { "site-0-0": { "Destinations": { "d": { "Address": "http://h:1" } } } } }""",
         "ReverseProxy:Clusters:site-0-0",
         "does not begin with site-")]
-    public void What_else_says_who_serves_a_request_is_an_error_beside_sites(string beside, string key, string message)
+    public void What_else_says_what_serves_a_request_is_an_error_beside_sites(string beside, string key, string message)
     {
         var problem = Assert.Single(SiteProxy.Check("""[ { "Hosts": "*", "Routes": [ { "App": "app" } ] } ]""", beside).Problems);
 

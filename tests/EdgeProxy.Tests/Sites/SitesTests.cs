@@ -45,9 +45,9 @@ public sealed class SitesTests
     {
         await using var proxy = await SiteProxy.StartAsync("""[ { "Hosts": "*", "Routes": [ { "Redirect": { "To": "https://{host}{uri}" } } ] } ]""");
 
-        using var answer = await GetAsync(proxy, "/x", "xn--bcher-kva.example");
+        using var response = await GetAsync(proxy, "/x", "xn--bcher-kva.example");
 
-        Assert.Equal("https://xn--bcher-kva.example/x", answer.Headers.GetValues("Location").Single());
+        Assert.Equal("https://xn--bcher-kva.example/x", response.Headers.GetValues("Location").Single());
     }
 
     [Fact]
@@ -179,13 +179,13 @@ public sealed class SitesTests
         async Task<(int, string?, string?, string?)> AskAsync(string path, HttpMethod method)
         {
             using var request = new HttpRequestMessage(method, path);
-            using var answer = await proxy.Client.SendAsync(request, Cancellation);
-            Assert.Null(answer.Headers.ETag);
+            using var response = await proxy.Client.SendAsync(request, Cancellation);
+            Assert.Null(response.Headers.ETag);
             return (
-                (int)answer.StatusCode,
-                answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync(Cancellation) : null,
-                answer.Headers.TryGetValues("X-Site", out var site) ? site.Single() : null,
-                answer.Headers.TryGetValues("X-Files", out var files) ? files.Single() : null);
+                (int)response.StatusCode,
+                response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync(Cancellation) : null,
+                response.Headers.TryGetValues("X-Site", out var site) ? site.Single() : null,
+                response.Headers.TryGetValues("X-Files", out var files) ? files.Single() : null);
         }
     }
 
@@ -206,8 +206,8 @@ public sealed class SitesTests
 
         async Task<(int, string, string?)> AskAsync(string path)
         {
-            using var answer = await proxy.Client.GetAsync(path, Cancellation);
-            return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation), answer.Content.Headers.ContentType?.ToString());
+            using var response = await proxy.Client.GetAsync(path, Cancellation);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation), response.Content.Headers.ContentType?.ToString());
         }
     }
 
@@ -228,8 +228,8 @@ public sealed class SitesTests
 
         async Task<(int, string)> AskAsync(string path)
         {
-            using var answer = await proxy.Client.GetAsync(path, Cancellation);
-            return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation));
+            using var response = await proxy.Client.GetAsync(path, Cancellation);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation));
         }
     }
 
@@ -268,8 +268,8 @@ public sealed class SitesTests
 
         async Task<(int, string)> AskAsync(string path)
         {
-            using var answer = await proxy.Client.GetAsync(path, Cancellation);
-            return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation));
+            using var response = await proxy.Client.GetAsync(path, Cancellation);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation));
         }
     }
 

@@ -54,7 +54,7 @@ public sealed class SlotAddressTests
         return ((IPEndPoint)odd.LocalEndpoint).Port & ~1;
     }
 
-    /// <summary>A request that finds its connection reset has not been sent: it is held, as one that was refused, and not answered with 502. HttpClient looks
+    /// <summary>A request that finds its connection reset has not been sent: it is held, as one that was refused, and does not get 502. HttpClient looks
     /// at the connection's peer, and must find it known.</summary>
     [Fact]
     public async Task A_connection_that_is_reset_at_once_fails_to_connect_or_is_there_to_look_at()

@@ -11,7 +11,7 @@ public sealed class CaddyComparisonTests
 {
     private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
-    /// <summary>Header fields that a client acts on. Not Cache-Control and nosniff, which Caddy does not send and every static answer here has
+    /// <summary>Header fields that a client acts on. Not Cache-Control and nosniff, which Caddy does not send and every static response here has
     /// (StaticFilesTests).</summary>
     private static readonly string[] _compared = [
         "Content-Type", "Content-Encoding", "Content-Range", "Content-Length", "Accept-Ranges", "Last-Modified", "Allow", "Location"];
@@ -26,7 +26,7 @@ public sealed class CaddyComparisonTests
         new(
             ".",
             @"^Vary:  \| accept-encoding$",
-            "a cache must know that another visitor may get a coded form, also from the answer to one who does not (later versions of Caddy agree for files)"),
+            "caches must know that another client may get a coded form, also from a response to one that does not (later versions of Caddy agree for files)"),
         new(@"/static/(large\.bin|unknown)", @"^Content-Type:  \| application/octet-stream$", "without a type a browser guesses"),
         new(
             @"/static/pre\.js \[Accept-Encoding",
@@ -45,7 +45,7 @@ public sealed class CaddyComparisonTests
             @"^status: 200 \| 404$",
             "an encoded slash is no separator: what is one name here and two there is how files get out"),
         new(@"/static/escape\.txt", @"^status: 200 \| 404$", "a link must not lead out of the root"),
-        new(@"/static/(dir/)?\.", @"^status: 200 \| 404$", "dot files are not for visitors: .env, .git"),
+        new(@"/static/(dir/)?\.", @"^status: 200 \| 404$", "dot files are not for clients: .env, .git"),
         new(@"/static/\.\./", @"^status: 200 \| 400$", "the app would get the target as it is, so dot segments are refused everywhere"),
         new(@"/static/x{300}", @"^status: 500 \| 404$", "a name too long for the file system is no file, and no fault of the server"),
         new(@"^(POST|PUT|DELETE|OPTIONS) /static", @"^status: 200 \| 405$", "files are read, not written to (later versions of Caddy agree)"),
@@ -56,7 +56,7 @@ public sealed class CaddyComparisonTests
         new(@"/tagged .*v1-gzip", @"^status: 200 \| 304$", "... and is understood when it comes back"),
         new(@"Accept-Encoding: \*", @"^Content-(Encoding|Length): ", "RFC 9110 section 12.5.3: * is any coding"),
         new(@"^HEAD /json", @"^Content-(Encoding|Length): ", "there is nothing to compress, and the app's own length is worth more"),
-        new(@"no-transform", @"^(Content-Encoding|Content-Length|Vary): ", "RFC 9111 section 5.2.1.6: the visitor wants it as it is"),
+        new(@"no-transform", @"^(Content-Encoding|Content-Length|Vary): ", "RFC 9111 section 5.2.1.6: the client wants it as it is"),
     ];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -66,7 +66,7 @@ public sealed class CaddyComparisonTests
     {
         Assert.SkipUnless(File.Exists(CaddyServer.Binary), "caddy is not installed");
         using var directory = new TemporaryDirectory();
-        await using var app = await Backend.StartAsync(CaddyTree.AnswerAsync);
+        await using var app = await Backend.StartAsync(CaddyTree.RespondAsync);
         await using var site = await StaticSite.StartAsync(
             options => options.StaticFiles = [new StaticFilesOptions { Path = "/static", Root = options.StaticFiles![0].Root }], app: app.Address);
         CaddyTree.Write(site);
@@ -101,7 +101,7 @@ public sealed class CaddyComparisonTests
                 "meant");
     }
 
-    /// <summary>What of an answer is compared, by aspect.</summary>
+    /// <summary>What of a response is compared, by aspect.</summary>
     private static async Task<Dictionary<string, string>> AskAsync(HttpClient client, Uri server, CaddyTree.Ask ask)
     {
         var headers = ask.Headers;

@@ -54,8 +54,8 @@ internal static class CaddyTree
         static void Set(string path) => File.SetLastWriteTimeUtc(path, _modified);
     }
 
-    /// <summary>The app: a path names what the answer is like.</summary>
-    public static async Task AnswerAsync(HttpContext context)
+    /// <summary>The app: a path names what the response is like.</summary>
+    public static async Task RespondAsync(HttpContext context)
     {
         var (request, response) = (context.Request, context.Response);
         var path = request.Path.Value!;
@@ -92,7 +92,7 @@ internal static class CaddyTree
         }
     }
 
-    public static IReadOnlyList<Ask> Asks { get; } = [.. Files(), .. Conditions(), .. Ranges(), .. Names(), .. Answers()];
+    public static IReadOnlyList<Ask> Asks { get; } = [.. Files(), .. Conditions(), .. Ranges(), .. Names(), .. Responses()];
 
     private static IEnumerable<Ask> Files() =>
         from name in new[]
@@ -194,7 +194,7 @@ internal static class CaddyTree
         }
     }
 
-    private static IEnumerable<Ask> Answers()
+    private static IEnumerable<Ask> Responses()
     {
         foreach (var path in new[] { "/json", "/html", "/png", "/small", "/chunked", "/encoded", "/missing", "/created", "/cookie", "/tagged" })
         {

@@ -133,7 +133,7 @@ public sealed class ChangingFileTests
         await replace;
     }
 
-    /// <summary>Whoever overwrites a file in place takes it out of the hands of those who are reading it: they see a cut, never a mixture that looks
+    /// <summary>A user who overwrites a file in place takes it out of the hands of its readers: they see a cut, never a mixture that looks
     /// whole.</summary>
     [Fact]
     public async Task A_large_file_that_is_overwritten_while_it_is_sent_is_cut()

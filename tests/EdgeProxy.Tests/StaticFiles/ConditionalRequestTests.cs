@@ -78,7 +78,7 @@ public sealed class ConditionalRequestTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_thousand_ranges_are_answered_once_with_the_file()
+    public async Task A_thousand_ranges_get_the_whole_file_once()
     {
         var ranges = string.Join(',', Enumerable.Repeat("0-", 1000));
         Assert.Equal((200, Content), await _site.ReadAsync("/static/a.txt", ("Range", $"bytes={ranges}")));
@@ -112,7 +112,7 @@ public sealed class ConditionalRequestTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_304_has_what_keeps_the_copy_fresh_and_no_body()
+    public async Task A_response_304_has_what_keeps_the_copy_fresh_and_no_body()
     {
         using var response = await _site.GetAsync("/static/a.txt", ("If-None-Match", _tag));
 

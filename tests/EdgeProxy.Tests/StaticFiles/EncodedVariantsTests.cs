@@ -59,9 +59,9 @@ public sealed class EncodedVariantsTests : IAsyncLifetime
     {
         _site.Write("app.css", _style);
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => GetAsync("/static/app.css", "gzip")));
+        var responses = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => GetAsync("/static/app.css", "gzip")));
 
-        Assert.All(answers, answer => Assert.Equal("gzip", answer.Headers.Coding));
+        Assert.All(responses, response => Assert.Equal("gzip", response.Headers.Coding));
         Assert.Equal(1, Forms.Made);
     }
 
@@ -289,12 +289,12 @@ public sealed class EncodedVariantsTests : IAsyncLifetime
         await _site.Proxy.StopAsync().WaitAsync(Eventually.Patience, Cancellation);
     }
 
-    private async Task<(byte[] Body, Answer Headers)> GetAsync(string path, string accepted, params (string Name, string Value)[] headers)
+    private async Task<(byte[] Body, Response Headers)> GetAsync(string path, string accepted, params (string Name, string Value)[] headers)
     {
         using var response = await _site.GetAsync(path, [("Accept-Encoding", accepted), .. headers]);
         var body = await response.Content.ReadAsByteArrayAsync(Cancellation);
         Assert.Equal(response.Content.Headers.ContentLength ?? 0, body.Length);
-        return (body, new Answer(
+        return (body, new Response(
             response.StatusCode,
             response.Content.Headers.ContentEncoding.SingleOrDefault(),
             response.Headers.ETag?.ToString(),
@@ -322,5 +322,5 @@ public sealed class EncodedVariantsTests : IAsyncLifetime
         return coded.ToArray();
     }
 
-    private sealed record Answer(HttpStatusCode Status, string? Coding, string? Tag, string Vary, string? Type);
+    private sealed record Response(HttpStatusCode Status, string? Coding, string? Tag, string Vary, string? Type);
 }

@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.StaticFiles;
 
-/// <summary>Nothing outside the root, no matter what a visitor writes or what an uploader leaves in it, and nothing that is no file.</summary>
+/// <summary>Nothing outside the root, no matter what a client writes or what an uploader leaves in it, and nothing that is no file.</summary>
 public sealed class EscapeTests : IAsyncLifetime
 {
     private const string Secret = "the secret";
@@ -70,13 +70,13 @@ public sealed class EscapeTests : IAsyncLifetime
         using var client = await _site.ConnectAsync();
         await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes($"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), Cancellation);
         using var reader = new StreamReader(client.GetStream(), Encoding.Latin1);
-        var answer = await reader.ReadToEndAsync(Cancellation).Within();
+        var response = await reader.ReadToEndAsync(Cancellation).Within();
 
-        Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
-        Assert.DoesNotContain(Secret, answer, StringComparison.Ordinal);
-        Assert.DoesNotContain("root:", answer, StringComparison.Ordinal);
-        Assert.DoesNotContain(_site.Root, answer, StringComparison.Ordinal);
-        Assert.Equal(expected == 200, answer.EndsWith("inside", StringComparison.Ordinal));
+        Assert.StartsWith($"HTTP/1.1 {expected} ", response, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, response, StringComparison.Ordinal);
+        Assert.DoesNotContain("root:", response, StringComparison.Ordinal);
+        Assert.DoesNotContain(_site.Root, response, StringComparison.Ordinal);
+        Assert.Equal(expected == 200, response.EndsWith("inside", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -145,17 +145,17 @@ public sealed class EscapeTests : IAsyncLifetime
             },
             Cancellation);
 
-        var answers = new HashSet<(int, string)>();
-        for (var i = 0; i < 300 || answers.Count < 2; i++)
+        var responses = new HashSet<(int, string)>();
+        for (var i = 0; i < 300 || responses.Count < 2; i++)
         {
             var (status, body) = await _site.ReadAsync("/static/turning.txt");
-            answers.Add((status, status == 200 ? body : ""));
+            responses.Add((status, status == 200 ? body : ""));
             Assert.True(i < 100_000, "the link never seemed to turn");
         }
 
         await stop.CancelAsync();
         await turn;
-        Assert.Subset(new HashSet<(int, string)> { (404, ""), (200, "inside") }, answers);
+        Assert.Subset(new HashSet<(int, string)> { (404, ""), (200, "inside") }, responses);
     }
 
     [Fact]

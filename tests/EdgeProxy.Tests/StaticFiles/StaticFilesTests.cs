@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.StaticFiles;
 
-/// <summary>What a visitor gets of a file, and what an operator gets to see of it.</summary>
+/// <summary>What a client gets of a file, and what an operator gets to see of it.</summary>
 public sealed class StaticFilesTests : IAsyncLifetime
 {
     private StaticSite _site = null!;

@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.StaticFiles;
 
-/// <summary>The public side in front of an app that is down and a tree of files: what is answered here, the files have answered.</summary>
+/// <summary>The public side in front of an app that is down and a tree of files: every response comes from the files.</summary>
 internal sealed class StaticSite : IAsyncDisposable
 {
     private static readonly UriCreationOptions _asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };

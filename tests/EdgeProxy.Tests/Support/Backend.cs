@@ -47,7 +47,7 @@ internal sealed class Backend : IAsyncDisposable
         return new Backend(app);
     }
 
-    /// <summary>A backend that answers every request with its name.</summary>
+    /// <summary>A backend that responds to every request with its name.</summary>
     public static Task<Backend> NamedAsync(string name, int port = 0) => StartAsync(context => context.Response.WriteAsync(name), port);
 
     /// <summary>A loopback port where nothing listens. Another one each time.</summary>

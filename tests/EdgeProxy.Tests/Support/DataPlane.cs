@@ -112,7 +112,7 @@ internal sealed class FakeAdvisor : IOutageAdvisor
 
     public void GiveUp(string reason) => _hopeless.TrySetResult(reason);
 
-    /// <summary>What the control plane says of a slot that ends connections without an answer.</summary>
+    /// <summary>What the control plane says of a slot that ends connections without a response.</summary>
     public bool IsRestarting { get; set; }
 
     public Task<bool> OutlastRestartAsync(Slot slot, CancellationToken cancellationToken) => Task.FromResult(IsRestarting);

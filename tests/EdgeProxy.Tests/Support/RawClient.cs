@@ -5,13 +5,13 @@ using System.Text;
 
 namespace EdgeProxy.Tests.Support;
 
-/// <summary>An answer as it came. <see cref="IsWhole"/> is false where the connection was cut in its body.</summary>
-internal sealed record RawAnswer(int Status, IReadOnlyDictionary<string, string> Headers, string Body, bool IsWhole)
+/// <summary>A response as it came. <see cref="IsWhole"/> is false where the connection was cut in its body.</summary>
+internal sealed record RawResponse(int Status, IReadOnlyDictionary<string, string> Headers, string Body, bool IsWhole)
 {
     public bool Closes => Headers.TryGetValue("Connection", out var connection) && connection.Equals("close", StringComparison.OrdinalIgnoreCase);
 }
 
-/// <summary>A client that sends what it is told, byte for byte, and reads answers one at a time.</summary>
+/// <summary>A client that sends what it is told, byte for byte, and reads responses one at a time.</summary>
 /// <param name="bufferSize">In bytes, for what is read at a time.</param>
 internal sealed class RawClient(int bufferSize = 16 * 1024) : IDisposable
 {
@@ -45,7 +45,7 @@ internal sealed class RawClient(int bufferSize = 16 * 1024) : IDisposable
         }
         catch (SocketException) when (!isWhole)
         {
-            // What has been answered can still be read, unless it was reset.
+            // Responses that have come can still be read, unless it was reset.
         }
     }
 
@@ -64,9 +64,9 @@ internal sealed class RawClient(int bufferSize = 16 * 1024) : IDisposable
     /// <summary>RST instead of FIN: what is under way is lost.</summary>
     public void ResetWhenClosed() => _socket.LingerState = new LingerOption(enable: true, seconds: 0);
 
-    /// <summary>The next final answer; null: the connection ended before one.</summary>
-    /// <param name="method">Of its request: an answer to HEAD has no body.</param>
-    public async Task<RawAnswer?> ReadAnswerAsync(string method = "GET")
+    /// <summary>The next final response; null: the connection ended before one.</summary>
+    /// <param name="method">Of its request: a response to HEAD has no body.</param>
+    public async Task<RawResponse?> ReadResponseAsync(string method = "GET")
     {
         while (await ReadToAsync("\r\n\r\n") is { } head)
         {
@@ -79,7 +79,7 @@ internal sealed class RawClient(int bufferSize = 16 * 1024) : IDisposable
 
             var headers = lines.Skip(1).Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
             var (body, whole) = method == "HEAD" || status is 101 or 204 or 304 ? ("", true) : await ReadBodyAsync(headers);
-            return new RawAnswer(status, headers, body, whole);
+            return new RawResponse(status, headers, body, whole);
         }
 
         return null;

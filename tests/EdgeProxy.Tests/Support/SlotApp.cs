@@ -14,7 +14,7 @@ internal sealed class SlotApp(string socket) : IAsyncDisposable
 
     public int Requests => Volatile.Read(ref _requests);
 
-    /// <summary>What it answers; 200 unless told otherwise.</summary>
+    /// <summary>What it responds; 200 unless told otherwise.</summary>
     public RequestDelegate Handler { get; set; } = context => context.Response.WriteAsync("ok");
 
     public async Task ListenAsync()
@@ -40,8 +40,8 @@ internal sealed class SlotApp(string socket) : IAsyncDisposable
         }
     }
 
-    /// <summary>Answers with a status, and a Location where one is given.</summary>
-    public static RequestDelegate Answers(int status, string? location = null) => context =>
+    /// <summary>Responds with a status, and a Location where one is given.</summary>
+    public static RequestDelegate Responds(int status, string? location = null) => context =>
     {
         context.Response.StatusCode = status;
         if (location is not null)
@@ -52,7 +52,7 @@ internal sealed class SlotApp(string socket) : IAsyncDisposable
         return Task.CompletedTask;
     };
 
-    /// <summary>Accepts the request and never answers.</summary>
+    /// <summary>Accepts the request and never responds.</summary>
     public static Task Hangs(HttpContext context) => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
 
     public async ValueTask DisposeAsync() => await CloseAsync();

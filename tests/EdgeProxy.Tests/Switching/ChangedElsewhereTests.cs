@@ -45,12 +45,12 @@ public sealed class ChangedElsewhereTests : IAsyncDisposable
         await FollowedAsync(SlotName.Green);
     }
 
-    /// <summary>A slot that does not answer gets no traffic, whoever says that it is active. What is asked for later tries again.</summary>
+    /// <summary>A slot that does not respond gets no traffic, whoever says that it is active. What is asked for later tries again.</summary>
     [Fact]
     public async Task Traffic_stays_where_the_other_slot_does_not_prove_healthy_and_follows_once_it_does()
     {
         (_plane.Options.Health.Attempts, _plane.Options.Health.Interval) = (1, TimeSpan.FromSeconds(2));
-        _plane.Green.Handler = SlotApp.Answers(500);
+        _plane.Green.Handler = SlotApp.Responds(500);
         await _plane.StartAsync();
 
         await StoreAsync(SlotName.Green);
@@ -59,7 +59,7 @@ public sealed class ChangedElsewhereTests : IAsyncDisposable
         Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
         Assert.True(_plane.Units[SlotName.Blue].Status.IsRunning);
 
-        _plane.Green.Handler = SlotApp.Answers(200);
+        _plane.Green.Handler = SlotApp.Responds(200);
         var refused = await _plane.SwitchAsync();
         Assert.StartsWith("Flip: another process has changed which slot is active: green since", refused.Reason, StringComparison.Ordinal);
         await FollowedAsync(SlotName.Green);
@@ -69,18 +69,18 @@ public sealed class ChangedElsewhereTests : IAsyncDisposable
     [Fact]
     public async Task A_switch_does_not_flip_over_another_process()
     {
-        var mayAnswer = new TaskCompletionSource();
+        var mayRespond = new TaskCompletionSource();
         _plane.Green.Handler = async context =>
         {
-            await mayAnswer.Task;
-            await SlotApp.Answers(200)(context);
+            await mayRespond.Task;
+            await SlotApp.Responds(200)(context);
         };
         await _plane.StartAsync();
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), TestContext.Current.CancellationToken));
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Probe, "the candidate is probed");
 
         await StoreAsync(SlotName.Green);
-        mayAnswer.SetResult();
+        mayRespond.SetResult();
         var ended = await start.Completion.Within();
 
         Assert.Equal(SwitchOutcome.Aborted, ended.Outcome);

@@ -46,7 +46,7 @@ public sealed class DamagedStateTests : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task The_slot_that_runs_and_answers_goes_on(string file, string how)
+    public async Task The_slot_that_runs_and_responds_goes_on(string file, string how)
     {
         await _plane.StartAsync();
         Assert.Equal(SwitchOutcome.Completed, (await _plane.SwitchAsync()).Outcome);
@@ -61,7 +61,7 @@ public sealed class DamagedStateTests : IAsyncDisposable
         Assert.Equal((null, null), (_plane.Get<MaintenanceGate>().Pause, _plane.Get<MaintenanceGate>().Maintenance));
         if (how == "a directory")
         {
-            return; // no file can be written there, as the answers of a switch say (see SwitchCoordinatorTests)
+            return; // no file can be written there, as the responses of a switch say (see SwitchCoordinatorTests)
         }
 
         var ended = await _plane.SwitchAsync();

@@ -14,7 +14,7 @@ public sealed class FailedCandidateTests : IAsyncDisposable
 
     private FakeUnit Candidate => _plane.Units[SlotName.Green];
 
-    public static TheoryData<string, int, string?, string> BadAnswers => new()
+    public static TheoryData<string, int, string?, string> BadResponses => new()
     {
         { "an error", 500, null, "the app fails" },
         { "a host that Django does not know", 400, null, "is it in Django's ALLOWED_HOSTS?" },
@@ -25,11 +25,11 @@ public sealed class FailedCandidateTests : IAsyncDisposable
     };
 
     [Theory]
-    [MemberData(nameof(BadAnswers))]
-    public async Task A_candidate_that_answers_badly(string what, int status, string? location, string hint)
+    [MemberData(nameof(BadResponses))]
+    public async Task A_candidate_that_responds_badly(string what, int status, string? location, string hint)
     {
         ShortBudget();
-        _plane.Green.Handler = SlotApp.Answers(status, location);
+        _plane.Green.Handler = SlotApp.Responds(status, location);
         await _plane.StartAsync();
 
         var ended = await AbortedAsync();
@@ -49,7 +49,7 @@ public sealed class FailedCandidateTests : IAsyncDisposable
 
         var ended = await AbortedAsync();
 
-        Assert.Contains("did not answer within 0.2 s", ended.Reason, StringComparison.Ordinal);
+        Assert.Contains("did not respond within 0.2 s", ended.Reason, StringComparison.Ordinal);
         Assert.Null(ended.LastProbe!.Status);
     }
 
@@ -207,10 +207,10 @@ public sealed class FailedCandidateTests : IAsyncDisposable
     public async Task A_page_that_cannot_be_warmed_up()
     {
         _plane.Options.Switch.WarmUp = ["/broken"];
-        _plane.Green.Handler = context => SlotApp.Answers(context.Request.Path == "/broken" ? 500 : 200)(context);
+        _plane.Green.Handler = context => SlotApp.Responds(context.Request.Path == "/broken" ? 500 : 200)(context);
         await _plane.StartAsync();
 
-        Assert.Contains("warm-up: /broken answers 500", (await AbortedAsync()).Reason, StringComparison.Ordinal);
+        Assert.Contains("warm-up: /broken responds with 500", (await AbortedAsync()).Reason, StringComparison.Ordinal);
     }
 
     [Fact]

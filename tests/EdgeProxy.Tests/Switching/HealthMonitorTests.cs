@@ -83,17 +83,17 @@ public sealed class HealthMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_slot_that_answers_badly_is_unhealthy_and_nothing_is_done_about_it()
+    public async Task A_slot_that_responds_badly_is_unhealthy_and_nothing_is_done_about_it()
     {
         await StartedAsync();
-        _plane.Blue.Handler = SlotApp.Answers(500);
+        _plane.Blue.Handler = SlotApp.Responds(500);
 
         await Monitor.CheckAsync(TestContext.Current.CancellationToken);
 
         var health = Monitor[SlotName.Blue];
         Assert.Equal(HealthState.Unhealthy, health.State);
         Assert.Equal((500, _time.GetUtcNow()), (health.Probes[0].Status, health.Probes[0].At));
-        Assert.Contains("answers 500", health.Probes[0].Error, StringComparison.Ordinal);
+        Assert.Contains("responds with 500", health.Probes[0].Error, StringComparison.Ordinal);
         Assert.Empty(_plane.Units.Calls);
         Assert.Equal(SlotName.Blue, _plane.Slots.Active.Name);
     }
@@ -140,7 +140,7 @@ public sealed class HealthMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Without_a_manager_a_slot_that_answers_is_healthy_and_one_that_does_not_is_unknown()
+    public async Task Without_a_manager_a_slot_that_responds_is_healthy_and_one_that_does_not_is_unknown()
     {
         await StartedAsync();
         _plane.Units[SlotName.Blue].Failure = _plane.Units[SlotName.Green].Failure = new UnitManagerUnavailableException("no bus");
@@ -156,7 +156,7 @@ public sealed class HealthMonitorTests : IAsyncDisposable
     {
         await StartedAsync();
         using var listener = _plane.Get<EventHub>().Subscribe();
-        _plane.Blue.Handler = SlotApp.Answers(500);
+        _plane.Blue.Handler = SlotApp.Responds(500);
 
         await Monitor.CheckAsync(TestContext.Current.CancellationToken);
 

@@ -15,7 +15,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
     public HealthProbeTests() => _app = new(_directory["app.sock"]);
 
     [Fact]
-    public async Task It_asks_as_a_visitor_behind_TLS_does_and_over_a_new_connection()
+    public async Task It_asks_as_a_client_behind_TLS_does_and_over_a_new_connection()
     {
         var seen = new List<(string Line, string Host, string Proto, string Agent, string Connection)>();
         _options.Path = "/he%2Fal;th/?deep=1";
@@ -35,9 +35,9 @@ public sealed class HealthProbeTests : IAsyncDisposable
         await _app.ListenAsync();
 
         var probe = new HealthProbe(_options, "api.example.com", TimeProvider.System);
-        var answers = new[] { await AskAsync(probe), await AskAsync(probe) };
+        var responses = new[] { await AskAsync(probe), await AskAsync(probe) };
 
-        Assert.All(answers, answer => Assert.Equal((200, "fine", null), (answer.Status, answer.Body, answer.Error)));
+        Assert.All(responses, response => Assert.Equal((200, "fine", null), (response.Status, response.Body, response.Error)));
         Assert.All(seen, request => Assert.Equal(
             ("GET /he%2Fal;th/?deep=1 HTTP/1.1", "api.example.com", "https"), (request.Line, request.Host, request.Proto)));
         Assert.Matches(@"^edgeproxy-probe/\d+\.\d+\.\d+$", seen[0].Agent);
@@ -59,7 +59,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
     public async Task What_counts_as_good_is_a_setting(string expected, int status, bool good)
     {
         _options.ExpectedStatus = expected;
-        _app.Handler = SlotApp.Answers(status);
+        _app.Handler = SlotApp.Responds(status);
         await _app.ListenAsync();
 
         Assert.Equal(good, (await AskAsync()).IsGood);
@@ -74,10 +74,10 @@ public sealed class HealthProbeTests : IAsyncDisposable
         _app.Handler = context => context.Response.WriteAsync("I am ready");
         await _app.ListenAsync();
 
-        var answer = await AskAsync();
+        var response = await AskAsync();
 
-        Assert.Equal(good, answer.IsGood);
-        Assert.Equal(!good, answer.Error?.Contains("\"steady\" (Health:ExpectedBody) is not in its body", StringComparison.Ordinal) ?? false);
+        Assert.Equal(good, response.IsGood);
+        Assert.Equal(!good, response.Error?.Contains("\"steady\" (Health:ExpectedBody) is not in its body", StringComparison.Ordinal) ?? false);
     }
 
     [Fact]
@@ -93,10 +93,10 @@ public sealed class HealthProbeTests : IAsyncDisposable
         };
         await _app.ListenAsync();
 
-        var answer = await AskAsync();
+        var response = await AskAsync();
 
-        Assert.True(answer.IsGood, answer.Error);
-        Assert.Equal(512, answer.Body!.Length);
+        Assert.True(response.IsGood, response.Error);
+        Assert.Equal(512, response.Body!.Length);
     }
 
     [Fact]
@@ -106,14 +106,14 @@ public sealed class HealthProbeTests : IAsyncDisposable
         _app.Handler = SlotApp.Hangs;
         await _app.ListenAsync();
 
-        var answer = await AskAsync();
+        var response = await AskAsync();
 
-        Assert.Null(answer.Status);
-        Assert.Contains("did not answer within 0.1 s", answer.Error, StringComparison.Ordinal);
+        Assert.Null(response.Status);
+        Assert.Contains("did not respond within 0.1 s", response.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_caller_who_cancels_gets_no_answer()
+    public async Task A_caller_who_cancels_gets_no_response()
     {
         using var patience = new CancellationTokenSource();
         _app.Handler = async context =>
@@ -131,7 +131,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n", "something that is not HTTP")]
     [InlineData("", "closed the connection without a complete response")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "closed the connection during its response")]
-    public async Task What_is_not_an_answer_is_told_in_words(string bytes, string words)
+    public async Task What_is_not_a_response_is_told_in_words(string bytes, string words)
     {
         await using var server = new RawServer(async (stream, _, cancellation) =>
         {
@@ -139,10 +139,10 @@ public sealed class HealthProbeTests : IAsyncDisposable
             await RawServer.WriteAsync(stream, bytes, cancellation);
         });
 
-        var answer = await new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
+        var response = await new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
 
-        Assert.Null(answer.Status);
-        Assert.Contains(words, answer.Error, StringComparison.Ordinal);
+        Assert.Null(response.Status);
+        Assert.Contains(words, response.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -178,16 +178,16 @@ public sealed class HealthProbeTests : IAsyncDisposable
 
     /// <summary>In the moment in which it is made, or later: who looks first is a race, so not each of many connections meets the same.</summary>
     [Fact]
-    public async Task A_connection_that_is_reset_at_once_is_no_answer_like_others()
+    public async Task A_connection_that_is_reset_at_once_is_no_response_like_others()
     {
         using var server = new ResettingServer();
         var probe = new HealthProbe(_options, null, TimeProvider.System);
 
         for (var i = 0; i < 200; i++)
         {
-            var answer = await probe.ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
-            Assert.Null(answer.Status);
-            Assert.NotNull(answer.Error);
+            var response = await probe.ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
+            Assert.Null(response.Status);
+            Assert.NotNull(response.Error);
         }
     }
 

@@ -89,7 +89,7 @@ public sealed class KeepWarmTests : IAsyncDisposable
     public async Task A_deploy_onto_it_that_fails_leaves_it_stopped()
     {
         await DeployAsync("one", "two");
-        _plane.Blue.Handler = SlotApp.Answers(500);
+        _plane.Blue.Handler = SlotApp.Responds(500);
         _plane.Options.Health.Attempts = 1;
         _plane.Options.Health.Interval = TimeSpan.FromSeconds(1);
 
@@ -190,7 +190,7 @@ public sealed class KeepWarmTests : IAsyncDisposable
     {
         _plane.Options.Health.Timeout = TimeSpan.FromMilliseconds(300);
         await DeployAsync("one", "two");
-        _plane.Blue.Handler = SlotApp.Answers(500);
+        _plane.Blue.Handler = SlotApp.Responds(500);
         var calls = _plane.Units.Calls.Count;
 
         var ended = await RollBackAsync(force: false);

@@ -19,13 +19,13 @@ public sealed class ObserveTests : IAsyncDisposable
     public async Task A_version_that_fails_more_often_than_the_old_one_is_rolled_back()
     {
         await _plane.StartAsync();
-        Answer(SlotName.Blue, good: 90, bad: 10);
+        Respond(SlotName.Blue, good: 90, bad: 10);
         var running = await ObserveAsync();
 
-        Answer(SlotName.Green, good: 6, bad: 4);
+        Respond(SlotName.Green, good: 6, bad: 4);
 
         var ended = await RolledBackAsync(running);
-        Assert.Contains("green answered 4 of 10 requests with a 5xx; blue had 10 of 100", ended.Reason, StringComparison.Ordinal);
+        Assert.Contains("green responded to 4 of 10 requests with a 5xx; blue had 10 of 100", ended.Reason, StringComparison.Ordinal);
     }
 
     /// <summary>0.3 is not more than 0.1 + 0.2 allow, and nine requests say nothing.</summary>
@@ -39,10 +39,10 @@ public sealed class ObserveTests : IAsyncDisposable
         _plane.Options.Switch.Observe = TimeSpan.FromMinutes(1);
         _plane.Options.Health.Timeout = TimeSpan.FromHours(1); // its clock runs faster than a probe
         await PassAsync(_plane.StartAsync());
-        Answer(SlotName.Blue, good: 9, bad: 1);
+        Respond(SlotName.Blue, good: 9, bad: 1);
         var running = await PassAsync(ObserveAsync());
 
-        Answer(SlotName.Green, good, bad);
+        Respond(SlotName.Green, good, bad);
 
         var ended = await PassAsync(running);
         Assert.Equal((SwitchOutcome.Completed, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
@@ -68,12 +68,12 @@ public sealed class ObserveTests : IAsyncDisposable
     public async Task What_a_slot_did_in_an_earlier_version_does_not_count()
     {
         await _plane.StartAsync();
-        Answer(SlotName.Green, good: 0, bad: 100); // when it was active the last time
+        Respond(SlotName.Green, good: 0, bad: 100); // when it was active the last time
         var running = await ObserveAsync();
 
-        Answer(SlotName.Green, good: 5, bad: 5);
+        Respond(SlotName.Green, good: 5, bad: 5);
 
-        Assert.Contains("green answered 5 of 10 requests", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
+        Assert.Contains("green responded to 5 of 10 requests", (await RolledBackAsync(running)).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class ObserveTests : IAsyncDisposable
         _plane.Green.Handler = context =>
         {
             Interlocked.Increment(ref bad);
-            return SlotApp.Answers(500)(context);
+            return SlotApp.Responds(500)(context);
         };
 
         var ended = await RolledBackAsync(running);
@@ -125,7 +125,7 @@ public sealed class ObserveTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_version_that_does_not_accept_a_visitor_is_rolled_back()
+    public async Task A_version_that_does_not_accept_a_client_is_rolled_back()
     {
         await _plane.StartAsync();
         using var client = new HttpMessageInvoker(_plane.Get<SlotConnections>(), disposeHandler: false);
@@ -154,7 +154,7 @@ public sealed class ObserveTests : IAsyncDisposable
 
     /// <summary>A restart of the bus is no reason to take a good version back.</summary>
     [Fact]
-    public async Task One_whose_unit_cannot_be_asked_for_is_judged_by_its_answers()
+    public async Task One_whose_unit_cannot_be_asked_for_is_judged_by_its_responses()
     {
         _plane.Options.Switch.Observe = TimeSpan.FromMilliseconds(300);
         _plane.Options.Switch.WarmUp = ["/last-before-the-flip"];
@@ -176,11 +176,11 @@ public sealed class ObserveTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Where_the_old_slot_does_not_answer_either_traffic_stays()
+    public async Task Where_the_old_slot_does_not_respond_either_traffic_stays()
     {
         await _plane.StartAsync();
         var running = await ObserveAsync();
-        _plane.Blue.Handler = SlotApp.Answers(503);
+        _plane.Blue.Handler = SlotApp.Responds(503);
 
         _plane.Units[SlotName.Green].Ends(UnitState.AutoRestart, "exit-code", 3);
 
@@ -246,7 +246,7 @@ public sealed class ObserveTests : IAsyncDisposable
         return ended;
     }
 
-    private void Answer(SlotName slot, int good, int bad)
+    private void Respond(SlotName slot, int good, int bad)
     {
         foreach (var isError in Enumerable.Repeat(true, bad).Concat(Enumerable.Repeat(false, good)))
         {

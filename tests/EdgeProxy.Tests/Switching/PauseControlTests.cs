@@ -6,7 +6,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Switching;
 
-/// <summary>Who is told that the app is paused can rely on it: no request is in it, and no restart of the proxy ends it.</summary>
+/// <summary>A caller that is told that the app is paused can rely on it: no request is in it, and no restart of the proxy ends it.</summary>
 public sealed class PauseControlTests : IAsyncDisposable
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
@@ -73,7 +73,7 @@ public sealed class PauseControlTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_caller_who_leaves_before_he_knows_has_no_pause()
+    public async Task A_caller_who_leaves_before_it_knows_has_no_pause()
     {
         await _plane.StartAsync();
         using var inFlight = _plane.Slots.Acquire(LeaseClass.Http);

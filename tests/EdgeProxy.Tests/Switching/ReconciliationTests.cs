@@ -41,10 +41,10 @@ public sealed class ReconciliationTests : IAsyncDisposable
     [InlineData("")]
     [InlineData("{\"version\":1,\"sl")]
     [InlineData("{\"version\":7,\"slot\":\"blue\",\"since\":\"2026-01-31T23:59:59Z\"}")]
-    public async Task Without_a_readable_file_what_runs_and_answers_is_active(string? content)
+    public async Task Without_a_readable_file_what_runs_and_responds_is_active(string? content)
     {
         await RunAsync(SlotName.Green);
-        _plane.Units[SlotName.Blue].Runs(); // runs, but nothing answers
+        _plane.Units[SlotName.Blue].Runs(); // runs, but nothing responds
         if (content is not null)
         {
             await File.WriteAllTextAsync(_plane.StateFile(ActiveSlotFile.FileName), content, TestContext.Current.CancellationToken);

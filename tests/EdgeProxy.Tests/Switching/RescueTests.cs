@@ -37,7 +37,7 @@ public sealed class RescueTests : IAsyncDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Traffic_moves_to_the_other_slot_and_whoever_waits_goes_with_it(bool isWarm)
+    public async Task Traffic_moves_to_the_other_slot_and_waiting_requests_go_with_it(bool isWarm)
     {
         _plane.Options.Switch.KeepWarm = isWarm ? TimeSpan.FromHours(1) : TimeSpan.Zero;
         await _plane.StartAsync();
@@ -164,7 +164,7 @@ public sealed class RescueTests : IAsyncDisposable
         await IsAsync(RescueState.Due);
         await LooksAsync(30);
         Assert.Equal(0, Rescue.Attempts);
-        _plane.Green.Handler = SlotApp.Answers(200);
+        _plane.Green.Handler = SlotApp.Responds(200);
         await _plane.Green.CloseAsync(); // frees the probe that hangs
         await _plane.Green.ListenAsync();
 

@@ -67,19 +67,19 @@ public sealed class RollbackTests : IAsyncDisposable
         unit.OnStop = async (one, cancellation) => { await goOn.Task.WaitAsync(cancellation); return await stop(one, cancellation); };
         var running = await BeginAsync(phase, observe: TimeSpan.Zero);
 
-        var answer = await _plane.Switches.BeginRollbackAsync(force: true, Cancellation);
+        var response = await _plane.Switches.BeginRollbackAsync(force: true, Cancellation);
 
-        Assert.Equal(phase, Assert.IsType<SwitchStart.Busy>(answer).Running.Phase);
+        Assert.Equal(phase, Assert.IsType<SwitchStart.Busy>(response).Running.Phase);
         goOn.SetResult();
         Assert.Equal(SwitchOutcome.Completed, (await running).Outcome);
     }
 
     [Fact]
-    public async Task Where_the_old_slot_does_not_answer_the_switch_goes_on()
+    public async Task Where_the_old_slot_does_not_respond_the_switch_goes_on()
     {
         await _plane.StartAsync();
         var running = await BeginAsync(SwitchPhase.Observe);
-        _plane.Blue.Handler = SlotApp.Answers(500);
+        _plane.Blue.Handler = SlotApp.Responds(500);
 
         Assert.IsType<SwitchStart.Recalled>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
 

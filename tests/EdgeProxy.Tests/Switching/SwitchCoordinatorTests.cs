@@ -109,7 +109,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_good_answers_must_come_from_one_process()
+    public async Task The_good_responses_must_come_from_one_process()
     {
         await _plane.StartAsync();
         _plane.Green.Handler = context =>
@@ -130,10 +130,10 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_bad_answer_starts_the_count_anew()
+    public async Task A_bad_response_starts_the_count_anew()
     {
         await _plane.StartAsync();
-        _plane.Green.Handler = context => SlotApp.Answers(_plane.Green.Requests is 1 or 3 ? 503 : 200)(context);
+        _plane.Green.Handler = context => SlotApp.Responds(_plane.Green.Requests is 1 or 3 ? 503 : 200)(context);
 
         var ended = await _plane.SwitchAsync();
 
@@ -212,7 +212,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Who_asked_may_leave_and_the_switch_goes_on()
+    public async Task The_caller_may_leave_and_the_switch_goes_on()
     {
         await _plane.StartAsync();
         using var client = new CancellationTokenSource();

@@ -18,7 +18,7 @@ public sealed class TrafficHistoryTests : IDisposable
     public TrafficHistoryTests() => _history = new TrafficHistory(_slots, _time);
 
     [Fact]
-    public void A_sample_has_what_each_slot_has_answered_within_it()
+    public void A_sample_has_what_each_slot_has_served_within_it()
     {
         for (var i = 0; i < 100; i++)
         {

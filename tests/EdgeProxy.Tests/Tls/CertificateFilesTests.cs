@@ -116,13 +116,13 @@ public sealed class CertificateFilesTests
         CopyTo(directory);
         await LookAsync(time, () => Status(site).LastError!.Contains(problem, StringComparison.Ordinal));
         Assert.Equal(CertificateState.Missing, Status(site).State);
-        await Assert.ThrowsAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root));
+        await Assert.ThrowsAsync<AuthenticationException>(() => TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root));
         Assert.Equal("the app", await site.Proxy.Client.GetStringAsync("/", Cancellation)); // without TLS, and not redirected
 
         site.Write([Name]);
         CopyTo(directory);
         await LookAsync(time, () => Status(site).LastError is null);
-        await using var served = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
+        await using var served = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
 
         void CopyTo(TemporaryDirectory place)
         {
@@ -195,7 +195,7 @@ public sealed class CertificateFilesTests
 
         foreach (var name in (string[])["shop.example.com", "www.example.com"])
         {
-            await using var stream = await TlsVisitor.ConnectAsync(site.Port, name, CaddyStorage.RootOf(storage), SslApplicationProtocol.Http2);
+            await using var stream = await TlsClient.ConnectAsync(site.Port, name, CaddyStorage.RootOf(storage), SslApplicationProtocol.Http2);
             Assert.Equal(SslApplicationProtocol.Http2, stream.NegotiatedApplicationProtocol);
         }
     }
@@ -204,7 +204,7 @@ public sealed class CertificateFilesTests
 
     private static CertificateStatus Status(TlsSite site) => Assert.Single(site.Proxy.Get<CertificateStatusRegistry>().Read());
 
-    private static async Task<string> SerialAsync(TlsSite site) => (await TlsVisitor.SeeAsync(site.Port, Name)).SerialNumber;
+    private static async Task<string> SerialAsync(TlsSite site) => (await TlsClient.SeeAsync(site.Port, Name)).SerialNumber;
 
     private static Task LookAsync(FakeTimeProvider time, Func<bool> seen) => Eventually.TrueAsync(
         () =>

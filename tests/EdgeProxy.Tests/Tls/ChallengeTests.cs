@@ -18,18 +18,18 @@ public sealed class ChallengeTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task An_authority_sees_the_proof_and_visitors_at_the_same_instant_do_not()
+    public async Task An_authority_sees_the_proof_and_clients_at_the_same_instant_do_not()
     {
         await using var site = await TlsSite.StartAsync([Name]);
         using var pending = site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.TlsAlpn01, Name, "token", "token.thumbprint");
 
-        await using var authority = await TlsVisitor.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol);
-        await using var visitor = await TlsVisitor.ConnectAsync(
+        await using var authority = await TlsClient.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol);
+        await using var client = await TlsClient.ConnectAsync(
             site.Port, Name, site.Authority.Root, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
-        await using var plain = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
+        await using var plain = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
 
         Assert.Equal(ChallengeCertificate.Protocol, authority.NegotiatedApplicationProtocol);
-        Assert.Equal(SslApplicationProtocol.Http2, visitor.NegotiatedApplicationProtocol);
+        Assert.Equal(SslApplicationProtocol.Http2, client.NegotiatedApplicationProtocol);
         var shown = new System.Security.Cryptography.X509Certificates.X509Certificate2(authority.RemoteCertificate!);
         var proof = shown.Extensions["1.3.6.1.5.5.7.1.31"]!;
         Assert.True(proof.Critical);
@@ -43,21 +43,21 @@ public sealed class ChallengeTests
     {
         await using var site = await TlsSite.StartAsync([Name]);
         using var pending = site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.TlsAlpn01, Name, "token", "token.thumbprint");
-        await using var authority = await TlsVisitor.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol);
+        await using var authority = await TlsClient.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol);
 
-        var answer = "";
+        var response = "";
         try
         {
             await authority.WriteAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {Name}\r\n\r\n"), Cancellation);
             using var reader = new StreamReader(authority);
-            answer = await reader.ReadToEndAsync(Cancellation).WaitAsync(Eventually.Patience, Cancellation);
+            response = await reader.ReadToEndAsync(Cancellation).WaitAsync(Eventually.Patience, Cancellation);
         }
         catch (IOException)
         {
             // Cut: just as good.
         }
 
-        Assert.Equal("", answer);
+        Assert.Equal("", response);
     }
 
     [Theory]
@@ -69,7 +69,7 @@ public sealed class ChallengeTests
         using var pending = isPending ? site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.TlsAlpn01, pendingName, "token", "token.thumbprint") : null;
 
         var refusal = await Assert.ThrowsAsync<AuthenticationException>(
-            () => TlsVisitor.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol));
+            () => TlsClient.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol));
 
         Assert.Contains("no application protocol", refusal.ToString(), StringComparison.Ordinal); // RFC 7301 section 3.2
     }
@@ -80,14 +80,14 @@ public sealed class ChallengeTests
         await using var site = await TlsSite.StartAsync(["other.example.com"]);
         using (site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.TlsAlpn01, Name, "token", "token.thumbprint"))
         {
-            await using var authority = await TlsVisitor.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol);
-            await Assert.ThrowsAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(site.Port, Name, root: null));
+            await using var authority = await TlsClient.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol);
+            await Assert.ThrowsAsync<AuthenticationException>(() => TlsClient.ConnectAsync(site.Port, Name, root: null));
         }
 
-        await Assert.ThrowsAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol));
+        await Assert.ThrowsAsync<AuthenticationException>(() => TlsClient.ConnectAsync(site.Port, Name, root: null, ChallengeCertificate.Protocol));
     }
 
-    /// <summary>One byte at a time, or nothing at all: a pending challenge costs a slow visitor nothing, and he costs nobody anything.</summary>
+    /// <summary>One byte at a time, or nothing at all: a pending challenge costs a slow client nothing, and it costs nobody anything.</summary>
     [Fact]
     public async Task Slow_and_silent_clients_are_served_or_dropped_as_ever()
     {
@@ -96,8 +96,8 @@ public sealed class ChallengeTests
         using var silent = new TcpClient();
         await silent.ConnectAsync("127.0.0.1", site.Port, Cancellation);
 
-        await using var slow = await TlsVisitor.HandshakeAsync(await OpenSlowlyAsync(), Name, site.Authority.Root);
-        await using var slowAuthority = await TlsVisitor.HandshakeAsync(await OpenSlowlyAsync(), Name, root: null, ChallengeCertificate.Protocol);
+        await using var slow = await TlsClient.HandshakeAsync(await OpenSlowlyAsync(), Name, site.Authority.Root);
+        await using var slowAuthority = await TlsClient.HandshakeAsync(await OpenSlowlyAsync(), Name, root: null, ChallengeCertificate.Protocol);
 
         Assert.Equal(ChallengeCertificate.Protocol, slowAuthority.NegotiatedApplicationProtocol);
         // the handshake's own limit
@@ -123,25 +123,25 @@ public sealed class ChallengeTests
 
         try
         {
-            await TlsVisitor.SendAsync(site.Port, junk);
+            await TlsClient.SendAsync(site.Port, junk);
         }
         catch (IOException)
         {
             // A reset is an end, too.
         }
 
-        await using var visitor = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
-        Assert.True(visitor.IsAuthenticated, what);
+        await using var client = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
+        Assert.True(client.IsAuthenticated, what);
     }
 
     [Fact]
     public async Task The_offer_is_found_in_pieces_of_any_size()
     {
-        var authority = await TlsVisitor.ClientHelloAsync(Name, SslApplicationProtocol.Http11, ChallengeCertificate.Protocol);
-        var visitor = await TlsVisitor.ClientHelloAsync(Name, SslApplicationProtocol.Http2, new SslApplicationProtocol("acme-tls/2"));
-        var silent = await TlsVisitor.ClientHelloAsync(Name);
+        var authority = await TlsClient.ClientHelloAsync(Name, SslApplicationProtocol.Http11, ChallengeCertificate.Protocol);
+        var client = await TlsClient.ClientHelloAsync(Name, SslApplicationProtocol.Http2, new SslApplicationProtocol("acme-tls/2"));
+        var silent = await TlsClient.ClientHelloAsync(Name);
 
-        foreach (var (hello, expected) in ((byte[], bool)[])[(authority, true), (visitor, false), (silent, false)])
+        foreach (var (hello, expected) in ((byte[], bool)[])[(authority, true), (client, false), (silent, false)])
         {
             for (var length = 0; length < hello.Length; length++)
             {
@@ -165,7 +165,7 @@ public sealed class ChallengeTests
         }
     }
 
-    private static readonly byte[] _hello = TlsVisitor.ClientHelloAsync(Name, ChallengeCertificate.Protocol).GetAwaiter().GetResult();
+    private static readonly byte[] _hello = TlsClient.ClientHelloAsync(Name, ChallengeCertificate.Protocol).GetAwaiter().GetResult();
 
     [Theory]
     [InlineData("/.well-known/acme-challenge/token-1", "200 token-1.thumbprint")]
@@ -178,7 +178,7 @@ public sealed class ChallengeTests
     [InlineData("/.WELL-KNOWN/acme-challenge/token-1", "200 the app")]
     [InlineData("/.well-known/acme-challenge/../acme-challenge/token-1", "200 token-1.thumbprint")] // resolved before: the same resource
     [InlineData("/.well-known/acme-challenge/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "400 ")]
-    public async Task Only_an_awaited_token_is_answered_before_all_else(string path, string expected)
+    public async Task Only_an_awaited_token_gets_its_proof_before_all_else(string path, string expected)
     {
         await using var site = await TlsSite.StartAsync(["other.example.com"], configure: options => options.TrustedProxies = []);
         using var pending = site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.Http01, Name, "token-1", "token-1.thumbprint");
@@ -186,9 +186,9 @@ public sealed class ChallengeTests
         Assert.StartsWith(expected, await AskAsync(site.Proxy.Address.Port, path, Name), StringComparison.Ordinal);
     }
 
-    /// <summary>An authority follows redirects, but need not: the answer comes before the redirect and before the filter of hosts.</summary>
+    /// <summary>An authority follows redirects, but need not: the response comes before the redirect and before the filter of hosts.</summary>
     [Fact]
-    public async Task The_answer_comes_before_redirect_and_host_filter_and_is_gone_after()
+    public async Task The_response_comes_before_redirect_and_host_filter_and_is_gone_after()
     {
         await using var site = await TlsSite.StartAsync([Name]);
         using (site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.Http01, Name, "token", "token.thumbprint"))
@@ -207,9 +207,9 @@ public sealed class ChallengeTests
         await using var stream = client.GetStream();
         await RawServer.WriteAsync(stream, $"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", Cancellation);
         using var reader = new StreamReader(stream);
-        var answer = await reader.ReadToEndAsync(Cancellation).Within();
-        var body = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
-        return $"{answer.Split(' ')[1]} {(body.StartsWith("7\r\n", StringComparison.Ordinal) ? body.Split("\r\n")[1] : body)}";
+        var response = await reader.ReadToEndAsync(Cancellation).Within();
+        var body = response[(response.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+        return $"{response.Split(' ')[1]} {(body.StartsWith("7\r\n", StringComparison.Ordinal) ? body.Split("\r\n")[1] : body)}";
     }
 
     private static async Task<NetworkStream> OpenAsync(int port)

@@ -14,7 +14,7 @@ public sealed class ClientHelloRecordsTests
     private const string Name = "shop.example.com";
     private const byte DecodeError = 50;
 
-    private static readonly byte[] _hello = TlsVisitor.ClientHelloAsync(Name, ChallengeCertificate.Protocol).GetAwaiter().GetResult();
+    private static readonly byte[] _hello = TlsClient.ClientHelloAsync(Name, ChallengeCertificate.Protocol).GetAwaiter().GetResult();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -31,7 +31,7 @@ public sealed class ClientHelloRecordsTests
     {
         await using var site = await TlsSite.StartAsync([Name]);
 
-        await using var stream = await TlsVisitor.HandshakeAsync(
+        await using var stream = await TlsClient.HandshakeAsync(
             await ConnectAsync(site.Port, recordLength, byteByByte), Name, site.Authority.Root, SslApplicationProtocol.Http11);
         await stream.WriteAsync("GET / HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n"u8.ToArray(), Cancellation);
 
@@ -45,7 +45,7 @@ public sealed class ClientHelloRecordsTests
         await using var site = await TlsSite.StartAsync([Name]);
         using var pending = site.Proxy.Get<PendingChallenges>().Show(AcmeChallenge.TlsAlpn01, Name, "token", "token.thumbprint");
 
-        await using var authority = await TlsVisitor.HandshakeAsync(
+        await using var authority = await TlsClient.HandshakeAsync(
             await ConnectAsync(site.Port, 50, byteByByte: false), Name, root: null, ChallengeCertificate.Protocol);
 
         Assert.Equal(ChallengeCertificate.Protocol, authority.NegotiatedApplicationProtocol);
@@ -74,9 +74,9 @@ public sealed class ClientHelloRecordsTests
     {
         await using var site = await TlsSite.StartAsync([Name]);
 
-        Assert.Equal([21, 3, 3, 0, 2, 2, DecodeError], await TlsVisitor.SendAsync(site.Port, bytes));
-        await using var visitor = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
-        Assert.True(visitor.IsAuthenticated, what);
+        Assert.Equal([21, 3, 3, 0, 2, 2, DecodeError], await TlsClient.SendAsync(site.Port, bytes));
+        await using var client = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
+        Assert.True(client.IsAuthenticated, what);
     }
 
     private static readonly byte[] _body = [3, 3, .. new byte[32], 0, 0, 2, 0x13, 1, 1, 0];
@@ -99,12 +99,12 @@ public sealed class ClientHelloRecordsTests
         using var log = new Provider();
         site.Proxy.Get<ILoggerFactory>().AddProvider(log);
 
-        await TlsVisitor.SendAsync(site.Port, [22, 3, 1, 0, (byte)(body.Length + 4), 1, 0, 0, (byte)body.Length, .. body]);
+        await TlsClient.SendAsync(site.Port, [22, 3, 1, 0, (byte)(body.Length + 4), 1, 0, 0, (byte)body.Length, .. body]);
 
         await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Open == 0, "it has ended");
         Assert.DoesNotContain(log.Lines.All, line => line.Level >= LogLevel.Warning);
-        await using var visitor = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
-        Assert.True(visitor.IsAuthenticated, what);
+        await using var client = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
+        Assert.True(client.IsAuthenticated, what);
     }
 
     /// <summary>As reads come: the outcome does not depend on where they end, and nothing is taken of a message in one record.</summary>

@@ -5,12 +5,12 @@ using EdgeProxy.Tls;
 
 namespace EdgeProxy.Tests.Tls;
 
-/// <summary>Who computes, who waits, and who is not made to wait.</summary>
+/// <summary>Which handshakes are computed, which wait, and which are not made to wait.</summary>
 public sealed class HandshakeQueueTests
 {
     private const string Name = "shop.example.com";
     private const ulong Flood = 1;
-    private const ulong Visitor = 2;
+    private const ulong Client = 2;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -20,12 +20,12 @@ public sealed class HandshakeQueueTests
         var queue = new HandshakeQueue(places: 1, maxWaiting: 100);
         Assert.True(await Enter(queue, Flood));
         var flood = Enumerable.Range(0, 50).Select(_ => Enter(queue, Flood)).ToList();
-        var visitor = Enter(queue, Visitor);
+        var client = Enter(queue, Client);
 
         queue.Leave(); // to the flood, whose line is the older one
         queue.Leave();
 
-        Assert.True(await visitor.WaitAsync(Eventually.Patience, Cancellation));
+        Assert.True(await client.WaitAsync(Eventually.Patience, Cancellation));
         Assert.Equal(49, queue.Waiting);
         queue.Leave();
         Assert.True(await flood[1].WaitAsync(Eventually.Patience, Cancellation));
@@ -40,35 +40,35 @@ public sealed class HandshakeQueueTests
         var flood = Enumerable.Range(0, 10).Select(_ => Enter(queue, Flood)).ToList();
 
         Assert.False(await Enter(queue, Flood));
-        var visitor = Enter(queue, Visitor);
+        var client = Enter(queue, Client);
 
         Assert.False(await flood[9].WaitAsync(Eventually.Patience, Cancellation));
-        Assert.False(visitor.IsCompleted);
+        Assert.False(client.IsCompleted);
         Assert.Equal(10, queue.Waiting);
         queue.Leave();
         queue.Leave();
-        Assert.True(await visitor.WaitAsync(Eventually.Patience, Cancellation));
+        Assert.True(await client.WaitAsync(Eventually.Patience, Cancellation));
     }
 
     [Fact]
-    public async Task Who_is_gone_or_out_of_time_leaves_the_queue_and_no_place_is_lost()
+    public async Task A_client_that_is_gone_or_out_of_time_leaves_the_queue_and_no_place_is_lost()
     {
         var queue = new HandshakeQueue(places: 1, maxWaiting: 10);
         using var timeout = new CancellationTokenSource();
         using var closed = new CancellationTokenSource();
-        Assert.True(await Enter(queue, Visitor));
-        var late = queue.EnterAsync(Visitor, timeout.Token, CancellationToken.None).AsTask();
-        var gone = queue.EnterAsync(Visitor, CancellationToken.None, closed.Token).AsTask();
+        Assert.True(await Enter(queue, Client));
+        var late = queue.EnterAsync(Client, timeout.Token, CancellationToken.None).AsTask();
+        var gone = queue.EnterAsync(Client, CancellationToken.None, closed.Token).AsTask();
 
         await timeout.CancelAsync();
         await closed.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late);
         Assert.False(await gone);
-        Assert.False(await queue.EnterAsync(Visitor, CancellationToken.None, closed.Token));
+        Assert.False(await queue.EnterAsync(Client, CancellationToken.None, closed.Token));
         Assert.Equal(0, queue.Waiting);
         queue.Leave();
-        Assert.True(await Enter(queue, Visitor));
+        Assert.True(await Enter(queue, Client));
     }
 
     /// <summary>Entered and left by many at once: never more inside than places, and in the end all places are there.</summary>
@@ -104,8 +104,8 @@ public sealed class HandshakeQueueTests
 
         Assert.InRange(most, 1, 3);
         Assert.Equal(0, queue.Waiting);
-        Assert.All(await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Enter(queue, Visitor))), Assert.True);
-        Assert.False(Enter(queue, Visitor).IsCompleted);
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Enter(queue, Client))), Assert.True);
+        Assert.False(Enter(queue, Client).IsCompleted);
     }
 
     [Theory]
@@ -118,7 +118,7 @@ public sealed class HandshakeQueueTests
 
     /// <summary>All places taken, as in a flood: only new handshakes wait, and they are served once there is a place.</summary>
     [Fact]
-    public async Task Visitors_who_are_connected_or_plain_do_not_wait_for_handshakes()
+    public async Task Clients_that_are_connected_or_plain_do_not_wait_for_handshakes()
     {
         await using var site = await TlsSite.StartAsync([Name], configure: options => options.Tls.RedirectHttp = false);
         using var connected = site.Browser(Name);
@@ -126,7 +126,7 @@ public sealed class HandshakeQueueTests
         var queue = site.Proxy.Get<HandshakeQueue>();
         var places = await TakeAllAsync(queue);
 
-        var waiting = TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
+        var waiting = TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
         await Eventually.TrueAsync(() => queue.Waiting == 1, "the handshake waits");
 
         Assert.Equal("the app", await connected.GetStringAsync("/", Cancellation));
@@ -144,28 +144,28 @@ public sealed class HandshakeQueueTests
         Assert.True(served.IsAuthenticated);
     }
 
-    /// <summary>More of each kind than there are places: silent, in the middle of the first message, and silent after the server's answer.</summary>
+    /// <summary>More of each kind than there are places: silent, in the middle of the first message, and silent after the server's response.</summary>
     [Fact]
-    public async Task Who_stops_in_a_handshake_holds_no_place()
+    public async Task A_client_that_stops_in_a_handshake_holds_no_place()
     {
         await using var site = await TlsSite.StartAsync([Name]);
-        var hello = await TlsVisitor.ClientHelloAsync(Name);
+        var hello = await TlsClient.ClientHelloAsync(Name);
         var slow = new List<TcpClient>();
         foreach (var sent in (byte[][])[[], [22], hello[..^1], SplittingStream.Split(hello, 100)[..^1], hello, SplittingStream.Split(hello, 100)])
         {
             for (var i = 0; i < 2 * Environment.ProcessorCount; i++)
             {
-                var client = new TcpClient { NoDelay = true };
-                slow.Add(client);
-                await client.ConnectAsync(IPAddress.Loopback, site.Port, Cancellation);
-                await client.GetStream().WriteAsync(sent, Cancellation);
+                var stopped = new TcpClient { NoDelay = true };
+                slow.Add(stopped);
+                await stopped.ConnectAsync(IPAddress.Loopback, site.Port, Cancellation);
+                await stopped.GetStream().WriteAsync(sent, Cancellation);
             }
         }
 
-        await using var visitor = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
+        await using var client = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
 
-        Assert.True(visitor.IsAuthenticated);
-        await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Handshakes == slow.Count, "they are all there, and the visitor's is done");
+        Assert.True(client.IsAuthenticated);
+        await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Handshakes == slow.Count, "they are all there, and the client's is done");
         slow.ForEach(client => client.Dispose());
     }
 
@@ -175,15 +175,15 @@ public sealed class HandshakeQueueTests
     {
         await using var site = await TlsSite.StartAsync([Name]);
         var queue = site.Proxy.Get<HandshakeQueue>();
-        var unknown = await TlsVisitor.ClientHelloAsync("other.example.com");
-        var broken = await TlsVisitor.ClientHelloAsync(Name);
+        var unknown = await TlsClient.ClientHelloAsync("other.example.com");
+        var broken = await TlsClient.ClientHelloAsync(Name);
         broken[20] ^= 1; // still a hello
         broken.AsSpan(44).Fill(0xFF);
         foreach (var sent in (byte[][])[unknown, broken, "GET / HTTP/1.1\r\n\r\n"u8.ToArray(), [22, 3, 1, 0, 0]])
         {
             for (var i = 0; i < 2 * Environment.ProcessorCount; i++)
             {
-                await TlsVisitor.SendAsync(site.Port, sent);
+                await TlsClient.SendAsync(site.Port, sent);
             }
         }
 
@@ -192,7 +192,7 @@ public sealed class HandshakeQueueTests
         Assert.Equal(Math.Max(1, Environment.ProcessorCount / 2), await TakeAllAsync(queue));
     }
 
-    /// <summary>Who sends a first message and leaves while it waits is not computed for.</summary>
+    /// <summary>Nothing is computed for a client that sends a first message and leaves.</summary>
     [Fact]
     public async Task A_waiter_whose_client_has_left_is_out_of_the_queue()
     {
@@ -202,7 +202,7 @@ public sealed class HandshakeQueueTests
         using (var client = new TcpClient())
         {
             await client.ConnectAsync(IPAddress.Loopback, site.Port, Cancellation);
-            await client.GetStream().WriteAsync(await TlsVisitor.ClientHelloAsync(Name), Cancellation);
+            await client.GetStream().WriteAsync(await TlsClient.ClientHelloAsync(Name), Cancellation);
             await Eventually.TrueAsync(() => queue.Waiting == 1, "it waits");
         }
 
@@ -223,9 +223,9 @@ public sealed class HandshakeQueueTests
             await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Handshakes >= Math.Min(i + 1, 3), "its handshake begins");
         }
 
-        await using var visitor = await TlsVisitor.ConnectAsync(site.Port, Name, site.Authority.Root);
+        await using var client = await TlsClient.ConnectAsync(site.Port, Name, site.Authority.Root);
 
-        Assert.True(visitor.IsAuthenticated);
+        Assert.True(client.IsAuthenticated);
         await AssertEndedAsync(silent[0]);
         await AssertEndedAsync(silent[1]);
         await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Handshakes == 2, "the two youngest are left");

@@ -14,14 +14,14 @@ public sealed class HttpsRedirectTests
     [InlineData("/a%2Fb;c?q=%FF&r", "/a%2Fb;c?q=%FF&r")]
     [InlineData("//evil.example/x", "//evil.example/x")]
     [InlineData("http://shop.example.com/a?b", "/a?b")]
-    public async Task A_visitor_without_tls_is_sent_to_the_same_address_with_it(string target, string path)
+    public async Task A_client_without_tls_is_sent_to_the_same_address_with_it(string target, string path)
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com"]);
 
-        var answer = await AskAsync(site, $"POST {target} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 0\r\n\r\n");
+        var response = await AskAsync(site, $"POST {target} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 0\r\n\r\n");
 
-        Assert.StartsWith("HTTP/1.1 308 ", answer, StringComparison.Ordinal);
-        Assert.Contains($"Location: https://shop.example.com:{site.Port}{path}\r\n", answer, StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 308 ", response, StringComparison.Ordinal);
+        Assert.Contains($"Location: https://shop.example.com:{site.Port}{path}\r\n", response, StringComparison.Ordinal);
     }
 
     /// <summary>Nobody is sent to a place that has no certificate, least of all one that the request chose.</summary>
@@ -38,11 +38,11 @@ public sealed class HttpsRedirectTests
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com", "*.example.net"]);
 
-        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        var response = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
 
-        Assert.StartsWith("HTTP/1.1 ", answer, StringComparison.Ordinal);
-        Assert.False(answer.StartsWith("HTTP/1.1 3", StringComparison.Ordinal), answer);
-        Assert.DoesNotContain("Location:", answer, StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 ", response, StringComparison.Ordinal);
+        Assert.False(response.StartsWith("HTTP/1.1 3", StringComparison.Ordinal), response);
+        Assert.DoesNotContain("Location:", response, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -54,12 +54,12 @@ public sealed class HttpsRedirectTests
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com"]);
 
-        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        var response = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
 
-        Assert.Contains($"Location: https://{host.Split(':')[0].TrimEnd('.')}:{site.Port}/\r\n", answer, StringComparison.Ordinal);
+        Assert.Contains($"Location: https://{host.Split(':')[0].TrimEnd('.')}:{site.Port}/\r\n", response, StringComparison.Ordinal);
     }
 
-    /// <summary>It would go round in circles: the proxy in front speaks TLS with the visitor and plain HTTP with us.</summary>
+    /// <summary>It would go round in circles: the proxy in front speaks TLS with the client and plain HTTP with us.</summary>
     [Theory]
     [InlineData("127.0.0.0/8", "https", 200)]
     [InlineData("127.0.0.0/8", "HTTPS", 200)]
@@ -68,13 +68,13 @@ public sealed class HttpsRedirectTests
     [InlineData("127.0.0.0/8", "http", 308)]
     [InlineData("127.0.0.0/8", "ws", 308)]
     [InlineData("10.0.0.0/8", "https", 308)]
-    public async Task Who_came_over_tls_to_a_trusted_proxy_is_not_redirected(string trusted, string proto, int expected)
+    public async Task A_client_that_came_over_tls_to_a_trusted_proxy_is_not_redirected(string trusted, string proto, int expected)
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com"], configure: options => options.TrustedProxies = [trusted]);
 
-        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
+        var response = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
 
-        Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
+        Assert.StartsWith($"HTTP/1.1 {expected} ", response, StringComparison.Ordinal);
     }
 
     /// <summary>Where there is a certificate for it: no proxy sends anybody elsewhere because a client has said so.</summary>
@@ -87,10 +87,10 @@ public sealed class HttpsRedirectTests
         await using var site = await TlsSite.StartAsync(
             ["shop.example.com", "inner.example.com"], configure: options => options.TrustedProxies = ["127.0.0.1"]);
 
-        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: inner.example.com\r\nX-Forwarded-Host: {said}\r\n\r\n");
+        var response = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: inner.example.com\r\nX-Forwarded-Host: {said}\r\n\r\n");
 
-        Assert.Equal(expected is not null, answer.Contains($"Location: https://{expected}:{site.Port}/\r\n", StringComparison.Ordinal));
-        Assert.Equal(expected is null, answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal));
+        Assert.Equal(expected is not null, response.Contains($"Location: https://{expected}:{site.Port}/\r\n", StringComparison.Ordinal));
+        Assert.Equal(expected is null, response.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal));
     }
 
     /// <summary>The client has spoken TLS, with the proxy (RFC 6797 section 7.2).</summary>
@@ -103,9 +103,9 @@ public sealed class HttpsRedirectTests
             ["shop.example.com"],
             configure: options => (options.TrustedProxies, options.Tls.Hsts, options.Tls.RedirectHttp) = (["127.0.0.1"], "max-age=60", false));
 
-        var answer = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
+        var response = await AskAsync(site, $"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Forwarded-Proto: {proto}\r\n\r\n");
 
-        Assert.Equal(expected, answer.Contains("Strict-Transport-Security: max-age=60\r\n", StringComparison.Ordinal));
+        Assert.Equal(expected, response.Contains("Strict-Transport-Security: max-age=60\r\n", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -49,7 +49,7 @@ public sealed class ServingTests
     {
         await using var site = await TlsSite.StartAsync([certificateName]);
 
-        await using var stream = await TlsVisitor.ConnectAsync(site.Port, asked, site.Authority.Root);
+        await using var stream = await TlsClient.ConnectAsync(site.Port, asked, site.Authority.Root);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -77,16 +77,16 @@ public sealed class ServingTests
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com", "*.example.net"]);
 
-        var answer = await TlsVisitor.SendAsync(site.Port, await TlsVisitor.ClientHelloAsync(asked));
+        var response = await TlsClient.SendAsync(site.Port, await TlsClient.ClientHelloAsync(asked));
 
-        Assert.Equal([21, 3, 3, 0, 2, FatalAlert, alert], answer);
+        Assert.Equal([21, 3, 3, 0, 2, FatalAlert, alert], response);
     }
 
     [Fact]
     public async Task Thousands_of_unknown_names_cost_nobody_else_his_handshake()
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com"]);
-        var hello = await TlsVisitor.ClientHelloAsync("aaaa.example.com");
+        var hello = await TlsClient.ClientHelloAsync("aaaa.example.com");
         var at = hello.AsSpan().IndexOf("aaaa"u8);
 
         var refused = 0;
@@ -94,7 +94,7 @@ public sealed class ServingTests
         {
             var own = hello.ToArray();
             Encoding.ASCII.GetBytes(number.ToString("0000", CultureInfo.InvariantCulture)).CopyTo(own, at);
-            if ((await TlsVisitor.SendAsync(site.Port, own))[^1] == 112)
+            if ((await TlsClient.SendAsync(site.Port, own))[^1] == 112)
             {
                 Interlocked.Increment(ref refused);
             }
@@ -116,13 +116,13 @@ public sealed class ServingTests
     public async Task Odd_bytes_for_a_name_meet_the_same_refusal(string odd)
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com", "*.example.net"]);
-        var hello = await TlsVisitor.ClientHelloAsync("aaaaaaaaaaaaaaaa");
+        var hello = await TlsClient.ClientHelloAsync("aaaaaaaaaaaaaaaa");
         Encoding.Latin1.GetBytes(odd)[..16].CopyTo(hello, hello.AsSpan().IndexOf("aaaaaaaaaaaaaaaa"u8));
 
         var isServed = odd == "shop.example.com";
-        var answer = isServed ? [22] : await TlsVisitor.SendAsync(site.Port, hello);
+        var response = isServed ? [22] : await TlsClient.SendAsync(site.Port, hello);
 
-        Assert.Equal(isServed ? (byte)22 : (byte)21, answer[0]);
+        Assert.Equal(isServed ? (byte)22 : (byte)21, response[0]);
         using var browser = site.Browser("shop.example.com");
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
     }
@@ -134,9 +134,9 @@ public sealed class ServingTests
     {
         await using var site = await TlsSite.StartAsync(["shop.example.com"]);
 
-        var answer = await TlsVisitor.SendAsync(site.Port, LegacyHello(major, minor, "shop.example.com"));
+        var response = await TlsClient.SendAsync(site.Port, LegacyHello(major, minor, "shop.example.com"));
 
-        Assert.Equal((21, FatalAlert, 70), (answer[0], answer[5], answer[6])); // protocol_version
+        Assert.Equal((21, FatalAlert, 70), (response[0], response[5], response[6])); // protocol_version
     }
 
     [Theory]
@@ -170,7 +170,7 @@ public sealed class ServingTests
             ("Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0"),
             ("Kestrel:Endpoints:Https:Protocols", "Http1"));
 
-        await using var stream = await TlsVisitor.ConnectAsync(
+        await using var stream = await TlsClient.ConnectAsync(
             proxy.HttpsPort, "shop.example.com", authority.Root, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
 
         Assert.Equal(SslApplicationProtocol.Http11, stream.NegotiatedApplicationProtocol);
@@ -193,11 +193,11 @@ public sealed class ServingTests
             ("Kestrel:Endpoints:Https:Certificate:Path", directory["chain.pem"]),
             ("Kestrel:Endpoints:Https:Certificate:KeyPath", directory["key.pem"]));
 
-        Assert.True((await TlsVisitor.SeeAsync(proxy.HttpsPort, "anything.example.com")).MatchesHostname("kestrel.example.com"));
+        Assert.True((await TlsClient.SeeAsync(proxy.HttpsPort, "anything.example.com")).MatchesHostname("kestrel.example.com"));
     }
 
     [Fact]
-    public async Task A_flip_does_not_touch_the_connections_of_visitors()
+    public async Task A_flip_does_not_touch_the_connections_of_clients()
     {
         await using var green = await Backend.NamedAsync("green");
         await using var site = await TlsSite.StartAsync(["shop.example.com"], configure: options => options.Slots.Green!.Address = green.Address);
@@ -221,13 +221,13 @@ public sealed class ServingTests
         await Eventually.TrueAsync(() => site.Proxy.PublicConnections.Open == 1, "the connection is accepted");
 
         var stopped = site.Proxy.StopAsync();
-        await using var stream = await TlsVisitor.HandshakeAsync(client.GetStream(), "shop.example.com", site.Authority.Root);
+        await using var stream = await TlsClient.HandshakeAsync(client.GetStream(), "shop.example.com", site.Authority.Root);
         await stream.WriteAsync("GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"u8.ToArray(), Cancellation);
 
         using var reader = new StreamReader(stream);
-        var answer = await reader.ReadToEndAsync(Cancellation).Within();
-        Assert.StartsWith("HTTP/1.1 200 OK", answer, StringComparison.Ordinal);
-        Assert.Contains("Connection: close", answer, StringComparison.Ordinal);
+        var response = await reader.ReadToEndAsync(Cancellation).Within();
+        Assert.StartsWith("HTTP/1.1 200 OK", response, StringComparison.Ordinal);
+        Assert.Contains("Connection: close", response, StringComparison.Ordinal);
         await stopped;
     }
 

@@ -8,7 +8,7 @@ namespace EdgeProxy.Tests.Tls;
 /// <summary>What testssl.sh, which knows the weaknesses of many years, finds in EdgeProxy that it does not find in Caddy with the same certificate.</summary>
 public sealed class TestSslTests
 {
-    /// <summary>All checks but these: compression of answers (BREACH) is a setting of both, the headers are the app's, and its client simulations only draw
+    /// <summary>All checks but these: compression of responses (BREACH) is a setting of both, the headers are the app's, and its client simulations only draw
     /// conclusions from the rest.</summary>
     private static readonly string[] _checks =
         ["-p", "-s", "-f", "-P", "-S", "-H", "-I", "-T", "-BB", "-R", "-C", "-O", "-Z", "-W", "-F", "-D", "-J", "-A", "-L", "-4"];
@@ -30,7 +30,7 @@ public sealed class TestSslTests
             $"{{\n admin off\n auto_https off\n}}\nhttps://localhost:{port} {{\n tls {site["fullchain.pem"]} {site["key.pem"]}\n respond ok\n}}\n",
             TestContext.Current.CancellationToken);
         using var caddy = Tool.Start("caddy", ["run", "--config", directory["Caddyfile"]], ("HOME", directory.Path));
-        await Eventually.TrueAsync(() => AnswersAsync(port), "caddy listens");
+        await Eventually.TrueAsync(() => RespondsAsync(port), "caddy listens");
 
         var findings = await Task.WhenAll(FindAsync(site.Port, directory["edgeproxy.json"]), FindAsync(port, directory["caddy.json"]));
 
@@ -44,11 +44,11 @@ public sealed class TestSslTests
                 .Select(one => $"{one.Key}: {one.Value}"));
     }
 
-    private static async Task<bool> AnswersAsync(int port)
+    private static async Task<bool> RespondsAsync(int port)
     {
         try
         {
-            await using var stream = await TlsVisitor.ConnectAsync(port, "localhost", root: null);
+            await using var stream = await TlsClient.ConnectAsync(port, "localhost", root: null);
             return true;
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException)

@@ -3,7 +3,7 @@ using EdgeProxy.Tls;
 
 namespace EdgeProxy.Tests.Tls;
 
-/// <summary>The public side with an http and an https endpoint and own certificate files, before an app that answers with what it was told.</summary>
+/// <summary>The public side with an http and an https endpoint and own certificate files, before an app that responds with what it was told.</summary>
 internal sealed class TlsSite : IAsyncDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -46,7 +46,7 @@ internal sealed class TlsSite : IAsyncDisposable
         File.SetUnixFileMode(this["key.pem"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 
-    public HttpClient Browser(string name) => TlsVisitor.Browser(Port, name, Authority.Root);
+    public HttpClient Browser(string name) => TlsClient.Browser(Port, name, Authority.Root);
 
     public async ValueTask DisposeAsync()
     {

@@ -167,7 +167,7 @@ public abstract class UnitManagerTests
     }
 
     [Fact]
-    public async Task Who_stops_waiting_does_not_stop_the_job()
+    public async Task A_caller_that_stops_waiting_does_not_stop_the_job()
     {
         await using var units = await ManageAsync(
             "trap 'while [ ! -e $0.repaired ]; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done");

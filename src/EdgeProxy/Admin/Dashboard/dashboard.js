@@ -34,38 +34,38 @@ function call(path, options = {}) {
 }
 
 async function read(path) {
-  const answer = await call(path);
-  if (answer.status === 401) {
+  const response = await call(path);
+  if (response.status === 401) {
     await forgetToken();
   }
-  if (!answer.ok) {
-    throw new Error(`${path}: ${answer.status}`);
+  if (!response.ok) {
+    throw new Error(`${path}: ${response.status}`);
   }
-  return answer;
+  return response;
 }
 
-/** Asks for a change. "said" is null where the answer has no JSON; "problem" is what people should read, null where it is done. */
+/** Asks for a change. "said" is null where the response has no JSON; "problem" is what people should read, null where it is done. */
 async function order(path, body) {
-  const answer = await call(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-  const said = await answer.json().catch(() => null);
-  if (answer.ok) {
-    return { status: answer.status, said, problem: null };
+  const response = await call(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  const said = await response.json().catch(() => null);
+  if (response.ok) {
+    return { status: response.status, said, problem: null };
   }
-  if (answer.status === 401) {
+  if (response.status === 401) {
     await forgetToken();
   }
-  const why = said?.detail ?? said?.reason ?? (said?.id ? `${said.id} ${said.from} → ${said.to}: ${said.phase}` : answer.statusText);
-  return { status: answer.status, said, problem: text('refused', answer.status, why) };
+  const why = said?.detail ?? said?.reason ?? (said?.id ? `${said.id} ${said.from} → ${said.to}: ${said.phase}` : response.statusText);
+  return { status: response.status, said, problem: text('refused', response.status, why) };
 }
 
 /** Follows the events until the connection ends. fetch and not EventSource, which cannot send the token. */
 async function follow(signal) {
-  const answer = await call(of('events'), { signal });
-  if (!answer.ok) {
-    throw new Error(`events: ${answer.status}`);
+  const response = await call(of('events'), { signal });
+  if (!response.ok) {
+    throw new Error(`events: ${response.status}`);
   }
   setConnection('live');
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let pending = '';
   for (;;) {
     const { value, done } = await reader.read();
@@ -106,7 +106,7 @@ function onEvent(lines) {
 let looking = false;
 let isStale = false;
 
-/** Reads everything anew. One at a time: what is asked for while one is under way makes that one read once more, as its answers may be older than the event. */
+/** Reads everything anew. One at a time: a call while one is under way makes that one read once more, as its responses may be older than the event. */
 async function look() {
   isStale = true;
   if (looking) {
@@ -114,16 +114,16 @@ async function look() {
   }
   looking = true;
   try {
-    let answers;
+    let responses;
     if (byId('app').options.length === 0) {
       await chooseApp();
     }
     do {
       isStale = false;
-      answers = await Promise.all(['status', 'health', 'switches'].map(path => read(of(path)).then(answer => answer.json())));
+      responses = await Promise.all(['status', 'health', 'switches'].map(path => read(of(path)).then(response => response.json())));
     } while (isStale);
-    [status, health] = answers;
-    switches = answers[2].switches;
+    [status, health] = responses;
+    switches = responses[2].switches;
     running = status.switch?.outcome ? null : status.switch;
     await readTraffic();
     show();
@@ -137,7 +137,7 @@ async function look() {
 
 /** Of several apps the one in the address, else the first. Asked once a connection: a proxy that was started anew may have others. */
 async function chooseApp() {
-  const names = Object.keys((await read('apps').then(answer => answer.json())).apps);
+  const names = Object.keys((await read('apps').then(response => response.json())).apps);
   app = names.includes(app) ? app : names[0];
   const select = byId('app');
   replace(select, names.map(name => {
@@ -152,7 +152,7 @@ async function chooseApp() {
 /** Adds what came after the last look. What a proxy that was started anew does not know any more stays. */
 async function readTraffic() {
   const after = samples.length ? `?after=${samples.at(-1).at}` : '';
-  const traffic = await read(of(`traffic${after}`)).then(answer => answer.json());
+  const traffic = await read(of(`traffic${after}`)).then(response => response.json());
   sampleEvery = 1000 * seconds(traffic.every);
   samples.push(...traffic.samples.map(sample => ({ ...sample, time: Date.parse(sample.at) })));
   samples = samples.filter(sample => sample.time > samples.at(-1).time - 3_600_000);
@@ -392,14 +392,14 @@ async function act(change) {
 
 /** A proxy that does not know the site's address is told it. */
 async function makeLink(body) {
-  const answer = await order(of('preview'), body);
-  if (!answer.problem) {
-    showLink(answer.said);
-  } else if (answer.status === 422 && !body.url) {
+  const response = await order(of('preview'), body);
+  if (!response.problem) {
+    showLink(response.said);
+  } else if (response.status === 422 && !body.url) {
     ask(text('preview'), text('siteText'), { label: text('siteUrl') }, ({ value }) => makeLink({ url: value }));
     return { problem: null };
   }
-  return answer;
+  return response;
 }
 
 function showLink({ link, expiresAt }) {

@@ -22,7 +22,7 @@ class Plot {
         let line = '';
         let before = -Infinity;
         for (const [time, value] of points.filter(([, value]) => value !== null)) {
-          const isGap = time - before > 2.5 * every; // nothing was answered: not a slope from then to now
+          const isGap = time - before > 2.5 * every; // no request has ended: not a slope from then to now
           line += `${isGap ? 'M' : 'L'}${x(time)},${(78 - 74 * value / top).toFixed(1)}`;
           before = time;
         }

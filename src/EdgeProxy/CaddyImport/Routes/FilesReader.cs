@@ -79,7 +79,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
         remarks.NoteOnce(
             directive.At,
             "files",
-            "serves files: EdgeProxy answers 404 for names that begin with a dot and for links that lead out of the root, and 405 for all methods but " +
+            "serves files: EdgeProxy responds with 404 for names that begin with a dot and for links that lead out of the root, and 405 for all methods but " +
                 "GET and HEAD");
         remarks.NoteOnce(directive.At, "Cache-Control of files", ImportedFiles.WithoutCacheControl);
         var options = new JsonObject { ["Root"] = root, ["Index"] = List(index) };

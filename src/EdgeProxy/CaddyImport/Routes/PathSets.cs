@@ -2,7 +2,7 @@ using EdgeProxy.Sites.Matching;
 
 namespace EdgeProxy.CaddyImport.Routes;
 
-/// <summary>How the paths of two patterns lie to each other, as far as that is plain to see; what is not, is answered with no.</summary>
+/// <summary>How the paths of two patterns lie to each other, as far as that is plain to see; otherwise the result is no.</summary>
 internal static class PathSets
 {
     public static bool IsAll(string pattern) => pattern is "*" or "/*";

@@ -7,7 +7,7 @@ namespace EdgeProxy.CaddyImport.Sites;
 /// <summary><c>header</c>: of the fields that a site adds to responses EdgeProxy knows one, Strict-Transport-Security.</summary>
 internal sealed class HeaderReader(ImportRemarks remarks, SettingsDraft draft)
 {
-    /// <summary>Who sets these in a Django project.</summary>
+    /// <summary>What sets these in a Django project.</summary>
     private static readonly Dictionary<string, string> _django = new(StringComparer.OrdinalIgnoreCase)
     {
         ["X-Content-Type-Options"] = "static responses always have it; for the others set it in the app (Django: SECURE_CONTENT_TYPE_NOSNIFF, on by default)",

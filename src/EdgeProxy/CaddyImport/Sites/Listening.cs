@@ -200,7 +200,7 @@ internal sealed class Listening(ImportRemarks remarks, SettingsDraft server, Glo
     {
         if (!_hosts.Contains(Any))
         {
-            remarks.Note(file, "a host of no site gets 400 or 421 here; Caddy answers it with an empty 200");
+            remarks.Note(file, "a host of no site gets 400 or 421 here; Caddy responds to it with an empty 200");
         }
     }
 

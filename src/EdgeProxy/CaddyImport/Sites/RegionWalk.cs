@@ -16,7 +16,7 @@ internal sealed class RegionWalk(string region, ImportRemarks remarks)
 
     public EncodeStep? Encode { get; private set; }
 
-    /// <summary>A <see cref="FilesStep"/>, a <see cref="ProxyStep"/>, or null: Caddy answers with an empty page.</summary>
+    /// <summary>A <see cref="FilesStep"/>, a <see cref="ProxyStep"/>, or null: Caddy responds with an empty page.</summary>
     public Step? End { get; private set; }
 
     public HashSet<Step> Reached { get; } = new(ReferenceEqualityComparer.Instance);

@@ -73,7 +73,7 @@ internal sealed class SiteCertificates(ImportRemarks remarks, SettingsDraft serv
             server.Set("EdgeProxy:Tls:Acme:AcceptTermsOfService", JsonValue.Create(true), address.At);
             remarks.Note(
                 address.At,
-                "Tls:Acme:AcceptTermsOfService is true: with EdgeProxy as with Caddy, who runs it accepts the terms of the certificate authority " +
+                "Tls:Acme:AcceptTermsOfService is true: with EdgeProxy as with Caddy, the operator accepts the terms of the certificate authority " +
                 "(https://letsencrypt.org/repository/)");
         }
     }

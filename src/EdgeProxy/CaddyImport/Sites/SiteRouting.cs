@@ -94,7 +94,7 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
                 case null:
                     remarks.Problem(
                         walk.Reached.Last().Source.At,
-                        $"nothing answers the requests beneath {walk.Region}, so that Caddy sends empty pages; send them to the app, or serve them from files");
+                        $"nothing responds to the requests beneath {walk.Region}, so Caddy sends empty pages; send them to the app, or serve them from files");
                     break;
             }
         }

@@ -19,7 +19,7 @@ internal sealed partial class CaddyfileReader(Func<string, string?> environment,
 
     /// <summary>The words of a file.</summary>
     /// <param name="file">Where it is.</param>
-    /// <param name="from">Who asks for it: to blame where it cannot be read.</param>
+    /// <param name="from">The place that refers to it: named where it cannot be read.</param>
     /// <exception cref="CaddyfileSyntaxException">It cannot be read, or is no text.</exception>
     public IReadOnlyList<Token> Read(string file, SourceLine from) => [.. Lexer.Split(Replace(ReadText(file, from), file), file).Select(ReplaceAtRuntime)];
 

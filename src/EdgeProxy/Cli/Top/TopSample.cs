@@ -18,8 +18,8 @@ internal sealed record TopSample(long At, JsonElement Status, LatencyBuckets Lat
 
         async Task<string> GetAsync(string path)
         {
-            var answer = await client.GetAsync(path, cancellationToken);
-            return answer.Status == HttpStatusCode.OK ? answer.Body : throw client.Refusal(answer);
+            var response = await client.GetAsync(path, cancellationToken);
+            return response.Status == HttpStatusCode.OK ? response.Body : throw client.Refusal(response);
         }
     }
 }

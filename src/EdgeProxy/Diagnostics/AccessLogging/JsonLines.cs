@@ -42,9 +42,9 @@ internal sealed class JsonLines(QueryRedaction query, bool hasSites) : LineForma
         {
             json.WriteString("app"u8, lease.Slot.App.Name);
             json.WriteString("slot"u8, lease.Slot.Name.ToKey());
-            if (app.Answered is { } answered)
+            if (app.ResponseTime is { } responseTime)
             {
-                json.WriteNumber("upstreamMs"u8, Milliseconds(answered));
+                json.WriteNumber("upstreamMs"u8, Milliseconds(responseTime));
             }
 
             json.WriteNumber("retries"u8, app.Tries - 1);

@@ -6,7 +6,7 @@ namespace EdgeProxy.Diagnostics.AccessLogging;
 /// <param name="path">Null: standard output.</param>
 internal sealed class LineOutput(string? path) : IDisposable
 {
-    /// <summary>Who is in the group of the proxy may read: a log names clients.</summary>
+    /// <summary>Users in the group of the proxy may read: a log names clients.</summary>
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
     private static readonly byte[] _newLine = "\n"u8.ToArray();

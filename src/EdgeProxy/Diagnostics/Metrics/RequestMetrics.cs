@@ -25,7 +25,7 @@ internal sealed class RequestMetrics : InstrumentSet
             "edgeproxy.requests",
             _counts.Requests,
             "{request}",
-            "Requests that have ended, by the app and the slot that answered (none: no slot was asked), method and status code (499: the client left).");
+            "Requests that have ended, by the app and the slot that responded (none: no slot was asked), method and status code (499: the client left).");
         _durations = meter.CreateHistogram(
             "edgeproxy.request.duration",
             "s",

@@ -1,8 +1,8 @@
 namespace EdgeProxy.Proxying.Candidates;
 
 /// <summary>
-/// In front of everything that serves a site: answers who opens a preview link, wherever it leads, and keeps all responses to a client with a preview from
-/// caches, those from disk too.
+/// In front of everything that serves a site: responds to a request with a preview link, wherever it leads, and keeps all responses to a client with a preview
+/// from caches, those from disk too.
 /// </summary>
 /// <remarks>While no app has a candidate, one field is read for each app.</remarks>
 internal sealed class CandidateVisits(RequestDelegate next, ProxiedApps apps, TimeProvider time)
@@ -15,7 +15,7 @@ internal sealed class CandidateVisits(RequestDelegate next, ProxiedApps apps, Ti
         {
             if (app.Slots.Plan.Candidate is not null)
             {
-                return PreviewVisit.Answer(context, _apps, time.GetUtcNow()) ?? PassAsync(context);
+                return PreviewVisit.Respond(context, _apps, time.GetUtcNow()) ?? PassAsync(context);
             }
         }
 

@@ -41,7 +41,7 @@ internal sealed class ClientChoices(string app, IReadOnlyCollection<string> test
         }
 
         var number = ClientNumber.Draw(key, context.Connection.RemoteIpAddress, context.Request.Headers.Cookie.ToString());
-        // While nobody gets the candidate but who is invited, no number is worth a cookie.
+        // While only invited clients get the candidate, no number is worth a cookie.
         return new(key, number, candidate.Share > 0 ? (_cookie, ClientNumber.Sign(key, number)) : null, isTest: false);
     }
 }

@@ -17,7 +17,7 @@ internal static class ClientNumber
 
     /// <summary>
     /// The number of a client that shows no cookie of ours. The same for all that it asks for at once: its address, and its other cookies, which tell apart
-    /// those who share an address.
+    /// clients that share an address.
     /// </summary>
     public static int Draw(CandidateKey key, IPAddress? address, string cookies)
     {

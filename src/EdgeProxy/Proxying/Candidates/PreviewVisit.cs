@@ -2,20 +2,20 @@ using Microsoft.AspNetCore.Http.Extensions;
 
 namespace EdgeProxy.Proxying.Candidates;
 
-/// <summary>The first request of somebody who has a preview link: it gets the cookie, and the address without the token.</summary>
+/// <summary>The first request with a preview link: it gets the cookie, and the address without the token.</summary>
 internal static class PreviewVisit
 {
-    /// <summary>Answers a request with a preview link. Called while an app has a candidate.</summary>
+    /// <summary>Responds to a request with a preview link. Called while an app has a candidate.</summary>
     /// <param name="apps">Those that the link may be of.</param>
     /// <returns>Null: it has none.</returns>
-    public static Task? Answer(HttpContext context, IReadOnlyList<ProxiedApp> apps, DateTimeOffset now)
+    public static Task? Respond(HttpContext context, IReadOnlyList<ProxiedApp> apps, DateTimeOffset now)
     {
         if (!context.Request.Query.TryGetValue(PreviewToken.Parameter, out var values) || !HttpMethods.IsGet(context.Request.Method))
         {
             return null;
         }
 
-        // Whoever has the address in a history or a log is not to have the page; nor is a cache.
+        // Neither a reader of a history or a log that has the address is to get the page, nor a cache.
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers["Referrer-Policy"] = "no-referrer";
         if (values is not [{ } token] || FindApp(apps, token, now) is not (var app, var left))

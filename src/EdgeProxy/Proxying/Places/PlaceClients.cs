@@ -4,7 +4,7 @@ using EdgeProxy.Clients;
 namespace EdgeProxy.Proxying.Places;
 
 /// <summary>The clients that have requests with the app or in the queue, and some that had.</summary>
-/// <remarks>A known client is found without a lock. Who has nothing here any more is forgotten once there are twice as many as at the last look, so that the
+/// <remarks>A known client is found without a lock. A client without a request here is forgotten once there are twice as many as at the last look, so that the
 /// memory is bounded by what is under way.</remarks>
 /// <param name="create">Makes one.</param>
 internal sealed class PlaceClients(Func<ClientKey, PlaceClient> create)

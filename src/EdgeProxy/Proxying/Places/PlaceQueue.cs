@@ -10,9 +10,9 @@ namespace EdgeProxy.Proxying.Places;
 /// </summary>
 /// <remarks>
 /// Where a place is free and nobody waits, it is taken by atomic operations and no lock. Otherwise the request waits, without a lease. A thread that gives a
-/// place back looks for those who wait behind a full fence; one that begins to wait is counted, behind a full fence, before a place is looked for once more:
-/// one of the two sees the other. A change of the traffic plan looks, too, so that the queue goes to the new slot at once. Who gets the candidate waits for
-/// the candidate: a page and what belongs to it are not to be of two versions.
+/// place back looks for waiting requests behind a full fence; one that begins to wait is counted, behind a full fence, before a place is looked for once more:
+/// one of the two sees the other. A change of the traffic plan looks, too, so that the queue goes to the new slot at once. A request for the candidate waits
+/// for the candidate: a page and what belongs to it are not to be of two versions.
 /// </remarks>
 internal sealed class PlaceQueue
 {
@@ -163,7 +163,7 @@ internal sealed class PlaceQueue
 
     /// <summary>Whose fault it is that a request has waited in vain: that of its slot, where that has had as many requests whole as it has places, each for
     /// half of the wait and for <see cref="Stuck"/>, and has responded to none of them.</summary>
-    /// <remarks>Not where clients hold the places, who send or read slowly, nor where there are just too many requests for an app that works.</remarks>
+    /// <remarks>Not where clients that send or read slowly hold the places, nor where there are just too many requests for an app that works.</remarks>
     /// <returns>Null: nobody's.</returns>
     public Slot? StuckSlotOf(PlaceWaiter turn)
     {
@@ -277,7 +277,7 @@ internal sealed class PlaceQueue
         }
     }
 
-    /// <summary>Under the lock: gives free places to those who are next.</summary>
+    /// <summary>Under the lock: gives free places to the requests that are next.</summary>
     private void Serve()
     {
         foreach (var line in _lines)
@@ -291,8 +291,8 @@ internal sealed class PlaceQueue
         }
     }
 
-    /// <summary>Under the lock: those who are next are in the line of their slot. One that was put into another by an older plan is found here: the plan is
-    /// replaced first.</summary>
+    /// <summary>Under the lock: the requests that are next are in the line of their slot. One that was put into another by an older plan is found here: the
+    /// plan is replaced first.</summary>
     private void Realign()
     {
         foreach (var turn in _all)

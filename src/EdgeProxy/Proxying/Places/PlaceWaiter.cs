@@ -86,7 +86,7 @@ internal sealed class PlaceLine(Slot slot)
 
     public PlaceWaiter? First => _waiters.Min;
 
-    /// <summary>A full fence: a place that is given back meanwhile is seen behind it, or its owner sees who waits.</summary>
+    /// <summary>A full fence: a place that is given back meanwhile is seen behind it, or its owner sees the waiting request.</summary>
     public void Add(PlaceWaiter turn)
     {
         turn.Line = this;

@@ -24,8 +24,8 @@ internal static class ServerTransforms
             UpgradeProtocols.Forward(context);
             return ValueTask.CompletedTask;
         });
-        builder.AddResponseTransform(context => context.ProxyResponse is { } answer && ForwardedRequest.Of(context.HttpContext) is { Life: not null } request
-            ? ResponseSteps.ApplyAsync(context, answer, request, buffering)
+        builder.AddResponseTransform(context => context.ProxyResponse is { } response && ForwardedRequest.Of(context.HttpContext) is { Life: not null } request
+            ? ResponseSteps.ApplyAsync(context, response, request, buffering)
             : ValueTask.CompletedTask);
     }
 }

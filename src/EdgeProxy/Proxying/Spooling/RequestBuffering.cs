@@ -7,7 +7,7 @@ namespace EdgeProxy.Proxying.Spooling;
 /// <summary>Takes the body of a request in before a slot is chosen: an app, and a drain, wait for no slow upload.</summary>
 /// <remarks>
 /// What has come is left in the server's receive buffer, where it would be anyway: a body that is there at once, or comes fast, is copied no more than if it
-/// were passed on. Only a larger one of a slow client goes to a file. <c>Expect: 100-continue</c> is answered by the server at the first read, and
+/// were passed on. Only a larger one of a slow client goes to a file. The server responds to <c>Expect: 100-continue</c> at the first read, and
 /// <c>MinRequestBodyDataRate</c> holds during all of them.
 /// </remarks>
 internal sealed class RequestBuffering(UpstreamOptions upstream, SpoolStore store, TimeProvider time)
@@ -21,7 +21,7 @@ internal sealed class RequestBuffering(UpstreamOptions upstream, SpoolStore stor
     private readonly long _memoryPerRequest = ByteSize.Parse(upstream.Buffering.MemoryPerRequest);
     private readonly PathPrefixes _excluded = new(upstream.Buffering.ExcludePaths);
 
-    /// <summary>Whether a body is taken in before the app is asked. A stream's is not: its app may answer before it ends.</summary>
+    /// <summary>Whether a body is taken in before the app is asked. A stream's is not: its app may respond before it ends.</summary>
     public bool Covers(HttpContext context, LeaseClass @class) =>
         upstream.Buffering.Requests
         && @class == LeaseClass.Http

@@ -20,7 +20,7 @@ internal sealed class ResponseSpool(Stream app, SpoolStore store, long memory, F
     private SpoolQueue? _queue; // with _disposed made by the thread that begins to read ahead
     private CancellationTokenSource? _disposed;
     private ITimer? _samples; // made by the writing flow; disposed by the callback that needs it no more, or with the body
-    private int _state; // who reads from the app: nobody (Idle), this stream's reader (Reading), he for the last time (ReadingLast), a flow of its own (Ahead)
+    private int _state; // what reads from the app: nobody (Idle), this stream's reader (Reading), he for the last time (ReadingLast), a flow of its own (Ahead)
     private int _owners = 1; // this stream, and the flow that reads ahead: the last one frees what both use
     private volatile bool _isWriting;
     private int _slow;
@@ -35,7 +35,7 @@ internal sealed class ResponseSpool(Stream app, SpoolStore store, long memory, F
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        _isWriting = false; // who reads has written what it had
+        _isWriting = false; // the reader has written what it had
         if (Interlocked.CompareExchange(ref _state, Reading, Idle) == Ahead)
         {
             return _queue!.ReadAsync(buffer, cancellationToken);

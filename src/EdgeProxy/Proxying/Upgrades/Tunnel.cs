@@ -148,7 +148,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         }
     }
 
-    /// <summary>From now on only so much time is left, whatever moves: an end cannot be reached any more, or has only to answer.</summary>
+    /// <summary>From now on only so much time is left, whatever moves: an end cannot be reached any more, or has only to respond.</summary>
     private void LimitTo(TimeSpan rest)
     {
         if (!_isLimited)

@@ -20,7 +20,7 @@ internal sealed class ClientBody(PipeReader body, LimitedRequestBody? limit, Req
     private volatile bool _isStopped;
     private volatile bool _hasEnded;
 
-    /// <summary>The request was given up while the client had still to send: what it waited for is the client's to answer for.</summary>
+    /// <summary>The request was given up while the client had still to send: the delay is the client's fault.</summary>
     public bool WasAwaited { get; private set; }
 
     /// <summary>All of it has come, and nothing of it is left on the connection for another reader.</summary>

@@ -69,7 +69,7 @@ internal ref struct RequestHeadWriter
                     seen |= Seen.Upgrade;
                     break;
 
-                // Ours to say. Kestrel has answered Expect itself, and the body is sent without waiting for the app's word.
+                // Ours to say. Kestrel has responded to Expect itself, and the body is sent without waiting for the app's word.
                 case 14 when name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
                 case 17 when name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase):
                 case 6 when name.Equals("Expect", StringComparison.OrdinalIgnoreCase):

@@ -75,7 +75,7 @@ internal sealed class UpstreamExchange(
 
     /// <summary>The response has come to its framed end.</summary>
     /// <param name="mayBeReused">The connection.</param>
-    /// <param name="isRead">By the forwarder: what has no body may still be answered by another try (a 408).</param>
+    /// <param name="isRead">By the forwarder: what has no body may still get its response from another try (a 408).</param>
     public void Complete(bool mayBeReused = true, bool isRead = true)
     {
         if (observer is not null)
@@ -258,7 +258,7 @@ internal sealed class UpstreamExchange(
                 return response;
             }
 
-            // Nothing was asked that a 1xx answers: who sends one may send more than this request is owed.
+            // Nothing was asked that a 1xx would be the response to: an app that sends one may send more than this request is owed.
             _mayBeReused = false;
             response.Dispose();
         }

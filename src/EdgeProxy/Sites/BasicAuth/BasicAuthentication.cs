@@ -26,7 +26,7 @@ internal sealed class BasicAuthentication
         _hashOfNobody = BcryptHash.OfNothing(_users.Values.Max(BcryptHash.CostOf));
     }
 
-    /// <summary>Answers the request unless it may pass.</summary>
+    /// <summary>Responds to the request unless it may pass.</summary>
     /// <returns>Whether it may.</returns>
     public async ValueTask<bool> AllowsAsync(HttpContext context)
     {

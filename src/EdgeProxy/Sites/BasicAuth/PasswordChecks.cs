@@ -16,12 +16,12 @@ internal enum PasswordCheck
     Busy,
 }
 
-/// <summary>Checks passwords against bcrypt hashes, which takes up to a second of CPU each, so that neither visitors nor attackers make it take more.</summary>
+/// <summary>Checks passwords against bcrypt hashes, which takes up to a second of CPU each, so that neither clients nor attackers make it take more.</summary>
 /// <remarks>
 /// What was checked is remembered under a keyed hash of user, hash and password, whose key is made at the start and kept in memory alone: a browser sends its
 /// password with each request. Requests with the same password at the same time wait for one check. Half of the cores check at a time, on threads of
 /// their own, and only so many wait; a client has so many wrong tries (<see cref="FailureLimit"/>). What is remembered is bounded, right and wrong ones
-/// apart, so that those who guess push nobody out.
+/// apart, so that clients that guess push no others out.
 /// </remarks>
 internal sealed class PasswordChecks(TimeProvider time) : IDisposable
 {
@@ -119,7 +119,7 @@ internal sealed class PasswordChecks(TimeProvider time) : IDisposable
         }
     }
 
-    /// <remarks>With the name: names that do not exist share a hash, and what is known of one of them must not answer for the others.</remarks>
+    /// <remarks>With the name: names that do not exist share a hash, and what is known of one of them must not respond for the others.</remarks>
     private UInt128 KeyOf(string user, string hash, string password)
     {
         Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];

@@ -52,7 +52,7 @@ internal static class RouteExplanation
             : changed.Target;
     }
 
-    /// <summary>Who gets it, where a password is asked for; null: everybody.</summary>
+    /// <summary>The users that get it, where a password is asked for; null: everybody.</summary>
     public static string? AccessOf(SiteRouteOptions route) => route.BasicAuth is not { } basicAuth ? null
         : $"for a user with the password ({string.Join(", ", (basicAuth.Users ?? []).Keys.Order(StringComparer.Ordinal))}); 401 for all others";
 

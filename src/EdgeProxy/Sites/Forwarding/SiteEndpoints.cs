@@ -29,7 +29,7 @@ internal sealed class SiteEndpoints(EndpointDataSource endpoints)
         }
     }
 
-    /// <summary>YARP leaves a status and no word. Requests that a client of our own has sent have been answered already.</summary>
+    /// <summary>YARP leaves a status and no word. Requests that a client of our own has sent have their response already.</summary>
     private static Task ExplainAsync(HttpContext context, IForwarderErrorFeature failure)
     {
         if (context.RequestAborted.IsCancellationRequested)

@@ -9,7 +9,7 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The run that the switch has started, by its key. Changed by whoever has the turn.</summary>
+    /// <summary>The run that the switch has started, by its key. Changed by the holder of the turn.</summary>
     private readonly Dictionary<SlotName, (UnitStatus Run, long At)> _started = [];
 
     public string Name => options.Name!;
@@ -24,7 +24,7 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
     public string UnitOf(SlotName slot) => units.UnitOf(Key(slot));
 
     /// <summary>What that unit is doing.</summary>
-    /// <exception cref="UnitException">The unit manager does not answer.</exception>
+    /// <exception cref="UnitException">The unit manager does not respond.</exception>
     public Task<UnitStatus> GetStatusAsync(SlotName slot, CancellationToken cancellationToken) => units.GetStatusAsync(Key(slot), cancellationToken);
 
     /// <summary>Starts it where it does not run.</summary>

@@ -6,7 +6,7 @@ namespace EdgeProxy.Switching.Companions;
 /// <remarks>
 /// Where each of them belongs follows from the active slot alone, and every step may be made again. So a crash at any step needs no record of its own: the next
 /// process brings all of them in line (<see cref="AlignAsync"/>). Only that a shared one may still run the old code is not to be seen; it is restarted then.
-/// Changed by whoever has the turn (<see cref="WarmSlot.TakeTurnAsync"/>).
+/// Changed by the holder of the turn (<see cref="WarmSlot.TakeTurnAsync"/>).
 /// </remarks>
 internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, SlotPair slots, ILogger<SwitchCompanions> logger) : IAsyncDisposable
 {

@@ -21,16 +21,16 @@ internal sealed class FlipPhase(
         return new($"new requests go to {run.To.ToKey()}");
     }
 
-    /// <summary>Moves them back to the old slot, which has been running all the time, if it answers.</summary>
+    /// <summary>Moves them back to the old slot, which has been running all the time, if it responds.</summary>
     public async Task<PhaseResult> BackAsync(SwitchRun run, CancellationToken stopping)
     {
         var plan = slots.Plan;
         var old = plan.Previous.Name;
-        var answer = await probe.ProbeAsync(plan.Previous.Address, stopping);
-        health.Record(old, answer, run.Id);
-        if (!answer.IsGood)
+        var response = await probe.ProbeAsync(plan.Previous.Address, stopping);
+        health.Record(old, response, run.Id);
+        if (!response.IsGood)
         {
-            return PhaseResult.Failed($"{old.ToKey()} cannot take the traffic back: {answer.Error}");
+            return PhaseResult.Failed($"{old.ToKey()} cannot take the traffic back: {response.Error}");
         }
 
         await MoveAsync(run, plan.Active.Name, old, active.Current?.LabelOf(old));

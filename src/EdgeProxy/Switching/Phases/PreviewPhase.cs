@@ -3,7 +3,7 @@ using EdgeProxy.Switching.Progressive;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>The candidate is proved and waits: whoever has a link gets it, nobody else does, until somebody promotes it.</summary>
+/// <summary>The candidate is proved and waits: clients with a link get it, no others do, until somebody promotes it.</summary>
 internal sealed class PreviewPhase(CandidateTraffic candidate, ActiveUnitFailure failure, TimeProvider time)
 {
     /// <summary>A preview that nobody promotes in time ends the switch: nobody has said that the version is good.</summary>

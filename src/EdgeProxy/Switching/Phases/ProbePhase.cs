@@ -35,10 +35,10 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
         var pid = -1;
         while (true)
         {
-            var answer = await probe.ProbeAsync(slots[run.To].Address, cancellationToken);
-            run.Probed(answer);
-            health.Record(run.To, answer, run.Id);
-            if (!answer.IsGood)
+            var response = await probe.ProbeAsync(slots[run.To].Address, cancellationToken);
+            run.Probed(response);
+            health.Record(run.To, response, run.Id);
+            if (!response.IsGood)
             {
                 goodInARow = 0;
                 await Task.Delay(AfterBad, time, cancellationToken);
@@ -62,5 +62,5 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
         (run.IsReuse
             ? $"{run.To.ToKey()}, which is warm, did not prove healthy within {options.Timeout.TotalSeconds:0.#} s (Health:Timeout): "
             : $"{run.To.ToKey()} was not healthy within {options.StartBudget.TotalSeconds:0.#} s ({StartIdlePhase.BudgetWords(options)}): ")
-        + (run.Current.LastProbe is { } last ? last.Error ?? $"it answered, but never {options.Successes} times in a row" : "no probe came to an end");
+        + (run.Current.LastProbe is { } last ? last.Error ?? $"it responded, but never {options.Successes} times in a row" : "no probe came to an end");
 }

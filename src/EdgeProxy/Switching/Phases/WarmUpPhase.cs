@@ -21,8 +21,8 @@ internal sealed class WarmUpPhase(SwitchOptions options, SlotPair slots, HealthP
         {
             foreach (var path in options.WarmUp ?? [])
             {
-                var answers = await Task.WhenAll(Enumerable.Range(0, Parallel).Select(_ => probe.WarmUpAsync(slots[run.To].Address, path, either.Token)));
-                if (answers.FirstOrDefault(answer => !answer.IsGood) is { } bad)
+                var responses = await Task.WhenAll(Enumerable.Range(0, Parallel).Select(_ => probe.WarmUpAsync(slots[run.To].Address, path, either.Token)));
+                if (responses.FirstOrDefault(response => !response.IsGood) is { } bad)
                 {
                     run.Probed(bad);
                     return PhaseResult.Failed($"warm-up: {bad.Error}");

@@ -7,7 +7,7 @@ using EdgeProxy.State;
 namespace EdgeProxy.Switching.Progressive;
 
 /// <summary>Gives the candidate of the running switch a share of the clients, and takes it away: one reference write each.</summary>
-/// <remarks>Nothing of it is stored: who is active <c>active.json</c> says, and the next process serves everybody from there.</remarks>
+/// <remarks>Nothing of it is stored: <c>active.json</c> says which slot is active, and the next process serves everybody from there.</remarks>
 internal sealed class CandidateTraffic(SlotPair slots, StateDirectory directory, SlotTraffic traffic, HealthMonitor health, EventHub events)
 {
     /// <summary>What the keys of all switches are made from: 32 random bytes. A client's number is worth nothing without it.</summary>
@@ -21,7 +21,7 @@ internal sealed class CandidateTraffic(SlotPair slots, StateDirectory directory,
 
     /// <summary>Gives the candidate a share.</summary>
     /// <param name="run">The switch.</param>
-    /// <param name="percent">Of the clients; 0: only those who are invited.</param>
+    /// <param name="percent">Of the clients; 0: only invited clients.</param>
     /// <exception cref="StateException">There is no key, and none can be kept.</exception>
     public void Give(SwitchRun run, double percent)
     {

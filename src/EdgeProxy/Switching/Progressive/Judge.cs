@@ -47,8 +47,8 @@ internal sealed class Judge(SwitchOptions options, TimeSpan firstWait = default)
     /// <param name="waiting">How many requests wait for a response of the candidate.</param>
     public bool IsDue(TimeSpan elapsed, long waiting) => waiting > 0 && elapsed >= _nextWait;
 
-    /// <param name="candidate">What it has answered in this step.</param>
-    /// <param name="reference">What the other slot has answered, at the same time or before.</param>
+    /// <param name="candidate">What it has responded in this step.</param>
+    /// <param name="reference">What the other slot has responded, at the same time or before.</param>
     /// <param name="isSameTime">The reference is of the same time.</param>
     /// <param name="elapsed">Of the step.</param>
     /// <returns>The figure that is worse; null: none is, or it is too early to tell.</returns>

@@ -14,7 +14,7 @@ internal sealed class Observation(
     Func<SlotName, long> connectFailures,
     TimeProvider time)
 {
-    /// <summary>One bad answer is an accident, three in a row are a state.</summary>
+    /// <summary>One bad response is an accident, three in a row are a state.</summary>
     internal const int BadInARow = 3;
 
     /// <summary>A look at the counters costs nothing; a bad version is to serve for as short as possible.</summary>
@@ -70,7 +70,7 @@ internal sealed class Observation(
         return verdict;
     }
 
-    /// <summary>Ends with the third bad answer in a row, or when it is cancelled; never throws.</summary>
+    /// <summary>Ends with the third bad response in a row, or when it is cancelled; never throws.</summary>
     /// <returns>What is wrong; null: it was cancelled.</returns>
     private async Task<string?> ProbeAsync(SwitchRun run, CancellationToken over)
     {
@@ -80,14 +80,14 @@ internal sealed class Observation(
             while (true)
             {
                 var load = new SlotLoad(slots[run.To]);
-                var answer = await probe.ProbeAsync(slots[run.To].Address, over);
-                var isBusy = load.Explains(answer);
-                run.Probed(answer);
-                health.Record(run.To, answer, run.Id, isBusy);
-                bad = answer.IsGood || isBusy ? 0 : bad + 1;
+                var response = await probe.ProbeAsync(slots[run.To].Address, over);
+                var isBusy = load.Explains(response);
+                run.Probed(response);
+                health.Record(run.To, response, run.Id, isBusy);
+                bad = response.IsGood || isBusy ? 0 : bad + 1;
                 if (bad == BadInARow)
                 {
-                    return $"{bad} probes in a row failed: {answer.Error}";
+                    return $"{bad} probes in a row failed: {response.Error}";
                 }
 
                 await Task.Delay(BetweenProbes, time, over);
@@ -151,7 +151,8 @@ internal sealed class Observation(
                 ? Bad(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{_candidate.Name.ToKey()} answered {now.Errors} of {now.Requests} requests with a 5xx; {_old.Name.ToKey()} had {before.Errors} of " +
+                        $"{_candidate.Name.ToKey()} responded to {now.Errors} of {now.Requests} requests with a 5xx; " +
+                        $"{_old.Name.ToKey()} had {before.Errors} of " +
                             $"{before.Requests}, Switch:MaxErrorRatio allows {_options.MaxErrorRatio} more"),
                     new Finding(JudgedFigure.Errors, now.ErrorRatio, before.ErrorRatio, now.Requests, before.Requests, Chance: 0),
                     isSameTime: false,
@@ -209,7 +210,7 @@ internal sealed class Observation(
             return _candidateSettled is null ? SlotFigures.None with { Waiting = waiting.Waiting } : waiting;
         }
 
-        /// <summary>What a slot has answered in this step, with the latencies of the time after <see cref="Settling"/>, and what waits.</summary>
+        /// <summary>What a slot has responded in this step, with the latencies of the time after <see cref="Settling"/>, and what waits.</summary>
         private static SlotFigures Meanwhile(Slot slot, SlotFigures start, SlotFigures? settled, SlotFigures waiting)
         {
             var now = slot.Figures;

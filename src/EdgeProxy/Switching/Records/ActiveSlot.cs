@@ -3,7 +3,7 @@ using EdgeProxy.State;
 
 namespace EdgeProxy.Switching.Records;
 
-/// <summary>Who is active. This alone decides it, for a flip, for a flip back and at the next start.</summary>
+/// <summary>The active slot. This alone decides it, for a flip, for a flip back and at the next start.</summary>
 internal sealed record ActiveSlot : VersionedRecord
 {
     public required SlotName Slot { get; init; }

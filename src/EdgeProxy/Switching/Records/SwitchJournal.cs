@@ -17,7 +17,7 @@ internal sealed record SwitchCheckpoint : VersionedRecord
     public string? HookInvocation { get; init; }
 }
 
-/// <summary><c>switch.json</c>: says what to clean up after a process that ended in the middle of a switch. Who is active it does not say.</summary>
+/// <summary><c>switch.json</c>: says what to clean up after a process that ended in the middle of a switch. It does not say which slot is active.</summary>
 internal sealed class SwitchJournal(StateDirectory directory)
 {
     public const string FileName = "switch.json";

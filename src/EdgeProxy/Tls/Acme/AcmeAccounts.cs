@@ -12,7 +12,7 @@ internal sealed partial class AcmeAccounts(
     TimeProvider time,
     ILogger<AcmeAccounts> logger)
 {
-    /// <summary>One registration at a time: who comes second uses what the first has got.</summary>
+    /// <summary>One registration at a time: the second caller uses what the first has got.</summary>
     private readonly SemaphoreSlim _one = new(1);
 
     /// <remarks>Hold <see cref="_one"/>.</remarks>
@@ -121,14 +121,14 @@ internal sealed partial class AcmeAccounts(
         }
 
         var binding = account.Url is null && externalAccount is { } external ? session.Key.BindTo(external, directory.NewAccount) : null;
-        var answer = await session.PostAsync(
+        var response = await session.PostAsync(
             account.Url ?? directory.NewAccount,
             new NewAccount(options.AcceptTermsOfService, Email is null ? [] : [$"mailto:{Email}"], binding),
             AcmeJson.Default.NewAccount,
             cancellationToken);
         account = account with
         {
-            Url = account.Url ?? answer.Location ?? throw new AcmeException("the authority does not say where the account is"),
+            Url = account.Url ?? response.Location ?? throw new AcmeException("the authority does not say where the account is"),
             Email = Email,
         };
         store.WriteAccount(account);

@@ -2,7 +2,7 @@ namespace EdgeProxy.Tls.Acme;
 
 /// <summary>The accounts with the authorities of the settings.</summary>
 /// <param name="inOrder">Whom to ask, one after the other until one issues. At least one.</param>
-/// <param name="rehearsal">Who has to accept a proof before a failed order is made again; null: nobody.</param>
+/// <param name="rehearsal">The authority that has to accept a proof before a failed order is made again; null: none.</param>
 internal sealed class AcmeAuthorities(IReadOnlyList<AcmeAccounts> inOrder, AcmeAccounts? rehearsal)
 {
     private static readonly Uri _letsEncrypt = new("https://acme-v02.api.letsencrypt.org/directory");

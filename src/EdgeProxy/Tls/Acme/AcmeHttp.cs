@@ -11,11 +11,11 @@ internal sealed class AcmeHttp : IDisposable
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>A chain of certificates is a few KB.</summary>
-    private const int MaxAnswer = 1024 * 1024;
+    private const int MaxResponse = 1024 * 1024;
 
     public AcmeHttp(HttpMessageHandler handler)
     {
-        Client = new HttpClient(handler) { Timeout = Timeout, MaxResponseContentBufferSize = MaxAnswer };
+        Client = new HttpClient(handler) { Timeout = Timeout, MaxResponseContentBufferSize = MaxResponse };
         Client.DefaultRequestHeaders.UserAgent.ParseAdd($"EdgeProxy/{ProductVersion.Text}"); // RFC 8555 section 6.1 demands one
     }
 

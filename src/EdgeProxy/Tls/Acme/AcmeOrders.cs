@@ -68,8 +68,8 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
         var order = new NewOrder([new AcmeIdentifier("dns", domain)], replaces);
         try
         {
-            var answer = await session.PostAsync(directory.NewOrder, order, AcmeJson.Default.NewOrder, cancellationToken);
-            return (answer.Location ?? throw new AcmeException("the authority does not say where the order is"), answer.Read(AcmeJson.Default.AcmeOrder));
+            var response = await session.PostAsync(directory.NewOrder, order, AcmeJson.Default.NewOrder, cancellationToken);
+            return (response.Location ?? throw new AcmeException("the authority does not say where the order is"), response.Read(AcmeJson.Default.AcmeOrder));
         }
         catch (AcmeException refused) when (refused.IsAlreadyReplaced && replaces is not null)
         {
@@ -153,7 +153,7 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
 
     private static string NameOf(AcmeChallenge type) => type == AcmeChallenge.Http01 ? "http-01" : "tls-alpn-01";
 
-    /// <summary>Reads a resource until the authority has done its part. A look that fails is no verdict: the next one may be answered.</summary>
+    /// <summary>Reads a resource until the authority has done its part. A look that fails is no verdict: the next one may succeed.</summary>
     private async Task<T> PollAsync<T>(Uri url, JsonTypeInfo<T> type, Func<T, bool> isUnderWay, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
@@ -163,14 +163,14 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
             TimeSpan? wait = null;
             try
             {
-                var answer = await session.ReadAsync(url, cancellationToken);
-                var state = answer.Read(type);
+                var response = await session.ReadAsync(url, cancellationToken);
+                var state = response.Read(type);
                 if (!isUnderWay(state))
                 {
                     return state;
                 }
 
-                wait = answer.RetryAfter;
+                wait = response.RetryAfter;
             }
             catch (AcmeException failed) when (failed.IsTransient && failed.RetryAfter is null)
             {

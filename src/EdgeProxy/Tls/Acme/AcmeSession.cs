@@ -9,7 +9,7 @@ namespace EdgeProxy.Tls.Acme;
 /// <param name="Body">All of it.</param>
 /// <param name="Location">Where the made thing is.</param>
 /// <param name="RetryAfter">When to look again; null: it does not say.</param>
-internal sealed record AcmeAnswer(byte[] Body, Uri? Location, TimeSpan? RetryAfter)
+internal sealed record AcmeResponse(byte[] Body, Uri? Location, TimeSpan? RetryAfter)
 {
     /// <exception cref="AcmeException">It is something else.</exception>
     public T Read<T>(JsonTypeInfo<T> type)
@@ -57,19 +57,19 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
     }
 
     /// <summary>Reads a resource of the account (RFC 8555 section 6.3: POST as GET).</summary>
-    public Task<AcmeAnswer> ReadAsync(Uri url, CancellationToken cancellationToken, string accept = "application/json") =>
+    public Task<AcmeResponse> ReadAsync(Uri url, CancellationToken cancellationToken, string accept = "application/json") =>
         PostAsync(url, [], cancellationToken, accept);
 
-    public Task<AcmeAnswer> PostAsync<T>(Uri url, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+    public Task<AcmeResponse> PostAsync<T>(Uri url, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         PostAsync(url, JsonSerializer.SerializeToUtf8Bytes(body, type), cancellationToken);
 
     /// <summary>Reads a resource that is nobody's.</summary>
-    public Task<AcmeAnswer> GetAsync(Uri url, CancellationToken cancellationToken)
+    public Task<AcmeResponse> GetAsync(Uri url, CancellationToken cancellationToken)
     {
         DemandTls(url);
         return GetCoreAsync();
 
-        async Task<AcmeAnswer> GetCoreAsync()
+        async Task<AcmeResponse> GetCoreAsync()
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, url);
             return await SendAsync(request, cancellationToken);
@@ -78,7 +78,7 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
 
     public void Dispose() => key?.Dispose();
 
-    private async Task<AcmeAnswer> PostAsync(Uri url, byte[] payload, CancellationToken cancellationToken, string accept = "application/json")
+    private async Task<AcmeResponse> PostAsync(Uri url, byte[] payload, CancellationToken cancellationToken, string accept = "application/json")
     {
         DemandTls(url);
         for (var badNonces = 0; ; badNonces++)
@@ -113,7 +113,7 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
         return Interlocked.Exchange(ref _nonce, null) ?? throw new AcmeException("the authority gives no nonce (Replay-Nonce)");
     }
 
-    private async Task<AcmeAnswer> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<AcmeResponse> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
@@ -122,7 +122,7 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
             var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
             var retryAfter = RetryAfter(response.Headers.RetryAfter);
             return response.IsSuccessStatusCode
-                ? new AcmeAnswer(body, response.Headers.Location is { } location ? new Uri(request.RequestUri!, location) : null, retryAfter)
+                ? new AcmeResponse(body, response.Headers.Location is { } location ? new Uri(request.RequestUri!, location) : null, retryAfter)
                 : throw Refusal(request.RequestUri!, (int)response.StatusCode, body, retryAfter);
         }
         catch (HttpRequestException e)
@@ -132,7 +132,7 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new AcmeException(
-                $"{request.RequestUri!.Authority} did not answer within {AcmeHttp.Timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s", inner: e);
+                $"{request.RequestUri!.Authority} did not respond within {AcmeHttp.Timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s", inner: e);
         }
     }
 
@@ -150,7 +150,7 @@ internal sealed class AcmeSession(HttpClient http, Uri directoryUrl, AcmeKey? ke
             // A page of a load balancer, for one: its status says enough.
         }
 
-        return new AcmeException($"{url} answered {status}", new AcmeProblem { Status = status }, retryAfter);
+        return new AcmeException($"{url} responded with {status}", new AcmeProblem { Status = status }, retryAfter);
     }
 
     private TimeSpan? RetryAfter(RetryConditionHeaderValue? header)

@@ -1,6 +1,6 @@
 namespace EdgeProxy.Tls.Acme;
 
-/// <summary>The callers who want an attempt now, and wait for its end.</summary>
+/// <summary>The callers that want an attempt now, and wait for its end.</summary>
 internal sealed class AttemptRequests
 {
     private readonly Lock _changing = new();
@@ -32,7 +32,7 @@ internal sealed class AttemptRequests
         }
     }
 
-    /// <summary>An attempt has ended: tells who has asked, also during it. Who asks from now on means the next one.</summary>
+    /// <summary>An attempt has ended: tells all callers, also those that have asked during it. Later calls mean the next one.</summary>
     public void Complete(string? error)
     {
         TaskCompletionSource<string?> ended;

@@ -57,7 +57,7 @@ internal sealed class AcmeKey : IDisposable
         }
     }
 
-    /// <summary>What proves that the holder of this account answers a challenge (RFC 8555 section 8.1).</summary>
+    /// <summary>What proves that the holder of this account responds to a challenge (RFC 8555 section 8.1).</summary>
     public string KeyAuthorization(string token) =>
         $"{token}.{Base64Url.EncodeToString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(PublicKey, AcmeJson.Default.JsonWebKey)))}";
 

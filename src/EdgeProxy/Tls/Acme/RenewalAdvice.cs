@@ -44,9 +44,9 @@ internal sealed partial class RenewalAdvice(TimeProvider time, ILogger logger)
                 return;
             }
 
-            var answer = await session.GetAsync(new Uri($"{place.AbsoluteUri.TrimEnd('/')}/{id}"), cancellationToken);
-            var (window, explanation) = answer.Read(AcmeJson.Default.RenewalInformation);
-            var wait = answer.RetryAfter ?? _askAgain;
+            var response = await session.GetAsync(new Uri($"{place.AbsoluteUri.TrimEnd('/')}/{id}"), cancellationToken);
+            var (window, explanation) = response.Read(AcmeJson.Default.RenewalInformation);
+            var wait = response.RetryAfter ?? _askAgain;
             AskAt = time.GetUtcNow() + (wait < _soonest ? _soonest : wait > _latest ? _latest : wait);
             if (window.End <= window.Start)
             {

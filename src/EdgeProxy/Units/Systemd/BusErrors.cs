@@ -18,10 +18,10 @@ internal static class BusErrors
     public static string WhyNotConnected(Exception error, TimeSpan timeout) => error.GetBaseException() switch
     {
         SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "No such file or directory", // how a Unix socket names ENOENT
-        TimeoutException => $"no answer in {timeout.TotalSeconds:0} s",
+        TimeoutException => $"no response in {timeout.TotalSeconds:0} s",
         var reason => reason.Message,
     };
 }
 
-/// <summary>The connection could not be made or is gone, or systemd does not answer on it. Another connection may be tried.</summary>
+/// <summary>The connection could not be made or is gone, or systemd does not respond on it. Another connection may be tried.</summary>
 internal sealed class SystemdUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

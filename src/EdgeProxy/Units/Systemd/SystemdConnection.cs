@@ -70,7 +70,7 @@ internal sealed class SystemdConnection : IDisposable
     public Task WatchAsync<T>(string path, string @interface, string signal, string signature, MessageValueReader<T> read, Action<T> handle)
     {
         // Not on the caller's synchronization context: there a signal could arrive before the reply that was sent before it.
-        return AnswerAsync("AddMatch", () => _bus.WatchSignalAsync(
+        return RespondAsync("AddMatch", () => _bus.WatchSignalAsync(
             _systemd, path, @interface, signal, Expect(signal, signature, read), OnNotification, ObserverFlags.EmitAll, emitOnCapturedContext: false).AsTask());
 
         void OnNotification(Notification<T> notification)
@@ -97,7 +97,7 @@ internal sealed class SystemdConnection : IDisposable
     /// <param name="arguments">Every method that is called here takes strings only.</param>
     /// <exception cref="DBusErrorReplyException">systemd refuses.</exception>
     /// <exception cref="DBusMessageException">The reply is not as expected.</exception>
-    /// <exception cref="SystemdUnavailableException">The connection is gone, or systemd has not answered in 25 s.</exception>
+    /// <exception cref="SystemdUnavailableException">The connection is gone, or systemd has not responded in 25 s.</exception>
     public async Task<T> CallAsync<T>(
         string path,
         string @interface,
@@ -115,7 +115,7 @@ internal sealed class SystemdConnection : IDisposable
         {
             try
             {
-                return await AnswerAsync(method, () => _bus.CallMethodAsync(Message(), Expect(method, signature, read)));
+                return await RespondAsync(method, () => _bus.CallMethodAsync(Message(), Expect(method, signature, read)));
             }
             finally
             {
@@ -144,7 +144,7 @@ internal sealed class SystemdConnection : IDisposable
     private async Task ConnectAsync()
     {
         await _bus.ConnectAsync();
-        if (_bus.UniqueName is null) // how the library reports that the bus has answered Hello with an error
+        if (_bus.UniqueName is null) // how the library reports that the bus has responded to Hello with an error
         {
             throw new DBusConnectFailedException("the bus accepts no more connections");
         }
@@ -153,7 +153,7 @@ internal sealed class SystemdConnection : IDisposable
         _systemd = owner.GetCurrentOwner() ?? throw new DBusConnectFailedException("systemd is not on this bus");
     }
 
-    private async Task<T> AnswerAsync<T>(string method, Func<Task<T>> callAsync)
+    private async Task<T> RespondAsync<T>(string method, Func<Task<T>> callAsync)
     {
         try
         {
@@ -161,11 +161,11 @@ internal sealed class SystemdConnection : IDisposable
         }
         catch (TimeoutException)
         {
-            throw Close(new SystemdUnavailableException($"systemd has not answered {method} in {CallTimeout.TotalSeconds:0} s"));
+            throw Close(new SystemdUnavailableException($"systemd has not responded with {method} in {CallTimeout.TotalSeconds:0} s"));
         }
         catch (Exception e) when (BusErrors.MeansGone(e))
         {
-            throw Close(new SystemdUnavailableException($"systemd does not answer on the bus: {e.Message}", e));
+            throw Close(new SystemdUnavailableException($"systemd does not respond on the bus: {e.Message}", e));
         }
     }
 

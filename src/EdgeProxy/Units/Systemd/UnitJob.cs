@@ -13,7 +13,7 @@ internal static class UnitJobs
     /// <summary>The method of systemd's manager that queues the job.</summary>
     /// <remarks>
     /// A start job of a unit in auto-restart waits until RestartSec has passed (systemd's service_start says "manually restarted, not
-    /// started" of a caller who cannot wait); a restart job starts it at once.
+    /// started" of a caller that cannot wait); a restart job starts it at once.
     /// </remarks>
     public static string MethodFor(UnitJob job, UnitState state) => job switch
     {

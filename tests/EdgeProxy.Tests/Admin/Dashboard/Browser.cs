@@ -18,7 +18,7 @@ public sealed class Browser : IAsyncLifetime
         }
     }
 
-    /// <summary>A page of a visitor who has not been here. Skips the test where there is no browser.</summary>
+    /// <summary>A page of a client that has not been here. Skips the test where there is no browser.</summary>
     internal async Task<Visit> OpenAsync(string url, string locale = "en-GB", int width = 1280, int height = 1400, ColorScheme colors = ColorScheme.Light)
     {
         Tool.Demand("chromium");
@@ -36,7 +36,7 @@ public sealed class Browser : IAsyncLifetime
     }
 }
 
-/// <summary>One visitor's page, and what its console said.</summary>
+/// <summary>One client's page, and what its console said.</summary>
 internal sealed class Visit : IAsyncDisposable
 {
     private readonly List<string> _errors = [];

@@ -83,6 +83,6 @@ internal sealed class DashboardSite : IDisposable
                     return false;
                 }
             },
-            "the proxy and its app answer");
+            "the proxy and its app respond");
     }
 }

@@ -72,7 +72,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
     [Theory]
     [InlineData(360, ColorScheme.Dark)]
     [InlineData(1280, ColorScheme.Light)]
-    public async Task It_fits_a_phone_and_a_screen_and_speaks_Chinese_to_whoever_does(int width, ColorScheme colors)
+    public async Task It_fits_a_phone_and_a_screen_and_speaks_Chinese_where_the_browser_does(int width, ColorScheme colors)
     {
         using var site = await DashboardSite.StartAsync();
         using var http = new HttpClient();
@@ -144,7 +144,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         await Button("Preview link").ClickAsync();
         await address.FillAsync(site.PublicUrl);
         await Confirm("Preview link").ClickAsync();
-        await Expect(page.GetByText("Whoever opens this link before")).ToBeVisibleAsync();
+        await Expect(page.GetByText("Everybody who opens this link before")).ToBeVisibleAsync();
         await visit.PhotographAsync("dashboard-preview");
         var link = new Uri(await page.Locator("#link-value").InputValueAsync());
         await Button("Close").ClickAsync();

@@ -70,7 +70,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_client_that_left_in_the_middle_of_an_answer_is_499_with_the_bytes_that_were_sent()
+    public async Task A_client_that_left_in_the_middle_of_a_response_is_499_with_the_bytes_that_were_sent()
     {
         await using var blue = await Backend.StartAsync(async context =>
         {

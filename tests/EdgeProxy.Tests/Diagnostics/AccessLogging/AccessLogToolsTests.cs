@@ -41,14 +41,14 @@ public sealed class AccessLogToolsTests : IDisposable
         using (Tool.Start("caddy", ["run", "--config", _directory["Caddyfile"], "--adapter", "caddyfile"], ("HOME", _directory.Path)))
         {
             using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{caddyPort}") };
-            await Eventually.TrueAsync(() => AnswersAsync(client), "Caddy answers");
+            await Eventually.TrueAsync(() => RespondsAsync(client), "Caddy responds");
             await Eventually.TrueAsync(
                 () => File.Exists(caddyLog) && File.ReadAllText(caddyLog).Contains("handled request", StringComparison.Ordinal), "Caddy has written");
         }
 
         await using (var proxy = await StartAsync(app.Address, AccessLogFormat.Caddy))
         {
-            Assert.True(await AnswersAsync(proxy.Client));
+            Assert.True(await RespondsAsync(proxy.Client));
         }
 
         var theirs = JsonNode.Parse(
@@ -126,7 +126,7 @@ public sealed class AccessLogToolsTests : IDisposable
         }
     }
 
-    private static async Task<bool> AnswersAsync(HttpClient client)
+    private static async Task<bool> RespondsAsync(HttpClient client)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/a/b");
         request.Headers.TryAddWithoutValidation("User-Agent", "agent/1.0");

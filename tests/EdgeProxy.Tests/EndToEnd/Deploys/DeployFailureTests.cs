@@ -2,7 +2,7 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Tests.EndToEnd.Deploys;
 
-/// <summary>Deploys that fail: visitors notice nothing, and everything is as it was but for migrations, which are named.</summary>
+/// <summary>Deploys that fail: clients notice nothing, and everything is as it was but for migrations, which are named.</summary>
 [Collection(DeployCollection.Name)]
 public sealed class DeployFailureTests(SiteWithTwoTrees site)
 {

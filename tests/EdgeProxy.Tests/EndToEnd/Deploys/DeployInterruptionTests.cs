@@ -46,7 +46,7 @@ public sealed class DeployInterruptionTests(SiteWithTwoTrees site)
 
     /// <summary>Meanwhile no other deploy begins, nor a rollback, which would take the tree away under it.</summary>
     [Fact]
-    public async Task Ctrl_C_in_a_migration_ends_it_lets_visitors_go_and_puts_everything_back()
+    public async Task Ctrl_C_in_a_migration_ends_it_lets_clients_go_and_puts_everything_back()
     {
         Assert.SkipWhen(DeploySite.SkipReason is not null, DeploySite.SkipReason ?? "");
         await site.FillBothSlotsAsync();

@@ -168,7 +168,7 @@ public abstract class DeploySite : IAsyncLifetime
     public async Task<bool> IsAppliedAsync(string app, string name) =>
         await SqlAsync($"SELECT count(*) FROM django_migrations WHERE app = '{app}' AND name = '{name}'") == "1";
 
-    /// <summary>A path of the site, as a visitor gets it.</summary>
+    /// <summary>A path of the site, as a client gets it.</summary>
     public async Task<string> VisitAsync(string path)
     {
         using var client = new HttpClient { BaseAddress = Vps.Public };

@@ -10,7 +10,7 @@ namespace EdgeProxy.Tests.EndToEnd.Deploys;
 [Collection(DeployCollection.Name)]
 public sealed class DeployTests(SiteWithTwoTrees site)
 {
-    /// <summary>A migration, new static files then another environment, then the same once more: under load, with visitors whose requests write to the
+    /// <summary>A migration, new static files then another environment, then the same once more: under load, with clients whose requests write to the
     /// database.</summary>
     [Fact]
     public async Task Deploys_lose_no_request()
@@ -81,7 +81,7 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         Assert.DoesNotContain(await load.StopAsync(), shot => shot.Failure is not null);
     }
 
-    /// <summary>Half an hour after a deploy, say: the version before still runs, so visitors have it back in one step.</summary>
+    /// <summary>Half an hour after a deploy, say: the version before still runs, so clients have it back in one step.</summary>
     [Fact]
     public async Task A_rollback_to_a_slot_that_is_kept_warm_restarts_nothing()
     {
@@ -112,7 +112,7 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         }
     }
 
-    /// <summary>The version that runs could not answer between the migration and the switch; who comes then waits.</summary>
+    /// <summary>The version that runs could not respond between the migration and the switch; a client that comes then waits.</summary>
     [Fact]
     public async Task What_two_versions_cannot_share_is_migrated_in_a_pause()
     {
@@ -153,8 +153,8 @@ public sealed class DeployTests(SiteWithTwoTrees site)
         var (branch, _) = await site.PushAsync(("shop/static/shop/site.css", "body { color: brown }\n"));
         using var deploy = await site.StartDeployAsync(branch);
         await deploy.SaysAsync("manage.py migrate");
-        using var visitor = new HttpClient { BaseAddress = site.Vps.Public };
-        var inFlight = visitor.GetStringAsync("/slow?ms=25000", TestContext.Current.CancellationToken);
+        using var client = new HttpClient { BaseAddress = site.Vps.Public };
+        var inFlight = client.GetStringAsync("/slow?ms=25000", TestContext.Current.CancellationToken);
         await Eventually.TrueAsync(async () => await PhaseAsync() == nameof(SwitchPhase.Drain), "the old slot drains");
 
         var rollback = await site.DeployAsync("--rollback");

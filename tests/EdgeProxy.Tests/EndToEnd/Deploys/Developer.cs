@@ -2,7 +2,7 @@ using EdgeProxy.Tests.Lab;
 
 namespace EdgeProxy.Tests.EndToEnd.Deploys;
 
-/// <summary>Who writes the app's versions: the user <c>deploy</c> with a checkout in /srv/developer and a remote to push to, made by
+/// <summary>The author of the app's versions: the user <c>deploy</c> with a checkout in /srv/developer and a remote to push to, made by
 /// <c>make-site</c>.</summary>
 public sealed class Developer(SystemdLab lab)
 {

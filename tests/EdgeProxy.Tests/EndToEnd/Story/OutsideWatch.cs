@@ -71,7 +71,7 @@ internal sealed class OutsideWatch : IDisposable
     /// <param name="lab">Booted alone.</param>
     /// <param name="url">Its host is the lab.</param>
     /// <param name="root">What it trusts, as PEM.</param>
-    /// <param name="expected">The status of a good answer.</param>
+    /// <param name="expected">The status of a good response.</param>
     public static OutsideWatch Start(SystemdLab lab, string url, string root, int expected = 200) => new(lab, new Uri(url), root, expected);
 
     public bool IsGood(WatchedRequest request) => request.Status == _expected && request.Error is null;

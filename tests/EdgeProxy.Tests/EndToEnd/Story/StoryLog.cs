@@ -9,7 +9,7 @@ namespace EdgeProxy.Tests.EndToEnd.Story;
 /// <summary>What may become of requests in a stage.</summary>
 internal enum StageKind
 {
-    /// <summary>Every one is answered.</summary>
+    /// <summary>Every one gets a response.</summary>
     Quiet,
 
     /// <summary>The ports change hands: whoever comes while they are nobody's is turned away, for as long as the script says.</summary>
@@ -22,10 +22,10 @@ internal enum StageKind
 
 /// <summary>A part of the story.</summary>
 /// <param name="Said">What its script said.</param>
-/// <param name="Ended">Every watch has had a good answer after it by then.</param>
+/// <param name="Ended">Every watch has had a good response after it by then.</param>
 internal sealed record Stage(string Name, StageKind Kind, string Said, DateTimeOffset Began, DateTimeOffset Ended);
 
-/// <summary>The story as visitors see it: <c>edgeproxy watch</c> from outside, over HTTP and HTTPS, of a page, of one that takes its time, and of a file that
+/// <summary>The story as clients see it: <c>edgeproxy watch</c> from outside, over HTTP and HTTPS, of a page, of one that takes its time, and of a file that
 /// an old page asks for.</summary>
 internal sealed partial class StoryLog : IDisposable
 {
@@ -37,7 +37,7 @@ internal sealed partial class StoryLog : IDisposable
 
     public void Watch(OutsideWatch watch) => _watches.Add(watch);
 
-    /// <summary>Does one stage, and waits until every watch has had a good answer to a request after it.</summary>
+    /// <summary>Does one stage, and waits until every watch has had a good response to a request after it.</summary>
     /// <returns>What it said.</returns>
     public async Task<string> StageAsync(string name, StageKind kind, Func<Task<string>> act)
     {
@@ -47,7 +47,7 @@ internal sealed partial class StoryLog : IDisposable
         foreach (var watch in _watches)
         {
             await Eventually.TrueAsync(
-                () => watch.Requests.Any(request => request.At > done && watch.IsGood(request)), $"{watch.Url} is answered after '{name}'");
+                () => watch.Requests.Any(request => request.At > done && watch.IsGood(request)), $"{watch.Url} responds after '{name}'");
         }
 
         _stages.Add(new Stage(name, kind, said, began, TimeProvider.System.GetUtcNow()));
@@ -100,7 +100,7 @@ internal sealed partial class StoryLog : IDisposable
                 var closed = failed[^1].At - (failed[0].At + failed[0].Latency);
                 Assert.True(
                     closed <= GapOf(stage, watch.Url.Scheme),
-                    $"{stage.Name}, {watch.Url}: visitors were turned away for {closed.TotalMilliseconds} ms, but it says:\n{stage.Said}");
+                    $"{stage.Name}, {watch.Url}: clients were turned away for {closed.TotalMilliseconds} ms, but it says:\n{stage.Said}");
             }
         }
     }
@@ -124,7 +124,7 @@ internal sealed partial class StoryLog : IDisposable
     private static bool IsClosedBySystemd(WatchedRequest request) =>
         request.Status is null && request.Error is { } error && error.Contains("ResponseEnded", StringComparison.Ordinal);
 
-    /// <summary>By the script: between two good answers, and what the first of them may have taken, which may have come in before the ports closed.</summary>
+    /// <summary>By the script: between two good responses, and what the first of them may have taken, which may have come in before the ports closed.</summary>
     private static TimeSpan GapOf(Stage stage, string scheme)
     {
         var told = Told().Matches(stage.Said).Single(match => match.Groups["scheme"].ValueSpan.Equals(scheme, StringComparison.OrdinalIgnoreCase));
@@ -133,6 +133,6 @@ internal sealed partial class StoryLog : IDisposable
 
     private static TimeSpan Milliseconds(Group group) => TimeSpan.FromMilliseconds(int.Parse(group.ValueSpan, CultureInfo.InvariantCulture));
 
-    [GeneratedRegex(@"(?<scheme>HTTPS?): at most (?<gap>\d+) ms between two good answers, the longest wait (?<wait>\d+) ms")]
+    [GeneratedRegex(@"(?<scheme>HTTPS?): at most (?<gap>\d+) ms between two good responses, the longest wait (?<wait>\d+) ms")]
     private static partial Regex Told();
 }

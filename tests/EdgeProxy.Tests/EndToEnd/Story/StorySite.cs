@@ -85,7 +85,7 @@ internal sealed class StorySite : IAsyncDisposable
         await Eventually.TrueAsync(async () => await _vps.AskAsync(RecipeVps.Health) == "200", "the app is served after the reboot", TimeSpan.FromMinutes(1));
     }
 
-    /// <summary>What a visitor reads.</summary>
+    /// <summary>What a client reads.</summary>
     public Task<string> ReadAsync(string path) => _vps.ReadAsync($"https://{RecipeVps.Host}{path}");
 
     /// <summary>The path of the stylesheet that the shop's page asks for now.</summary>

@@ -16,7 +16,7 @@ public sealed class CandidateShareTests : IAsyncLifetime
     private const string Cookie = "edgeproxy-canary-app";
 
     private readonly CandidateKey _key = new(new byte[32]);
-    private readonly HttpClient _visitor = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false }); // one for many clients
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false }); // one for many clients
     private Backend _blue = null!;
     private Backend _green = null!;
     private DataPlane _proxy = null!;
@@ -25,18 +25,18 @@ public sealed class CandidateShareTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _blue = await Backend.StartAsync(context => AnswerAsync(context, "blue"));
-        _green = await Backend.StartAsync(context => AnswerAsync(context, "green"));
+        _blue = await Backend.StartAsync(context => RespondAsync(context, "blue"));
+        _green = await Backend.StartAsync(context => RespondAsync(context, "green"));
         _proxy = await StartAsync();
     }
 
     [Fact]
     public async Task Without_a_share_nothing_is_decided()
     {
-        using var answer = await SendAsync(Member);
+        using var response = await SendAsync(Member);
 
-        Assert.Equal("blue", await answer.Content.ReadAsStringAsync(Cancellation));
-        Assert.False(answer.Headers.Contains("Set-Cookie"));
+        Assert.Equal("blue", await response.Content.ReadAsStringAsync(Cancellation));
+        Assert.False(response.Headers.Contains("Set-Cookie"));
     }
 
     [Fact]
@@ -63,13 +63,13 @@ public sealed class CandidateShareTests : IAsyncLifetime
         ];
         foreach (var value in forged)
         {
-            using var answer = await SendAsync($"{Cookie}={value}");
-            Assert.True(answer.Headers.Contains("Set-Cookie"), value);
+            using var response = await SendAsync($"{Cookie}={value}");
+            Assert.True(response.Headers.Contains("Set-Cookie"), value);
         }
     }
 
     [Fact]
-    public async Task The_share_of_clients_is_what_it_is_to_be_and_who_is_in_stays_in_while_it_grows()
+    public async Task The_share_of_clients_is_what_it_is_to_be_and_a_client_that_is_in_stays_in_while_it_grows()
     {
         Share(percent: 20);
         var few = await MembersAsync();
@@ -85,8 +85,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
             var members = new List<int>();
             for (var client = 0; client < 400; client++)
             {
-                using var answer = await SendAsync(string.Create(CultureInfo.InvariantCulture, $"sessionid={client}"));
-                if (await answer.Content.ReadAsStringAsync(Cancellation) == "green")
+                using var response = await SendAsync(string.Create(CultureInfo.InvariantCulture, $"sessionid={client}"));
+                if (await response.Content.ReadAsStringAsync(Cancellation) == "green")
                 {
                     members.Add(client);
                 }
@@ -121,8 +121,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, _proxy.Address);
             request.Headers.Add("X-Forwarded-For", address);
-            using var answer = await _visitor.SendAsync(request, Cancellation);
-            return await answer.Content.ReadAsStringAsync(Cancellation);
+            using var response = await _client.SendAsync(request, Cancellation);
+            return await response.Content.ReadAsStringAsync(Cancellation);
         }
     }
 
@@ -139,8 +139,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
 
         async Task<string> StreamAsync(string cookie)
         {
-            using var answer = await SendAsync(cookie, path, ("Accept", "text/event-stream"));
-            return await answer.Content.ReadAsStringAsync(Cancellation);
+            using var response = await SendAsync(cookie, path, ("Accept", "text/event-stream"));
+            return await response.Content.ReadAsStringAsync(Cancellation);
         }
 
         async Task<string> SocketAsync(string cookie)
@@ -188,9 +188,9 @@ public sealed class CandidateShareTests : IAsyncLifetime
         using var request = new HttpRequestMessage(new HttpMethod(method), _proxy.Address);
         request.Content = method == "POST" ? new StringContent("body") : null;
 
-        using var answer = await _visitor.SendAsync(request, Cancellation);
+        using var response = await _client.SendAsync(request, Cancellation);
 
-        Assert.Equal((HttpStatusCode.OK, "blue"), (answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation)));
+        Assert.Equal((HttpStatusCode.OK, "blue"), (response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation)));
         Assert.True(_proxy.Connections.Failures(SlotName.Green) > 0);
         Assert.Equal(0, _proxy.Slots[SlotName.Green].Errors);
     }
@@ -200,21 +200,21 @@ public sealed class CandidateShareTests : IAsyncLifetime
     [Theory]
     [InlineData("")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
-    public async Task A_candidate_that_ends_without_a_response_has_failed(string response)
+    public async Task A_candidate_that_ends_without_a_response_has_failed(string sent)
     {
         await using var dying = new RawServer(async (stream, _, cancellation) =>
         {
             await RawServer.ReadHeadAsync(stream, cancellation);
-            await RawServer.WriteAsync(stream, response, cancellation);
+            await RawServer.WriteAsync(stream, sent, cancellation);
         });
         await _proxy.DisposeAsync();
         _proxy = await StartAsync(green: dying.Address);
         Share(percent: 1);
 
-        using var answer = await SendAsync(Member);
+        using var response = await SendAsync(Member);
         using var asked = await SendAsync(NoMember, "/", ("X-EdgeProxy-Slot", "green"), ("X-Forwarded-For", "10.7.7.7"));
 
-        Assert.Equal((HttpStatusCode.OK, "blue"), (answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation)));
+        Assert.Equal((HttpStatusCode.OK, "blue"), (response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation)));
         Assert.Equal(HttpStatusCode.BadGateway, asked.StatusCode);
         Assert.Equal((2, 0), (_proxy.Slots[SlotName.Green].Errors, _proxy.Slots[SlotName.Blue].Errors));
     }
@@ -240,17 +240,17 @@ public sealed class CandidateShareTests : IAsyncLifetime
         }
 
         _released.SetResult();
-        foreach (var answer in await Task.WhenAll(first, waiting).Within())
+        foreach (var response in await Task.WhenAll(first, waiting).Within())
         {
-            Assert.Equal("green", await answer.Content.ReadAsStringAsync(Cancellation));
-            answer.Dispose();
+            Assert.Equal("green", await response.Content.ReadAsStringAsync(Cancellation));
+            response.Dispose();
         }
 
         Assert.All(SlotNameExtensions.All, slot => Assert.Equal(0, _proxy.Slots[slot].Places!.Used));
     }
 
     [Fact]
-    public async Task Who_waits_for_a_place_with_the_candidate_gets_the_active_slot_when_the_share_ends()
+    public async Task A_client_that_waits_for_a_place_with_the_candidate_gets_the_active_slot_when_the_share_ends()
     {
         await _proxy.DisposeAsync();
         _proxy = await StartAsync(options => options.Upstream.MaxConcurrent = 1);
@@ -262,8 +262,8 @@ public sealed class CandidateShareTests : IAsyncLifetime
 
         _proxy.Slots.Share(null);
 
-        using var answer = await waiting.Within();
-        Assert.Equal("blue", await answer.Content.ReadAsStringAsync(Cancellation));
+        using var response = await waiting.Within();
+        Assert.Equal("blue", await response.Content.ReadAsStringAsync(Cancellation));
         _released.SetResult();
         (await first.Within()).Dispose();
     }
@@ -288,9 +288,9 @@ public sealed class CandidateShareTests : IAsyncLifetime
     {
         Share(percent: 50);
 
-        using var answer = await SendAsync("", "/cached?" + Uri.EscapeDataString(control));
+        using var response = await SendAsync("", "/cached?" + Uri.EscapeDataString(control));
 
-        Assert.Equal(isSet, answer.Headers.Contains("Set-Cookie"));
+        Assert.Equal(isSet, response.Headers.Contains("Set-Cookie"));
     }
 
     [Fact]
@@ -309,7 +309,7 @@ public sealed class CandidateShareTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         _released.TrySetResult();
-        _visitor.Dispose();
+        _client.Dispose();
         await _proxy.DisposeAsync();
         await _blue.DisposeAsync();
         await _green.DisposeAsync();
@@ -345,10 +345,10 @@ public sealed class CandidateShareTests : IAsyncLifetime
             request.Headers.TryAddWithoutValidation(name, value);
         }
 
-        return await _visitor.SendAsync(request, Cancellation);
+        return await _client.SendAsync(request, Cancellation);
     }
 
-    private async Task AnswerAsync(HttpContext context, string name)
+    private async Task RespondAsync(HttpContext context, string name)
     {
         switch (context.Request.Path.Value)
         {

@@ -19,7 +19,7 @@ public sealed class PreviewTests : IAsyncLifetime
 
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
     private readonly CandidateKey _key = new([7, .. new byte[31]]);
-    private readonly HttpClient _visitor = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false });
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false });
     private Backend _blue = null!;
     private Backend _green = null!;
     private DataPlane _proxy = null!;
@@ -30,8 +30,8 @@ public sealed class PreviewTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _blue = await Backend.StartAsync(context => AnswerAsync(context, "blue"));
-        _green = await Backend.StartAsync(context => AnswerAsync(context, "green"));
+        _blue = await Backend.StartAsync(context => RespondAsync(context, "blue"));
+        _green = await Backend.StartAsync(context => RespondAsync(context, "green"));
         _proxy = await DataPlane.StartAsync(_blue.Address, _green.Address, _time);
         _proxy.Slots.Share(new CandidateShare(_proxy.Slots[SlotName.Green], 0, _key));
     }
@@ -86,7 +86,7 @@ public sealed class PreviewTests : IAsyncLifetime
             _blue.Address);
         proxy.Slots.Share(new CandidateShare(proxy.Slots[SlotName.Green], 0, _key));
         var token = PreviewToken.Sign(_key, TimeProvider.System.GetUtcNow().AddMinutes(15));
-        using (var opened = await _visitor.GetAsync(new Uri(proxy.Address, $"{path}?edgeproxy-preview={token}"), Cancellation))
+        using (var opened = await _client.GetAsync(new Uri(proxy.Address, $"{path}?edgeproxy-preview={token}"), Cancellation))
         {
             Assert.Equal((HttpStatusCode.Found, path), (opened.StatusCode, opened.Headers.Location!.OriginalString));
             Assert.StartsWith($"edgeproxy-preview-app={token};", Assert.Single(opened.Headers.GetValues("Set-Cookie")), StringComparison.Ordinal);
@@ -96,7 +96,7 @@ public sealed class PreviewTests : IAsyncLifetime
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Address, path));
             request.Headers.TryAddWithoutValidation("Cookie", isInvited ? $"edgeproxy-preview-app={token}" : "a=b");
-            using var page = await _visitor.SendAsync(request, Cancellation);
+            using var page = await _client.SendAsync(request, Cancellation);
             Assert.Equal(isInvited && path == "/app" ? 503 : status, (int)page.StatusCode); // there is no candidate, and nobody else's page is shown
             Assert.Equal(isInvited, page.Headers.CacheControl?.ToString() == "no-store, private");
             Assert.False(isInvited && page.Headers.Contains("CDN-Cache-Control"));
@@ -115,11 +115,11 @@ public sealed class PreviewTests : IAsyncLifetime
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Address, "/static/app.0123456789ab.js"));
         request.Headers.TryAddWithoutValidation("Cookie", $"edgeproxy-preview-app={token}");
 
-        using var file = await _visitor.SendAsync(request, Cancellation);
+        using var file = await _client.SendAsync(request, Cancellation);
 
         Assert.Equal("new", await file.Content.ReadAsStringAsync(Cancellation));
         Assert.Equal("no-store, private", file.Headers.CacheControl!.ToString());
-        using var others = await _visitor.GetAsync(new Uri(proxy.Address, "/static/app.0123456789ab.js"), Cancellation);
+        using var others = await _client.GetAsync(new Uri(proxy.Address, "/static/app.0123456789ab.js"), Cancellation);
         Assert.NotEqual("no-store, private", others.Headers.CacheControl?.ToString());
     }
 
@@ -128,9 +128,9 @@ public sealed class PreviewTests : IAsyncLifetime
     {
         foreach (var cookie in (string[])["", "sessionid=1", "edgeproxy-preview-app=1.a", $"edgeproxy-canary-app={ClientNumber.Sign(_key, 0)}"])
         {
-            using var answer = await SendAsync("/", cookie);
-            Assert.Equal("blue", await answer.Content.ReadAsStringAsync(Cancellation));
-            Assert.False(answer.Headers.Contains("Set-Cookie"));
+            using var response = await SendAsync("/", cookie);
+            Assert.Equal("blue", await response.Content.ReadAsStringAsync(Cancellation));
+            Assert.False(response.Headers.Contains("Set-Cookie"));
         }
     }
 
@@ -170,9 +170,9 @@ public sealed class PreviewTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(_proxy);
         await client.SendAsync($"GET {path}?edgeproxy-preview={Token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
 
-        var answer = await client.ReadToEndAsync();
+        var response = await client.ReadToEndAsync();
 
-        Assert.Contains($"\r\nLocation: {location}\r\n", answer, StringComparison.Ordinal);
+        Assert.Contains($"\r\nLocation: {location}\r\n", response, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -180,20 +180,20 @@ public sealed class PreviewTests : IAsyncLifetime
     {
         _proxy.Slots.Share(null);
 
-        using var answer = await SendAsync($"/?edgeproxy-preview={Token}", $"edgeproxy-preview-app={Token}");
+        using var response = await SendAsync($"/?edgeproxy-preview={Token}", $"edgeproxy-preview-app={Token}");
 
-        Assert.Equal("blue", await answer.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal("blue", await response.Content.ReadAsStringAsync(Cancellation));
     }
 
     public async ValueTask DisposeAsync()
     {
-        _visitor.Dispose();
+        _client.Dispose();
         await _proxy.DisposeAsync();
         await _blue.DisposeAsync();
         await _green.DisposeAsync();
     }
 
-    private static Task AnswerAsync(HttpContext context, string name)
+    private static Task RespondAsync(HttpContext context, string name)
     {
         context.Response.Headers.CacheControl = "public, max-age=3600";
         foreach (var field in ForCaches)
@@ -208,6 +208,6 @@ public sealed class PreviewTests : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_proxy.Address, path));
         request.Headers.TryAddWithoutValidation("Cookie", cookies);
-        return await _visitor.SendAsync(request, Cancellation);
+        return await _client.SendAsync(request, Cancellation);
     }
 }

@@ -4,19 +4,19 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
-/// <summary>Apps that do not speak HTTP as they should: their visitor gets a clear answer or a connection that is cut, never somebody else's bytes.</summary>
+/// <summary>Apps that do not speak HTTP as they should: their client gets a clear response or a connection that is cut, never somebody else's bytes.</summary>
 public sealed class BrokenAppTests(BrokenAppTests.Site site) : IClassFixture<BrokenAppTests.Site>
 {
     private const string Ok = "HTTP/1.1 200 OK\r\n";
     private const string Whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     private const string Poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 
-    /// <summary>It depends on the moment whether the head of the answer is out already.</summary>
+    /// <summary>It depends on the moment whether the head of the response is out already.</summary>
     private const string Broken = "502 or cut";
 
-    /// <summary>What an app sends, and what its visitor gets: status and body, or the proxy's own 502.</summary>
+    /// <summary>What an app sends, and what its client gets: status and body, or the proxy's own 502.</summary>
     /// <param name="Bytes">After them the app keeps the connection open, ready for another request.</param>
-    public sealed record Case(string Name, string Bytes, string Answer)
+    public sealed record Case(string Name, string Bytes, string Response)
     {
         /// <summary>The app closes the connection behind <see cref="Bytes"/>.</summary>
         public bool Closes { get; init; }
@@ -26,7 +26,7 @@ public sealed class BrokenAppTests(BrokenAppTests.Site site) : IClassFixture<Bro
 
         public string Method { get; init; } = "GET";
 
-        /// <summary>A header of the answer that its visitor must get, byte for byte.</summary>
+        /// <summary>A header of the response that its client must get, byte for byte.</summary>
         public (string Name, string Value)? Header { get; init; }
 
         public override string ToString() => Name;
@@ -87,13 +87,13 @@ public sealed class BrokenAppTests(BrokenAppTests.Site site) : IClassFixture<Bro
     [
         new("shorter than its length", Ok + "Content-Length: 10\r\n\r\nhello", Broken) { Closes = true },
         new("longer than its length", Ok + "Content-Length: 5\r\n\r\nhello, world", "200 hello"),
-        new("a second answer behind it", Whole + Poison, "200 hello"),
+        new("a second response behind it", Whole + Poison, "200 hello"),
         new("chunks that end early", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", Broken) { Closes = true },
         new("a chunk that ends early", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", Broken) { Closes = true },
         new("a chunk size that is none", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n", Broken),
         new("a chunk size above 64 bits", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nFFFFFFFFFFFFFFFFF\r\n", Broken),
         new("a chunk longer than its size", Ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n", Broken),
-        new("chunks and a second answer", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + Poison, "200 hello"),
+        new("chunks and a second response", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + Poison, "200 hello"),
         new("chunks and trailers", Ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-A: b\r\n\r\n", "200 hello") { IsReusable = true },
         new("a chunk that ends with LF", Ok + "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", Broken),
         new("a chunk of no size", Ok + "Transfer-Encoding: chunked\r\n\r\n\r\nhello\r\n0\r\n\r\n", Broken),
@@ -135,16 +135,16 @@ public sealed class BrokenAppTests(BrokenAppTests.Site site) : IClassFixture<Bro
         new("100 and nothing more", "HTTP/1.1 100 Continue\r\n\r\n", "502") { Closes = true },
         new("101 unasked", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "502"),
         new("101 unasked for nothing", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n" + Poison, "502"),
-        new("101 unasked and an answer", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + Poison, "502"),
+        new("101 unasked and a response", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + Poison, "502"),
     ];
 
     public static TheoryData<Case> Rows => [.. Heads, .. Bodies, .. Interim];
 
     [Theory]
     [MemberData(nameof(Rows), DisableDiscoveryEnumeration = true)]
-    public Task A_broken_answer_harms_nobody_else(Case row) => site.RunAsync(row);
+    public Task A_broken_response_harms_nobody_else(Case row) => site.RunAsync(row);
 
-    /// <summary>A proxy, and an app that answers as the row says, and notes which connection is used again.</summary>
+    /// <summary>A proxy, and an app that responds as the row says, and notes which connection is used again.</summary>
     public sealed class Site : IAsyncLifetime
     {
         private readonly ConcurrentQueue<string> _reused = [];
@@ -193,19 +193,21 @@ public sealed class BrokenAppTests(BrokenAppTests.Site site) : IClassFixture<Bro
             using (var client = await RawClient.ConnectAsync(_proxy!))
             {
                 await client.SendAsync($"{row.Method} /row HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
-                var answer = await client.ReadAnswerAsync(row.Method);
+                var response = await client.ReadResponseAsync(row.Method);
 
                 Assert.Equal(
-                    row.Answer,
-                    answer is not { IsWhole: true } ? Broken : answer.Status != 502 ? $"{answer.Status} {answer.Body}" : row.Answer == Broken ? Broken : "502");
-                if (answer is { Status: 502 })
+                    row.Response,
+                    response is not { IsWhole: true } ? Broken
+                        : response.Status != 502 ? $"{response.Status} {response.Body}"
+                        : row.Response == Broken ? Broken : "502");
+                if (response is { Status: 502 })
                 {
-                    Assert.Contains("The app (blue) ", answer.Body, StringComparison.Ordinal); // the proxy's own words
+                    Assert.Contains("The app (blue) ", response.Body, StringComparison.Ordinal); // the proxy's own words
                 }
 
                 if (row.Header is var (name, value))
                 {
-                    Assert.Equal(value, answer!.Headers[name]);
+                    Assert.Equal(value, response!.Headers[name]);
                 }
             }
 

@@ -3,10 +3,10 @@ namespace EdgeProxy.Tests.Proxying.Hostile;
 /// <summary>One row of the corpus: what a client sends on one connection, and what must become of it.</summary>
 /// <param name="Name">What is wrong with it.</param>
 /// <param name="Bytes">Sent as Latin-1.</param>
-/// <param name="Answer">The statuses that come back, then whether the connection is <c>open</c> or <c>closed</c> after them: <c>400 closed</c>, <c>200 200
-/// open</c>. <c>closed</c> alone: cut without an answer.</param>
+/// <param name="Response">The statuses that come back, then whether the connection is <c>open</c> or <c>closed</c> after them: <c>400 closed</c>, <c>200 200
+/// open</c>. <c>closed</c> alone: cut without a response.</param>
 /// <param name="Seen">Every request that the app gets for it: <c>POST /path body</c>. None: the app hears nothing of it.</param>
-public sealed record HostileCase(string Name, string Bytes, string Answer, params string[] Seen)
+public sealed record HostileCase(string Name, string Bytes, string Response, params string[] Seen)
 {
     /// <summary>The client closes its sending half when it has sent <see cref="Bytes"/>.</summary>
     public bool HalfCloses { get; init; }

@@ -22,8 +22,8 @@ public sealed class HostileSite : IAsyncLifetime
     }
 
     /// <summary>
-    /// Sends the row and compares. Then the connection, where it is still open, must answer the next request in its own right (were a byte
-    /// of the row left over, it would answer another one), and a plain request on a new connection must succeed.
+    /// Sends the row and compares. Then the connection, where it is still open, must respond to the next request in its own right (were a byte
+    /// of the row left over, it would respond to another one), and a plain request on a new connection must succeed.
     /// </summary>
     internal async Task RunAsync(HostileCase row)
     {
@@ -36,7 +36,7 @@ public sealed class HostileSite : IAsyncLifetime
                 client.CloseSending();
             }
 
-            Assert.Equal(row.Answer, await AnswersAsync(client, row.Answer));
+            Assert.Equal(row.Response, await RespondsAsync(client, row.Response));
         }
 
         // On a connection of its own, behind all others.
@@ -53,15 +53,15 @@ public sealed class HostileSite : IAsyncLifetime
         seen.ForEach(request => row.Check?.Invoke(request));
     }
 
-    /// <param name="expected">Only for how many answers to wait.</param>
-    private static async Task<string> AnswersAsync(RawClient client, string expected)
+    /// <param name="expected">Only for how many responses to wait.</param>
+    private static async Task<string> RespondsAsync(RawClient client, string expected)
     {
         var words = new List<string>();
         var closes = false;
-        for (var left = expected.Split(' ').Length - 1; left > 0 && !closes && await client.ReadAnswerAsync() is { } answer; left--)
+        for (var left = expected.Split(' ').Length - 1; left > 0 && !closes && await client.ReadResponseAsync() is { } response; left--)
         {
-            words.Add($"{answer.Status}{(answer.IsWhole ? "" : " cut")}");
-            closes = answer.Closes;
+            words.Add($"{response.Status}{(response.IsWhole ? "" : " cut")}");
+            closes = response.Closes;
         }
 
         words.Add(await IsOpenAsync(client, closes) ? "open" : "closed");
@@ -74,9 +74,9 @@ public sealed class HostileSite : IAsyncLifetime
         if (!closes)
         {
             await client.SendAsync(Next);
-            if (await client.ReadAnswerAsync() is { } answer)
+            if (await client.ReadResponseAsync() is { } response)
             {
-                Assert.Equal((200, "GET /next "), (answer.Status, answer.Body));
+                Assert.Equal((200, "GET /next "), (response.Status, response.Body));
                 return true;
             }
         }

@@ -4,7 +4,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Proxying.Hostile;
 
-/// <summary>An app that takes every byte it gets for a request or for a fault, and answers each request with what it understood: <c>GET /path
+/// <summary>An app that takes every byte it gets for a request or for a fault, and responds to each request with what it understood: <c>GET /path
 /// body</c>.</summary>
 internal sealed class RecordingApp : IAsyncDisposable
 {
@@ -61,9 +61,9 @@ internal sealed class RecordingApp : IAsyncDisposable
                     _seen.Enqueue(request!);
                     buffer.AsSpan(length..filled).CopyTo(buffer);
                     filled -= length;
-                    var answer = request!.ToString();
+                    var response = request!.ToString();
                     await RawServer.WriteAsync(
-                        stream, $"HTTP/1.1 200 OK\r\nContent-Length: {answer.Length}\r\n\r\n{(request.Method == "HEAD" ? "" : answer)}", cancellation);
+                        stream, $"HTTP/1.1 200 OK\r\nContent-Length: {response.Length}\r\n\r\n{(request.Method == "HEAD" ? "" : response)}", cancellation);
                 }
             }
 

@@ -43,18 +43,18 @@ public sealed class SilentAppTests
         using var client = await RawClient.ConnectAsync(proxy);
 
         await client.SendAsync("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
-        var answer = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
-        Assert.NotNull(answer);
-        Assert.Equal((status, status != 200), (answer.Status, answer.IsWhole)); // what has begun is cut
+        Assert.NotNull(response);
+        Assert.Equal((status, status != 200), (response.Status, response.IsWhole)); // what has begun is cut
         if (status == 504)
         {
-            Assert.Contains("(Upstream:ActivityTimeout)", answer.Body, StringComparison.Ordinal);
+            Assert.Contains("(Upstream:ActivityTimeout)", response.Body, StringComparison.Ordinal);
         }
 
         await closed.Task.WaitAsync(Eventually.Patience, Cancellation);
         Assert.Equal("plain", await proxy.Client.GetStringAsync("/plain", Cancellation));
-        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, how); // the client may have its answer before the lease is back
+        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, how); // the client may have its response before the lease is back
     }
 
     /// <summary>Reading tells of the other side's close; the proxy has nothing more to say on this connection.</summary>

@@ -46,32 +46,32 @@ public sealed class SlowClientTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(sent);
 
-        var answer = client.ReadAnswerAsync();
-        while (drip.Length > 0 && !answer.IsCompleted)
+        var response = client.ReadResponseAsync();
+        while (drip.Length > 0 && !response.IsCompleted)
         {
             await client.SendAsync(drip);
-            await Task.WhenAny(answer, Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Cancellation));
+            await Task.WhenAny(response, Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Cancellation));
         }
 
-        Assert.Equal(status, (await answer)?.Status);
+        Assert.Equal(status, (await response)?.Status);
         Assert.Equal("", await client.ReadToEndAsync());
         await AssertOnlyBeginningsAsync(proxy, how);
     }
 
     [Fact]
-    public async Task Silence_after_an_answer_ends_the_connection()
+    public async Task Silence_after_a_response_ends_the_connection()
     {
         await using var proxy = await StartAsync();
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(Get + "\r\n");
-        Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(200, (await client.ReadResponseAsync())?.Status);
 
         Assert.Equal("", await client.ReadToEndAsync());
     }
 
     /// <summary>A peer that is still connected and reads nothing: a phone in a tunnel, or an attacker. Its request does not hold the app for ever.</summary>
     [Fact]
-    public async Task An_answer_that_nobody_reads_is_given_up()
+    public async Task A_response_that_nobody_reads_is_given_up()
     {
         await using var endless = await Backend.StartAsync(async context =>
         {
@@ -85,7 +85,7 @@ public sealed class SlowClientTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(Get + "\r\n");
 
-        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 1, "the answer has begun");
+        await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 1, "the response has begun");
         await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "the request is given up");
         await Eventually.TrueAsync(() => proxy.Connections.Open(SlotName.Blue) == 0, "the app's connection is closed");
     }
@@ -107,7 +107,7 @@ public sealed class SlowClientTests : IAsyncLifetime
         await client.SendAsync(sent);
         client.CloseSending();
 
-        Assert.True(await client.ReadAnswerAsync() is null or { Status: 400, Closes: true });
+        Assert.True(await client.ReadResponseAsync() is null or { Status: 400, Closes: true });
         await AssertOnlyBeginningsAsync(proxy, where);
     }
 

@@ -17,7 +17,7 @@ public sealed class PlaceQueueTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Who_came_first_has_the_next_place()
+    public async Task A_client_that_came_first_has_the_next_place()
     {
         var queue = NewQueue(places: 1);
         var first = Assert.IsType<Lease>(queue.Take("10.0.0.1"));
@@ -49,7 +49,7 @@ public sealed class PlaceQueueTests
     }
 
     [Fact]
-    public void Nobody_overtakes_those_who_wait()
+    public void No_request_overtakes_waiting_ones()
     {
         var queue = NewQueue(places: 1);
         var first = queue.Take("10.0.0.1")!;
@@ -61,7 +61,7 @@ public sealed class PlaceQueueTests
     }
 
     [Fact]
-    public async Task Who_leaves_gives_up_its_turn_at_once()
+    public async Task A_client_that_leaves_gives_up_its_turn_at_once()
     {
         var queue = NewQueue(places: 1);
         var first = queue.Take("10.0.0.1")!;

@@ -171,7 +171,7 @@ public sealed class PlacesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_pause_takes_over_whoever_has_the_turn_and_holds_no_place()
+    public async Task A_pause_takes_over_the_holder_of_the_turn_and_holds_no_place()
     {
         await using var proxy = await StartAsync(options => options.Upstream.MaxConcurrent = 1);
         var first = proxy.Client.GetStringAsync("/", Cancellation);
@@ -193,7 +193,7 @@ public sealed class PlacesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Maintenance_that_begins_meanwhile_turns_away_who_has_waited()
+    public async Task Maintenance_that_begins_meanwhile_turns_waiting_requests_away()
     {
         await using var proxy = await StartAsync(options => options.Upstream.MaxConcurrent = 1);
         var (first, queued) = await OneWorksAndOneWaitsAsync(proxy);
@@ -246,7 +246,7 @@ public sealed class PlacesTests : IAsyncDisposable
 
     /// <summary>An outage in between: who was held has its turn in the queue, too.</summary>
     [Fact]
-    public async Task Who_was_held_takes_a_place_like_any_other()
+    public async Task A_client_that_was_held_takes_a_place_like_any_other()
     {
         var port = Backend.FreePort();
         await using var proxy = await DataPlane.StartAsync(
@@ -337,7 +337,7 @@ public sealed class PlacesTests : IAsyncDisposable
 
             if (how != "leaves")
             {
-                Assert.Equal(how == "invalid" ? 400 : 413, (await client.ReadAnswerAsync())?.Status);
+                Assert.Equal(how == "invalid" ? 400 : 413, (await client.ReadResponseAsync())?.Status);
             }
         }
 
@@ -472,7 +472,7 @@ public sealed class PlacesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Metrics_say_how_many_places_are_used_who_waits_and_who_got_none()
+    public async Task Metrics_say_how_many_places_are_used_how_many_requests_wait_and_how_many_got_none()
     {
         await using var proxy = await StartAsync(options => (options.Upstream.MaxConcurrent, options.Upstream.MaxHeldRequests) = (1, 1));
         using var metrics = new MetricsReader(proxy.Get<Meter>());

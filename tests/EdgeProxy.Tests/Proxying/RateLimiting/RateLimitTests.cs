@@ -59,7 +59,7 @@ public sealed class RateLimitTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.1\r\n\r\n");
 
-        Assert.Equal(429, (await client.ReadAnswerAsync().Within())!.Status);
+        Assert.Equal(429, (await client.ReadResponseAsync().Within())!.Status);
     }
 
     [Theory]

@@ -7,7 +7,7 @@ namespace EdgeProxy.Tests.Proxying.RateLimiting;
 public sealed class RecentClientsTests
 {
     [Fact]
-    public void As_many_clients_as_there_may_be_are_known_and_who_keeps_coming_stays()
+    public void As_many_clients_as_there_may_be_are_known_and_one_that_keeps_coming_stays()
     {
         var clients = new RecentClients<object>(100, () => new());
         var regular = clients.Get(KeyOf(0));
@@ -23,7 +23,7 @@ public sealed class RecentClientsTests
     }
 
     [Fact]
-    public void Who_has_not_come_for_long_begins_anew()
+    public void A_client_that_has_not_come_for_long_begins_anew()
     {
         var clients = new RecentClients<object>(100, () => new());
         var before = clients.Get(KeyOf(0));

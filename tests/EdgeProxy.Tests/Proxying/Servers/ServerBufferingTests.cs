@@ -34,7 +34,7 @@ public sealed class ServerBufferingTests
 
         await client.SendAsync(isChunked ? "4\r\nbody\r\n0\r\n\r\n" : "body");
 
-        Assert.Equal("8 slowbody", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal("8 slowbody", (await client.ReadResponseAsync())?.Body);
         Assert.Equal(0, proxy.Get<ServerOptions>().Spool.Memory.Used);
     }
 
@@ -92,7 +92,7 @@ public sealed class ServerBufferingTests
             await Eventually.TrueAsync(() => server.Open == 0, "it has ended");
             using var upload = await RawClient.ConnectAsync(proxy);
             await upload.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n{new string('x', 3_000_000)}", isWhole: true);
-            Assert.Equal(413, (await upload.ReadAnswerAsync())?.Status);
+            Assert.Equal(413, (await upload.ReadResponseAsync())?.Status);
         }
 
         using var response = await proxy.Client.GetAsync("/", Cancellation);

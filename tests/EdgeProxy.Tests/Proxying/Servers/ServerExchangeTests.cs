@@ -121,9 +121,9 @@ public sealed class ServerExchangeTests
             var isChunked = framing.StartsWith("Transfer", StringComparison.Ordinal);
             await client.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n", isWhole: true);
             await client.SendAsync(isChunked ? $"{body.Length:x}\r\n{body}\r\n0\r\n\r\n" : body, isWhole: true);
-            var answer = await client.ReadAnswerAsync();
+            var response = await client.ReadResponseAsync();
 
-            Assert.Equal((413, "too large"), (answer?.Status, answer?.Body));
+            Assert.Equal((413, "too large"), (response?.Status, response?.Body));
         }
 
         await Eventually.TrueAsync(() => proxy.Get<ServerConnections>().Open == 0, "no connection is left to a server that was owed a body");

@@ -47,7 +47,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         Assert.Equal(isInFile, proxy.Spool.Files > 0);
         proxy.Slots.Activate(SlotName.Green);
         await client.SendAsync(Framed(isChunked, second) + (isChunked ? "0\r\n\r\n" : ""));
-        var response = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
         Assert.Equal($"green {length} - {Hash(first + second)}", response?.Body);
         await AssertFreedAsync(proxy);
@@ -61,7 +61,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(Head(false, 5) + "hello");
 
-        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadResponseAsync())?.Body);
         Assert.Equal(0, proxy.Spool.Failures(SpoolFailure.Quota));
     }
 
@@ -74,7 +74,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         await client.SendAsync(Head(true, 0));
         await client.SendAsync("0\r\n\r\n");
 
-        Assert.Equal($"blue 0 - {Hash("")}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"blue 0 - {Hash("")}", (await client.ReadResponseAsync())?.Body);
     }
 
     /// <summary>Nothing is refused for want of room: the body goes to the app as it comes, from the first byte that there was no room for.</summary>
@@ -92,7 +92,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _begun.Count == 1, "the app has been asked");
         await client.SendAsync(body[^1..]);
 
-        Assert.Equal($"blue {body.Length} - {Hash(body)}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"blue {body.Length} - {Hash(body)}", (await client.ReadResponseAsync())?.Body);
         Assert.True(proxy.Spool.Failures(Enum.Parse<SpoolFailure>(reason)) > 0);
         Assert.Equal(files, proxy.Spool.Files);
         await AssertFreedAsync(proxy);
@@ -126,7 +126,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(Head(isChunked, sent + 1) + Framed(isChunked, Text(sent)));
 
-        Assert.Equal(408, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(408, (await client.ReadResponseAsync())?.Status);
         await AssertFreedAsync(proxy);
         Assert.Empty(_begun);
     }
@@ -139,7 +139,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         await client.SendAsync(Head(true, 0));
         await client.SendAsync(Framed(true, Text(100_000)));
         await client.SendAsync(Framed(true, "a"));
-        var response = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
         Assert.Equal(413, response?.Status);
         Assert.Contains("larger than 100000 bytes", response!.Body, StringComparison.Ordinal);
@@ -158,7 +158,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         Assert.Equal(Continue, await client.ReadAsync(Continue.Length));
         Assert.Empty(_begun);
         await client.SendAsync("hello");
-        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadResponseAsync())?.Body);
     }
 
     [Theory]
@@ -172,7 +172,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _begun.Count == 1, "the app has been asked");
         await client.SendAsync("o");
 
-        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadResponseAsync())?.Body);
     }
 
     [Theory]
@@ -189,7 +189,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         Assert.Equal(0, proxy.Slots.Active.InFlight.Total);
         await client.SendAsync("o");
 
-        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"blue 5 - {Hash("hello")}", (await client.ReadResponseAsync())?.Body);
     }
 
     [Fact]
@@ -229,7 +229,7 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         proxy.App.Set(new Maintenance(DateTimeOffset.UnixEpoch, "closed"));
         await client.SendAsync("o");
 
-        Assert.Equal(503, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(503, (await client.ReadResponseAsync())?.Status);
         Assert.Empty(_begun);
         await AssertFreedAsync(proxy);
     }
@@ -249,19 +249,19 @@ public sealed class RequestBufferingTests : IAsyncLifetime
         await Eventually.TrueAsync(() => proxy.Gate.Held == 1, "the request is held");
         proxy.Slots.Activate(SlotName.Green);
 
-        Assert.Equal($"green {length} - {Hash(body)}", (await client.ReadAnswerAsync())?.Body);
+        Assert.Equal($"green {length} - {Hash(body)}", (await client.ReadResponseAsync())?.Body);
         await AssertFreedAsync(proxy);
     }
 
     [Fact]
-    public async Task An_upload_that_outlasts_the_stop_is_answered_and_the_app_does_not_see_it()
+    public async Task An_upload_that_outlasts_the_stop_gets_503_and_the_app_does_not_see_it()
     {
         await using var proxy = await StartAsync(drain: TimeSpan.FromMilliseconds(100));
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(Head(false, 5) + "hell");
         await Eventually.TrueAsync(() => Used(proxy) == 4, "what was sent has come");
         var stopping = proxy.StopAsync();
-        var response = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
         await stopping.Within();
 
         Assert.Equal(503, response?.Status);

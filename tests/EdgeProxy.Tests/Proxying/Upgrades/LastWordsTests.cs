@@ -84,7 +84,7 @@ public sealed class LastWordsTests
             await using var client = await site.ConnectAsync();
             if (size == 0)
             {
-                await client.SendAsync(_closeFrame); // its answer: the close is complete
+                await client.SendAsync(_closeFrame); // its response: the close is complete
             }
 
             lost += (await client.ReadToEndAsync()).AsSpan().SequenceEqual(words) ? 0 : 1;
@@ -95,7 +95,7 @@ public sealed class LastWordsTests
         await NothingIsLeftAsync(site);
     }
 
-    /// <summary>Whoever closes a socket with something unread in it resets it; what was sent before is there all the same.</summary>
+    /// <summary>A peer that closes a socket with something unread in it resets it; what was sent before is there all the same.</summary>
     [Theory]
     [InlineData(Transport.Http1)]
     [InlineData(Transport.Http2)]

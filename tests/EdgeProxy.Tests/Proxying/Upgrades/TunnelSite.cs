@@ -95,7 +95,7 @@ internal sealed class TunnelSite : IAsyncDisposable
         if (isTls)
         {
             var protocol = _transport == Transport.Http2Tls ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11;
-            stream = await TlsVisitor.HandshakeAsync(stream, "app.example", _authority.Root, protocol);
+            stream = await TlsClient.HandshakeAsync(stream, "app.example", _authority.Root, protocol);
         }
 
         if (_transport is Transport.Http2 or Transport.Http2Tls)

@@ -22,7 +22,7 @@ public sealed class UpgradeTests
     [InlineData(426, 426)]
     [InlineData(200, 501)] // a 200 would mean that the WebSocket stands
     [InlineData(204, 501)]
-    public async Task What_an_app_answers_to_an_extended_CONNECT_reaches_the_client_and_is_no_error(int status, int seen)
+    public async Task What_an_app_responds_to_an_extended_CONNECT_reaches_the_client_and_is_no_error(int status, int seen)
     {
         const string Body = "what the app has to say";
         await using var app = new RawServer(async (stream, _, cancellation) =>
@@ -77,8 +77,8 @@ public sealed class UpgradeTests
         for (var i = 0; i < 3; i++)
         {
             await client.SendAsync(TunnelClient.Upgrade(protocol));
-            var answer = await client.ReadAnswerAsync();
-            Assert.Equal((status, protocol), (answer!.Status, answer.Body));
+            var response = await client.ReadResponseAsync();
+            Assert.Equal((status, protocol), (response!.Status, response.Body));
         }
 
         Assert.Equal(0, proxy.Slots.Active.Errors);
@@ -147,8 +147,8 @@ public sealed class UpgradeTests
         await client.SendAsync(TunnelClient.Upgrade(protocol, method, more) + (more.StartsWith('C') ? "body" : more.Length > 0 ? "0\r\n\r\n" : ""));
 
         // An app that switches all the same is not believed.
-        var answer = await client.ReadAnswerAsync();
-        Assert.True(answer is { Status: 502 or 400 }, $"{answer}");
+        var response = await client.ReadResponseAsync();
+        Assert.True(response is { Status: 502 or 400 }, $"{response}");
         Assert.All(heads, head => Assert.DoesNotContain("Upgrade:", head, StringComparison.OrdinalIgnoreCase));
         Assert.All(heads, head => Assert.StartsWith(method, head, StringComparison.Ordinal));
         await Eventually.TrueAsync(() => proxy.Slots.Active.InFlight.Total == 0, "the lease has ended");
@@ -171,7 +171,7 @@ public sealed class UpgradeTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync(TunnelClient.Upgrade("foo"));
 
-        Assert.Equal(502, (await client.ReadAnswerAsync())!.Status);
+        Assert.Equal(502, (await client.ReadResponseAsync())!.Status);
         await NothingIsLeftAsync(proxy, errors: 1);
     }
 
@@ -189,9 +189,9 @@ public sealed class UpgradeTests
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 
-        var answer = await client.ReadAnswerAsync();
+        var response = await client.ReadResponseAsync();
 
-        Assert.Equal((426, "HTTP/2.0", "Upgrade, close"), (answer!.Status, answer.Headers["Upgrade"], answer.Headers["Connection"]));
+        Assert.Equal((426, "HTTP/2.0", "Upgrade, close"), (response!.Status, response.Headers["Upgrade"], response.Headers["Connection"]));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class AbandonedRequestTests
         /// <summary>Anywhere: the client leaves at once.</summary>
         AtOnce,
 
-        /// <summary>The app has its head, and has not answered.</summary>
+        /// <summary>The app has its head, and has not responded.</summary>
         HeadSent,
 
         /// <summary>The app has a piece of its body.</summary>
@@ -102,7 +102,7 @@ public sealed class AbandonedRequestTests
         await Assert.ThrowsAnyAsync<Exception>(() => serving.Within()); // its listener is gone
     }
 
-    /// <summary>A visitor who leaves while the connection is being opened, or before the response: at rest no connection is open that has not served.</summary>
+    /// <summary>A client that leaves while the connection is being opened, or before the response: at rest no connection is open that has not served.</summary>
     [Fact]
     public async Task Abandoned_requests_leave_no_connection_behind()
     {
@@ -122,16 +122,16 @@ public sealed class AbandonedRequestTests
 
         for (var round = 0; round < 20; round++)
         {
-            var visitors = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RawClient.ConnectAsync(proxy)));
-            await Task.WhenAll(visitors.Select(visitor => visitor.SendAsync("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")));
-            for (var i = 0; i < visitors.Length; i++)
+            var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RawClient.ConnectAsync(proxy)));
+            await Task.WhenAll(clients.Select(client => client.SendAsync("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")));
+            for (var i = 0; i < clients.Length; i++)
             {
                 if (i % 2 == 0)
                 {
-                    visitors[i].ResetWhenClosed();
+                    clients[i].ResetWhenClosed();
                 }
 
-                visitors[i].Dispose();
+                clients[i].Dispose();
             }
         }
 
@@ -208,7 +208,7 @@ public sealed class AbandonedRequestTests
         private int _waiting;
         private int _served;
 
-        /// <summary>Requests that are not answered to their end.</summary>
+        /// <summary>Requests without a complete response.</summary>
         public int Waiting => Volatile.Read(ref _waiting);
 
         /// <summary>Connections that have served.</summary>

@@ -5,7 +5,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Proxying.Upstream;
 
-/// <summary>An app that answers before it has read the request: its client gets the app's own status and body, and the slot no error.</summary>
+/// <summary>An app that responds before it has read the request: its client gets the app's own status and body, and the slot no error.</summary>
 public sealed class EarlyRefusalTests
 {
     private const int Size = 5_000_000;
@@ -45,7 +45,7 @@ public sealed class EarlyRefusalTests
     public async Task It_reaches_a_client_that_writes_the_whole_body_first(int version, App app, bool isChunked, bool isLimited, bool isBuffered, string said)
     {
         var (status, body) = (int.Parse(said[..3], System.Globalization.CultureInfo.InvariantCulture), said[4..]);
-        await using var server = new RawServer((stream, _, cancellation) => AnswerAsync(stream, app, status, body, cancellation));
+        await using var server = new RawServer((stream, _, cancellation) => RespondAsync(stream, app, status, body, cancellation));
         await using var proxy = await StartAsync(server, version, isLimited, isBuffered);
 
         for (var i = 0; i < 4; i++)
@@ -91,7 +91,7 @@ public sealed class EarlyRefusalTests
         },
         ("Kestrel:Endpoints:Http:Protocols", version == 2 ? "Http2" : "Http1"));
 
-    private static async Task AnswerAsync(NetworkStream stream, App app, int status, string body, CancellationToken cancellation)
+    private static async Task RespondAsync(NetworkStream stream, App app, int status, string body, CancellationToken cancellation)
     {
         await RawServer.ReadHeadAsync(stream, cancellation);
         await RawServer.WriteAsync(stream, $"HTTP/1.1 {status} Refused\r\nContent-Length: {body.Length}\r\n\r\n{body}", cancellation);
@@ -114,8 +114,8 @@ public sealed class EarlyRefusalTests
         await client.SendAsync(
             isChunked ? string.Concat(Enumerable.Repeat($"10000\r\n{new string('x', 0x10000)}\r\n", Size / 0x10000)) + "0\r\n\r\n" : new string('x', Size),
             isWhole: true);
-        var answer = await client.ReadAnswerAsync();
-        return answer is { IsWhole: true } ? (answer.Status, answer.Body) : (0, $"{answer}");
+        var response = await client.ReadResponseAsync();
+        return response is { IsWhole: true } ? (response.Status, response.Body) : (0, $"{response}");
     }
 
     private static async Task<(int Status, string Body)> UploadOverHttp2Async(DataPlane proxy, bool isChunked)

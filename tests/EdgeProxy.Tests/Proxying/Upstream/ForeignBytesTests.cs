@@ -140,7 +140,7 @@ public sealed class ForeignBytesTests
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")]
     [InlineData("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")]
-    public async Task An_ordinary_response_leaves_a_connection_for_the_next_request(string response)
+    public async Task An_ordinary_response_leaves_a_connection_for_the_next_request(string sent)
     {
         foreach (var pieces in new[] { 1, 2, int.MaxValue })
         {
@@ -148,15 +148,15 @@ public sealed class ForeignBytesTests
             {
                 while ((await RawServer.ReadHeadAsync(stream, cancellation)).Length > 0)
                 {
-                    await WriteInPiecesAsync(stream, response, pieces, cancellation);
+                    await WriteInPiecesAsync(stream, sent, pieces, cancellation);
                 }
             });
             await using var proxy = await DataPlane.StartAsync(server.Address, "http://127.0.0.1:1");
 
             for (var i = 0; i < 5; i++)
             {
-                using var answer = await proxy.Client.GetAsync("/", Cancellation);
-                await answer.Content.ReadAsStringAsync(Cancellation);
+                using var response = await proxy.Client.GetAsync("/", Cancellation);
+                await response.Content.ReadAsStringAsync(Cancellation);
             }
 
             Assert.Equal(1, server.Connections);
@@ -187,7 +187,7 @@ public sealed class ForeignBytesTests
         Assert.Equal("ok", await proxy.Client.GetStringAsync("/", Cancellation));
     }
 
-    /// <summary>Pieces of a body that is not buffered reach the app when they come: it may answer each.</summary>
+    /// <summary>Pieces of a body that is not buffered reach the app when they come: it may respond to each.</summary>
     [Theory]
     [InlineData("Content-Length: 3", "{0}")]
     [InlineData("Transfer-Encoding: chunked", "1\r\n{0}\r\n")]
@@ -221,7 +221,7 @@ public sealed class ForeignBytesTests
         }
 
         await client.SendAsync(framing.StartsWith("Transfer", StringComparison.Ordinal) ? "0\r\n\r\n" : "");
-        Assert.Equal("ok", (await client.ReadAnswerAsync())!.Body);
+        Assert.Equal("ok", (await client.ReadResponseAsync())!.Body);
     }
 
     private static async Task WriteInPiecesAsync(NetworkStream stream, string text, int pieces, CancellationToken cancellation)

@@ -87,7 +87,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
         var phase = SwitchPhase.BeforeFlip;
         if (how.Contains("respond", StringComparison.Ordinal))
         {
-            _plane.Green.Handler = SlotApp.Answers(500);
+            _plane.Green.Handler = SlotApp.Responds(500);
             phase = SwitchPhase.Probe;
         }
 
@@ -129,7 +129,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
     [Theory]
     [InlineData("rollback")]
     [InlineData("a switch to the slot")]
-    public async Task Whoever_wants_traffic_back_does_not_wait_for_the_hooks_after_the_end(string how)
+    public async Task A_request_for_traffic_back_does_not_wait_for_the_hooks_after_the_end(string how)
     {
         _plane.Options.Switch.KeepWarm = TimeSpan.FromHours(1);
         _plane.Options.Switch.Hooks.AfterEnd =
@@ -162,7 +162,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Of_two_who_want_traffic_back_the_second_does_not_undo_what_the_first_has_done()
+    public async Task Of_two_callers_that_want_traffic_back_the_second_does_not_undo_what_the_first_has_done()
     {
         _plane.Options.Switch.KeepWarm = TimeSpan.FromHours(1);
         _plane.Options.Switch.Hooks.AfterEnd = [Shell($"echo $$ > {_directory["pid"]}; exec sleep 600", seconds: 600)];
@@ -170,12 +170,12 @@ public sealed class SwitchHooksTests : IAsyncDisposable
         await _plane.Switches.BeginAsync(new(), Cancellation);
         await ReadSoonAsync(_directory["pid"]);
 
-        var answers = await Task.WhenAll(
+        var responses = await Task.WhenAll(
             _plane.Switches.BeginRollbackAsync(force: false, Cancellation).AsTask(), _plane.Switches.BeginRollbackAsync(force: false, Cancellation).AsTask())
             .Within();
 
-        Assert.Single(answers.OfType<SwitchStart.Started>());
-        Assert.Single(answers, answer => answer is SwitchStart.Busy or SwitchStart.Refused);
+        Assert.Single(responses.OfType<SwitchStart.Started>());
+        Assert.Single(responses, response => response is SwitchStart.Busy or SwitchStart.Refused);
         await Eventually.TrueAsync(() => _plane.Slots.Active.Name == SlotName.Blue, "traffic goes back");
     }
 

@@ -50,12 +50,12 @@ public sealed class CanaryTests : IAsyncDisposable
     public async Task A_bad_candidate_goes_back_in_one_write_and_its_requests_are_waited_for()
     {
         await _plane.StartAsync();
-        Answer(SlotName.Blue, good: 100, bad: 0);
+        Respond(SlotName.Blue, good: 100, bad: 0);
         var running = await BeginAsync();
         using var inFlight = _plane.Slots.Acquire(LeaseClass.Http, new CandidateClient(_plane.Slots.Plan.Candidate!.Key, 0));
         Assert.Equal(SlotName.Green, inFlight.Slot.Name);
 
-        Answer(SlotName.Green, good: 6, bad: 4);
+        Respond(SlotName.Green, good: 6, bad: 4);
 
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Drain, "it goes back");
         Assert.Null(_plane.Slots.Plan.Candidate);
@@ -63,7 +63,7 @@ public sealed class CanaryTests : IAsyncDisposable
         inFlight.Dispose();
         var ended = await running.Within();
         Assert.Equal((SwitchOutcome.RolledBack, SlotName.Blue), (ended.Outcome, _plane.Slots.Active.Name));
-        Assert.Contains("green answered 4 of 10 requests with a 5xx; blue had 0 of 100", ended.Reason, StringComparison.Ordinal);
+        Assert.Contains("green responded to 4 of 10 requests with a 5xx; blue had 0 of 100", ended.Reason, StringComparison.Ordinal);
         Assert.Contains("with 5 % of the clients. Traffic is back on blue, which was not restarted", ended.Reason, StringComparison.Ordinal);
         Assert.Equal(["log of green"], ended.UnitLog);
         Assert.Equal(["start blue", "start green", "stop green"], _plane.Units.Calls);
@@ -106,7 +106,7 @@ public sealed class CanaryTests : IAsyncDisposable
     public async Task An_abort_before_any_client_had_it_moves_nothing()
     {
         await _plane.StartAsync();
-        _plane.Green.Handler = SlotApp.Answers(503);
+        _plane.Green.Handler = SlotApp.Responds(503);
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Probe, "it is probed");
 
@@ -191,7 +191,7 @@ public sealed class CanaryTests : IAsyncDisposable
         return start.Completion;
     }
 
-    private void Answer(SlotName slot, int good, int bad)
+    private void Respond(SlotName slot, int good, int bad)
     {
         foreach (var isError in Enumerable.Repeat(true, bad).Concat(Enumerable.Repeat(false, good)))
         {

@@ -220,16 +220,16 @@ public sealed class JudgeTests
         var (blue, green) = (pair[SlotName.Blue], pair[SlotName.Green]);
         for (var i = 0; i < past; i++)
         {
-            Answer(blue, old, errors);
+            Respond(blue, old, errors);
         }
 
         var judge = new Judge(new SwitchOptions());
         for (var i = 1; i <= requests; i++)
         {
-            Answer(green, candidate, candidateErrors);
+            Respond(green, candidate, candidateErrors);
             for (var j = 0; past == 0 && j < share; j++)
             {
-                Answer(blue, old, errors);
+                Respond(blue, old, errors);
             }
 
             if (judge.IsDue(i) && judge.Look(green.Figures, blue.Figures, isSameTime: true) is { } finding)
@@ -240,7 +240,7 @@ public sealed class JudgeTests
 
         return null;
 
-        void Answer(Slot slot, Func<Random, double> latency, double ratio) =>
+        void Respond(Slot slot, Func<Random, double> latency, double ratio) =>
             slot.Record(random.NextDouble() < ratio, TimeSpan.FromMilliseconds(latency(random)));
     }
 

@@ -19,16 +19,16 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
     {
         _plane.Options.Switch.Observe = TimeSpan.FromMinutes(10);
         await _plane.StartAsync();
-        Answer(SlotName.Blue, 200, 20, "/items/");
+        Respond(SlotName.Blue, 200, 20, "/items/");
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(
             new(Canary: isCanary ? [new CanaryStep { Share = 50, For = TimeSpan.FromMinutes(10) }] : []), Cancellation));
         await Eventually.TrueAsync(() => _plane.Slots[SlotName.Green].Tally is not null, "it is judged");
         if (isCanary)
         {
-            Answer(SlotName.Blue, 200, 100, "/items/"); // both are slower now than it was before: not the candidate's fault
-            Answer(SlotName.Green, 100, 100, "/items/");
+            Respond(SlotName.Blue, 200, 100, "/items/"); // both are slower now than it was before: not the candidate's fault
+            Respond(SlotName.Green, 100, 100, "/items/");
             await LookedAsync();
-            Answer(SlotName.Green, 100, 100, "/items/");
+            Respond(SlotName.Green, 100, 100, "/items/");
             await LookedAsync();
             Assert.Null(_plane.Switches.Running!.Phases[^1].Detail);
         }
@@ -38,10 +38,10 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
             {
                 if (isCanary)
                 {
-                    Answer(SlotName.Blue, 40, 100, "/items/");
+                    Respond(SlotName.Blue, 40, 100, "/items/");
                 }
 
-                Answer(SlotName.Green, 400, 300, "/orders/17/");
+                Respond(SlotName.Green, 400, 300, "/orders/17/");
                 return start.Completion.IsCompleted;
             },
             "it is found once the first seconds are over");
@@ -65,14 +65,14 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
     {
         _plane.Options.Switch.Observe = TimeSpan.FromMinutes(10);
         await _plane.StartAsync();
-        Answer(SlotName.Blue, 500, 20, "/");
+        Respond(SlotName.Blue, 500, 20, "/");
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
         await Eventually.TrueAsync(() => _plane.Slots[SlotName.Green].Tally is not null, "it is judged");
 
         for (var i = 0; i < 2; i++)
         {
-            Answer(SlotName.Green, 180, 20, "/");
-            Answer(SlotName.Green, 20, 20, "/pay", isError: true); // 10 %, which MaxErrorRatio allows
+            Respond(SlotName.Green, 180, 20, "/");
+            Respond(SlotName.Green, 20, 20, "/pay", isError: true); // 10 %, which MaxErrorRatio allows
             await LookedAsync();
         }
 
@@ -93,7 +93,7 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
     public async Task A_candidate_that_does_not_respond_is_not_called_good(int waiting, int waitingForOld, int seconds, bool isBad)
     {
         await _plane.StartAsync();
-        Answer(SlotName.Blue, 500, 20, "/");
+        Respond(SlotName.Blue, 500, 20, "/");
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(
             new(Canary: [new CanaryStep { Share = 50, For = TimeSpan.FromSeconds(seconds) }]), Cancellation));
         await Eventually.TrueAsync(() => _plane.Slots[SlotName.Green].Tally is not null, "it is judged");
@@ -120,11 +120,11 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
     {
         await _plane.StartAsync();
         var traffic = _plane.Get<SlotTraffic>();
-        Answer(SlotName.Blue, 100, 20, "/");
+        Respond(SlotName.Blue, 100, 20, "/");
         for (var mark = 0; mark < 20; mark++)
         {
             traffic.Mark(SlotName.Blue);
-            Answer(SlotName.Blue, 1, 20, "/");
+            Respond(SlotName.Blue, 1, 20, "/");
         }
 
         Assert.Equal(12, traffic.Before(SlotName.Blue, _plane.Slots[SlotName.Blue].Figures).Requests);
@@ -150,7 +150,7 @@ public sealed class JudgedCanaryTests : IAsyncDisposable
         }
     }
 
-    private void Answer(SlotName slot, int requests, int milliseconds, string path, bool isError = false)
+    private void Respond(SlotName slot, int requests, int milliseconds, string path, bool isError = false)
     {
         for (var i = 0; i < requests; i++)
         {

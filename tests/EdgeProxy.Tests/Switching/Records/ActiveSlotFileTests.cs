@@ -46,7 +46,7 @@ public sealed class ActiveSlotFileTests : IDisposable
     public async Task A_file_that_is_not_there_is_no_problem() => Assert.Equal(default, await _file.ReadAsync(Cancellation));
 
     [Fact]
-    public async Task Only_who_has_seen_the_last_revision_replaces_it()
+    public async Task Only_a_process_that_has_seen_the_last_revision_replaces_it()
     {
         var first = await _file.TryReplaceAsync(null, Blue);
         var second = await _file.TryReplaceAsync(first, Green);

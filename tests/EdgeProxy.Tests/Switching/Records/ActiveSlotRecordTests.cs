@@ -33,7 +33,7 @@ public sealed class ActiveSlotRecordTests
     }
 
     [Fact]
-    public async Task Who_watches_sees_what_another_process_has_stored()
+    public async Task A_watcher_sees_what_another_process_has_stored()
     {
         var (one, other) = (new ActiveSlotRecord(_store), new ActiveSlotRecord(_store));
         await one.WriteAsync(one.Current, Blue);
@@ -48,7 +48,7 @@ public sealed class ActiveSlotRecordTests
     }
 
     [Fact]
-    public async Task Who_watches_sees_what_its_own_process_writes_or_assumes()
+    public async Task A_watcher_sees_what_its_own_process_writes_or_assumes()
     {
         var record = new ActiveSlotRecord(_store);
         await record.WriteAsync(record.Current, Blue);

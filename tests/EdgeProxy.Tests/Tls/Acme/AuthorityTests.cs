@@ -40,14 +40,14 @@ public sealed class AuthorityTests : IAsyncDisposable
         Assert.True(orders[1] - orders[0] >= TimeSpan.FromHours(2), $"asked again after {orders[1] - orders[0]}");
     }
 
-    /// <summary>A second trigger of a challenge is refused by some authorities, and a lost answer says nothing: the authorization tells.</summary>
+    /// <summary>A second trigger of a challenge is refused by some authorities, and a lost response says nothing: the authorization tells.</summary>
     [Theory]
     [InlineData("lost")]
     [InlineData("conflict")]
-    public async Task A_challenge_is_triggered_once_whatever_the_answer(string answer)
+    public async Task A_challenge_is_triggered_once_whatever_the_response(string response)
     {
         _authority.Pervert = (kind, _) => kind != "challenge" ? null
-            : answer == "lost" ? throw new HttpRequestException("the connection was cut")
+            : response == "lost" ? throw new HttpRequestException("the connection was cut")
             : StubAuthority.Problem(HttpStatusCode.Conflict, "conflict", "the challenge is being validated");
         await StartAsync();
 
@@ -110,7 +110,7 @@ public sealed class AuthorityTests : IAsyncDisposable
         await _site!.WaitForCertificateAsync();
         await Eventually.TrueAsync(() => _site.Certificate.RenewAt is not null, "the plan is made");
         Assert.InRange(_site.Certificate.RenewAt!.Value, start.AddDays(10), start.AddDays(11));
-        var first = await TlsVisitor.SeeAsync(_site.HttpsPort, Name);
+        var first = await TlsClient.SeeAsync(_site.HttpsPort, Name);
 
         await AdvanceUntilAsync(TimeSpan.FromHours(1), () => _authority.Count("certificate") == 2);
 
@@ -149,7 +149,8 @@ public sealed class AuthorityTests : IAsyncDisposable
         Assert.Equal(3, _authority.Count("new-order"));
     }
 
-    /// <summary>Whoever stops, or dies, between the authority's work and ours, has the same certificate after the next start, without another order.</summary>
+    /// <summary>A process that stops, or dies, between the authority's work and ours, has the same certificate after the next start, without another
+    /// order.</summary>
     [Theory]
     [InlineData("finalize")]
     [InlineData("certificate")]
@@ -175,7 +176,7 @@ public sealed class AuthorityTests : IAsyncDisposable
         await _site.StartAsync();
         await Eventually.TrueAsync(() => _site.Certificate is { State: CertificateState.Valid, Renewing: false }, "it is served");
         Assert.Contains("served, but not kept", _site.Certificate.LastError, StringComparison.Ordinal);
-        var serial = (await TlsVisitor.SeeAsync(_site.HttpsPort, Name)).SerialNumber;
+        var serial = (await TlsClient.SeeAsync(_site.HttpsPort, Name)).SerialNumber;
 
         await _site.StopAsync();
         obstacle.Delete(recursive: true);
@@ -230,7 +231,7 @@ public sealed class AuthorityTests : IAsyncDisposable
 
         await _site.StartAsync();
         await Eventually.TrueAsync(() => _authority.Count("new-order") == 2, "another is ordered");
-        Assert.Equal(serial, (await TlsVisitor.SeeAsync(_site.HttpsPort, Name)).SerialNumber);
+        Assert.Equal(serial, (await TlsClient.SeeAsync(_site.HttpsPort, Name)).SerialNumber);
         go.SetResult();
 
         await Eventually.TrueAsync(() => _site.Certificate.SerialNumber != serial, "the right one has come");
@@ -277,7 +278,7 @@ public sealed class AuthorityTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Who_asks_twice_joins_the_attempt_that_runs()
+    public async Task A_client_that_asks_twice_joins_the_attempt_that_runs()
     {
         await StartAsync();
         await _site!.WaitForCertificateAsync();

@@ -53,7 +53,7 @@ public sealed class KillTests
     {
         try
         {
-            await using var stream = await TlsVisitor.ConnectAsync(port, "shop.test", root);
+            await using var stream = await TlsClient.ConnectAsync(port, "shop.test", root);
             return true;
         }
         catch (Exception notYet) when (notYet is System.Net.Sockets.SocketException or System.Security.Authentication.AuthenticationException or IOException)

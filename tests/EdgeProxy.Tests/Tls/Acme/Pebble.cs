@@ -6,7 +6,7 @@ using EdgeProxy.Tls.Acme;
 
 namespace EdgeProxy.Tests.Tls.Acme;
 
-/// <summary>Let's Encrypt's own test authority, with a DNS server that answers 127.0.0.1 for every name. Real processes on free ports, ended when
+/// <summary>Let's Encrypt's own test authority, with a DNS server that responds with 127.0.0.1 for every name. Real processes on free ports, ended when
 /// disposed.</summary>
 /// <remarks>It looks for challenges at <see cref="HttpPort"/> and <see cref="TlsPort"/>, where the proxy under test is to listen.</remarks>
 internal sealed class Pebble : IAsyncDisposable
@@ -78,7 +78,7 @@ internal sealed class Pebble : IAsyncDisposable
                     return false;
                 }
             },
-            "Pebble answers");
+            "Pebble responds");
     }
 
     public void End() => _pebble!.KillAndWait();

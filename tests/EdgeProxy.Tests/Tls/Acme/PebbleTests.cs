@@ -26,9 +26,9 @@ public sealed class PebbleTests
         await site.WaitForCertificateAsync();
 
         var root = await pebble.GetRootAsync();
-        using var browser = TlsVisitor.Browser(site.HttpsPort, "shop.test", root); // downloads no intermediates
+        using var browser = TlsClient.Browser(site.HttpsPort, "shop.test", root); // downloads no intermediates
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
-        var seen = await TlsVisitor.SeeAsync(site.HttpsPort, "shop.test");
+        var seen = await TlsClient.SeeAsync(site.HttpsPort, "shop.test");
         Assert.Equal(keyType == AcmeKeyType.Rsa2048, seen.GetRSAPublicKey() is not null);
         Assert.Equal(1 + intermediates, Count(File.ReadAllText(Path.Combine(site.StatePath, "certificates/shop.test.pem")), "BEGIN CERTIFICATE"));
         Assert.StartsWith("308 ", await site.AskPlainAsync("shop.test"), StringComparison.Ordinal);
@@ -62,7 +62,7 @@ public sealed class PebbleTests
 
         await site.StartAsync();
 
-        Assert.Equal(serial, (await TlsVisitor.SeeAsync(site.HttpsPort, "shop.test")).SerialNumber);
+        Assert.Equal(serial, (await TlsClient.SeeAsync(site.HttpsPort, "shop.test")).SerialNumber);
         await Eventually.TrueAsync(() => site.Certificate.RenewAt is not null, "the loop waits for the renewal");
         Assert.Equal((serial, orders, null), (site.Certificate.SerialNumber, pebble.Orders, site.Certificate.LastError));
     }
@@ -79,7 +79,7 @@ public sealed class PebbleTests
 
         Assert.Null(await site.RenewAsync());
 
-        using var browser = TlsVisitor.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
+        using var browser = TlsClient.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
         Assert.Equal(key, KeyOf(site));
     }
@@ -100,7 +100,7 @@ public sealed class PebbleTests
             .ToDictionary(certificate => certificate.Name, certificate => certificate.LastError);
         Assert.Contains("rejectedIdentifier", errors["blocked.test"], StringComparison.Ordinal);
         Assert.Contains("gone.test by tls-alpn-01: ", errors["gone.test"], StringComparison.Ordinal);
-        await Assert.ThrowsAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(site.HttpsPort, "gone.test", root: null));
+        await Assert.ThrowsAsync<AuthenticationException>(() => TlsClient.ConnectAsync(site.HttpsPort, "gone.test", root: null));
         Assert.Equal("200 the app", await site.AskPlainAsync("gone.test")); // not sent to where nothing is served
     }
 
@@ -115,7 +115,7 @@ public sealed class PebbleTests
         await Eventually.TrueAsync(() => site.Certificate is { Failures: 1, Renewing: false, RenewAt: not null }, "the first attempt has failed");
         Assert.Contains("cannot be reached: Connection refused", site.Certificate.LastError, StringComparison.Ordinal);
         Assert.Equal("200 the app", await site.AskPlainAsync("shop.test"));
-        await Assert.ThrowsAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(site.HttpsPort, "shop.test", root: null));
+        await Assert.ThrowsAsync<AuthenticationException>(() => TlsClient.ConnectAsync(site.HttpsPort, "shop.test", root: null));
 
         await pebble.BeginAsync();
         await Eventually.TrueAsync(
@@ -125,7 +125,7 @@ public sealed class PebbleTests
                 return site.Certificate.State == CertificateState.Valid;
             },
             "the certificate has come");
-        using var browser = TlsVisitor.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
+        using var browser = TlsClient.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
     }
 
@@ -142,7 +142,7 @@ public sealed class PebbleTests
         await site.WaitForCertificateAsync();
 
         Assert.Equal((0, null), (site.Certificate.Failures, site.Certificate.LastError));
-        using var browser = TlsVisitor.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
+        using var browser = TlsClient.Browser(site.HttpsPort, "shop.test", await pebble.GetRootAsync());
         Assert.Equal("the app", await browser.GetStringAsync("/", Cancellation));
     }
 
@@ -167,7 +167,7 @@ public sealed class PebbleTests
         }
     }
 
-    /// <summary>Who connects at any instant gets a certificate that is valid then, and nobody's connection notices.</summary>
+    /// <summary>A client that connects at any instant gets a certificate that is valid then, and nobody's connection notices.</summary>
     [Fact]
     public async Task Renewals_under_load_fail_no_handshake_and_no_request()
     {
@@ -179,16 +179,16 @@ public sealed class PebbleTests
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var serials = new System.Collections.Concurrent.ConcurrentDictionary<string, bool>();
 
-        var visitors = Enumerable.Range(0, 4).Select(number => VisitAsync(number % 2 == 0 ? "shop.test" : "www.test")).ToList();
+        var clients = Enumerable.Range(0, 4).Select(number => VisitAsync(number % 2 == 0 ? "shop.test" : "www.test")).ToList();
         var kept = KeepAliveAsync();
         // Three certificates each: the first, and two that took its place, 25 s after each other.
-        while ((serials.Count < 6 || Volatile.Read(ref _handshakes) < 5000) && !visitors.Exists(visitor => visitor.IsCompleted) && !kept.IsCompleted)
+        while ((serials.Count < 6 || Volatile.Read(ref _handshakes) < 5000) && !clients.Exists(client => client.IsCompleted) && !kept.IsCompleted)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Cancellation);
         }
 
         await stop.CancelAsync();
-        await Task.WhenAll(visitors);
+        await Task.WhenAll(clients);
         var requests = await kept;
 
         Figures.Report(
@@ -200,7 +200,7 @@ public sealed class PebbleTests
         {
             while (!stop.IsCancellationRequested)
             {
-                await using var stream = await TlsVisitor.ConnectAsync(site.HttpsPort, name, root); // checks name, chain and dates
+                await using var stream = await TlsClient.ConnectAsync(site.HttpsPort, name, root); // checks name, chain and dates
                 serials.TryAdd(stream.RemoteCertificate!.GetSerialNumberString(), true);
                 Interlocked.Increment(ref _handshakes);
             }
@@ -208,18 +208,18 @@ public sealed class PebbleTests
 
         async Task<int> KeepAliveAsync()
         {
-            await using var stream = await TlsVisitor.ConnectAsync(site.HttpsPort, "shop.test", root, SslApplicationProtocol.Http11);
+            await using var stream = await TlsClient.ConnectAsync(site.HttpsPort, "shop.test", root, SslApplicationProtocol.Http11);
             var count = 0;
             var buffer = new byte[4096];
             for (; !stop.IsCancellationRequested; count++)
             {
                 await stream.WriteAsync("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"u8.ToArray(), Cancellation);
-                var answer = "";
-                while (!answer.EndsWith("the app\r\n0\r\n\r\n", StringComparison.Ordinal) && !answer.EndsWith("\r\n\r\nthe app", StringComparison.Ordinal))
+                var response = "";
+                while (!response.EndsWith("the app\r\n0\r\n\r\n", StringComparison.Ordinal) && !response.EndsWith("\r\n\r\nthe app", StringComparison.Ordinal))
                 {
                     var read = await stream.ReadAsync(buffer, Cancellation).Within();
                     Assert.NotEqual(0, read);
-                    answer += System.Text.Encoding.Latin1.GetString(buffer, 0, read);
+                    response += System.Text.Encoding.Latin1.GetString(buffer, 0, read);
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Cancellation);

@@ -43,7 +43,7 @@ public sealed class SeveralAuthoritiesTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Where_all_fail_each_is_quoted_and_whoever_asks_for_time_gets_it()
+    public async Task Where_all_fail_each_is_quoted_and_an_authority_that_asks_for_time_gets_it()
     {
         _first.Interfere = (kind, _, _) =>
             kind == "new-order" ? StubAuthority.Problem(HttpStatusCode.TooManyRequests, "rateLimited", "too many", TimeSpan.FromHours(3)) : null;

@@ -7,7 +7,7 @@ using System.Text.Json.Nodes;
 
 namespace EdgeProxy.Tests.Tls.Acme;
 
-/// <summary>An authority in memory, for what no real one does on demand. It believes every proof and answers at once, unless a test says otherwise.</summary>
+/// <summary>An authority in memory, for what no real one does on demand. It believes every proof and responds at once, unless a test says otherwise.</summary>
 /// <param name="time">The clock of its certificates.</param>
 /// <param name="host">Where it is.</param>
 internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") : HttpMessageHandler
@@ -26,11 +26,11 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
     /// <summary>RFC 9773; null: it has no opinion.</summary>
     public Func<(DateTimeOffset Start, DateTimeOffset End)>? Window { get; set; }
 
-    /// <summary>Answers instead of the authority; null: the authority does. Gets the kind of the request (<c>new-order</c>, <c>challenge</c>, ...), how often
+    /// <summary>Responds instead of the authority; null: the authority does. Gets the kind of the request (<c>new-order</c>, <c>challenge</c>, ...), how often
     /// it came, and its payload.</summary>
     public Func<string, int, JsonNode?, HttpResponseMessage?>? Interfere { get; set; }
 
-    /// <summary>What the client gets instead of the answer, after the authority has done its part. May throw. Gets the kind of the request and how often it
+    /// <summary>What the client gets instead of the response, after the authority has done its part. May throw. Gets the kind of the request and how often it
     /// came.</summary>
     public Func<string, int, HttpResponseMessage?>? Pervert { get; set; }
 
@@ -44,12 +44,12 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
 
     public static HttpResponseMessage Problem(HttpStatusCode status, string type, string detail, TimeSpan? retryAfter = null)
     {
-        var answer = new HttpResponseMessage(status)
+        var response = new HttpResponseMessage(status)
         {
             Content = new StringContent($$"""{"type":"urn:ietf:params:acme:error:{{type}}","detail":"{{detail}}","status":{{(int)status}}}""", new MediaTypeHeaderValue("application/problem+json")),
         };
-        answer.Headers.RetryAfter = retryAfter is { } wait ? new RetryConditionHeaderValue(wait) : null;
-        return answer;
+        response.Headers.RetryAfter = retryAfter is { } wait ? new RetryConditionHeaderValue(wait) : null;
+        return response;
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -58,13 +58,13 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
         var payload = request.Content is null ? null : await PayloadAsync(request.Content, cancellationToken);
         Requests.Enqueue((time.GetUtcNow(), parts[0], request.RequestUri.AbsolutePath, payload));
         await (Gate?.Invoke(parts[0]) ?? Task.CompletedTask).WaitAsync(cancellationToken);
-        var answer = Interfere?.Invoke(parts[0], Count(parts[0]), payload) ?? Answer(parts, payload);
-        answer = Pervert?.Invoke(parts[0], Count(parts[0])) ?? answer;
-        answer.Headers.TryAddWithoutValidation("Replay-Nonce", $"nonce{Interlocked.Increment(ref _last)}");
-        return answer;
+        var response = Interfere?.Invoke(parts[0], Count(parts[0]), payload) ?? Response(parts, payload);
+        response = Pervert?.Invoke(parts[0], Count(parts[0])) ?? response;
+        response.Headers.TryAddWithoutValidation("Replay-Nonce", $"nonce{Interlocked.Increment(ref _last)}");
+        return response;
     }
 
-    private HttpResponseMessage Answer(string[] parts, JsonNode? payload)
+    private HttpResponseMessage Response(string[] parts, JsonNode? payload)
     {
         var order = parts.Length > 1 ? _orders.GetValueOrDefault(parts[1]) : null;
         switch (parts[0])
@@ -112,12 +112,12 @@ internal sealed class StubAuthority(TimeProvider time, string host = "ca.test") 
 
     private static HttpResponseMessage Json(JsonObject body, string? location = null)
     {
-        var answer = new HttpResponseMessage(HttpStatusCode.OK)
+        var response = new HttpResponseMessage(HttpStatusCode.OK)
         {
             Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json")),
         };
-        answer.Headers.Location = location is null ? null : new Uri(location);
-        return answer;
+        response.Headers.Location = location is null ? null : new Uri(location);
+        return response;
     }
 
     private static async Task<JsonNode?> PayloadAsync(HttpContent content, CancellationToken cancellationToken)

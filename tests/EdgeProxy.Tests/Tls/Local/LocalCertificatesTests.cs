@@ -40,14 +40,14 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
 
     private CertificateStatus Status => Assert.Single(_proxy!.Services.GetRequiredService<CertificateStatusRegistry>().Read());
 
-    /// <summary>Whoever trusts the root reaches every name of it, and curl agrees.</summary>
+    /// <summary>A client that trusts the root reaches every name of it, and curl agrees.</summary>
     [Theory]
     [InlineData("localhost")]
     [InlineData("api.example.test")]
     [InlineData("one.apps.example.test")]
     [InlineData("intranet")]
     [InlineData("127.0.0.1")] // for which a client names nothing in its handshake
-    public async Task Who_trusts_the_root_is_served_without_a_warning(string name)
+    public async Task A_client_that_trusts_the_root_is_served_without_a_warning(string name)
     {
         Tool.Demand("curl");
         await StartAsync("api.example.test;*.apps.example.test;127.0.0.1;Intranet;*.home;[::1];*");
@@ -63,7 +63,7 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
         Assert.Equal(
             ["*.apps.example.test", "*.home", "127.0.0.1", "::1", "api.example.test", "intranet", "localhost"], Status.Names.Order(StringComparer.Ordinal));
         Assert.Equal((CertificateSource.Internal, CertificateState.Valid), (Status.Source, Status.State));
-        await Assert.ThrowsAnyAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(Port, "other.example.test", root: null));
+        await Assert.ThrowsAnyAsync<AuthenticationException>(() => TlsClient.ConnectAsync(Port, "other.example.test", root: null));
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
     {
         await StartAsync("api.example.test");
         var root = Authority.RootPem;
-        var first = await TlsVisitor.SeeAsync(Port, "localhost");
+        var first = await TlsClient.SeeAsync(Port, "localhost");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(RootFile));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(RootFile)!));
         Assert.DoesNotContain("PRIVATE", root, StringComparison.Ordinal);
@@ -82,7 +82,7 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
         await StartAsync("API.example.test;localhost");
 
         Assert.Equal(root, Authority.RootPem);
-        Assert.NotEqual(first.SerialNumber, (await TlsVisitor.SeeAsync(Port, "localhost")).SerialNumber);
+        Assert.NotEqual(first.SerialNumber, (await TlsClient.SeeAsync(Port, "localhost")).SerialNumber);
         Assert.Single(_log.All, line => line.Id == 1142);
     }
 
@@ -90,13 +90,13 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
     public async Task A_certificate_is_renewed_when_a_third_of_its_life_is_left()
     {
         await StartAsync("api.example.test");
-        var first = (await TlsVisitor.SeeAsync(Port, "localhost")).SerialNumber;
+        var first = (await TlsClient.SeeAsync(Port, "localhost")).SerialNumber;
 
         _clock.Advance(LocalCertificates.Life * 0.66);
-        Assert.Equal(first, (await TlsVisitor.SeeAsync(Port, "localhost")).SerialNumber);
+        Assert.Equal(first, (await TlsClient.SeeAsync(Port, "localhost")).SerialNumber);
         _clock.Advance(LocalCertificates.Life * 0.01);
 
-        await Eventually.TrueAsync(async () => (await TlsVisitor.SeeAsync(Port, "localhost")).SerialNumber != first, "it is renewed");
+        await Eventually.TrueAsync(async () => (await TlsClient.SeeAsync(Port, "localhost")).SerialNumber != first, "it is renewed");
         Assert.Equal(Status.NotAfter - (LocalCertificates.Life / 3), Status.RenewAt);
     }
 
@@ -151,7 +151,7 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
         Assert.Null(Authority.RootPem);
         Assert.Equal(CertificateState.Missing, Status.State);
         Assert.Contains(RootFile[..^"/root.pem".Length], Status.LastError, StringComparison.Ordinal);
-        await Assert.ThrowsAnyAsync<AuthenticationException>(() => TlsVisitor.ConnectAsync(Port, "localhost", root: null));
+        await Assert.ThrowsAnyAsync<AuthenticationException>(() => TlsClient.ConnectAsync(Port, "localhost", root: null));
 
         File.Delete(Path.GetDirectoryName(RootFile)!);
         _clock.Advance(LocalCertificates.Interval);

@@ -51,7 +51,7 @@ public sealed class NoBusTests
     }
 
     [Fact]
-    public async Task Of_several_addresses_the_first_that_answers_is_used()
+    public async Task Of_several_addresses_the_first_that_responds_is_used()
     {
         using var bus = await PrivateBus.StartAsync();
 

@@ -65,7 +65,7 @@ public sealed class SystemdAccessTests : IAsyncLifetime
         Assert.Equal("active", (await Lab.RunAsync("systemctl", "is-active", Blue)).Text);
     }
 
-    /// <summary>The other error name: systemd answers so where no polkit can be asked.</summary>
+    /// <summary>The other error name: systemd responses so where no polkit can be asked.</summary>
     [Fact]
     public async Task Without_polkit_the_error_is_the_same_to_a_person()
     {
@@ -101,7 +101,7 @@ public sealed class SystemdAccessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_journal_is_read_by_its_group_and_who_is_not_in_it_learns_that()
+    public async Task The_journal_is_read_by_its_group_and_a_user_outside_of_it_learns_that()
     {
         _ = (await Lab.RunAsync("systemctl", "start", Blue)).Text;
 

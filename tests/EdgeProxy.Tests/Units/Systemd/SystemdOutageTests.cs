@@ -79,7 +79,7 @@ public sealed class SystemdOutageTests : IAsyncLifetime
         Assert.Contains("Is dbus.service running?", error.Message, StringComparison.Ordinal);
         Assert.InRange(time.GetUtcNow() - asked, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(60));
 
-        // Later calls do not each wait for it (the clock stands still), and the first one after its return is answered.
+        // Later calls do not each wait for it (the clock stands still), and the first one after its return gets its reply.
         await Assert.ThrowsAsync<UnitManagerUnavailableException>(
             () => units.StopAsync(SlotName.Blue, Cancellation).Within());
         _ = (await Lab.RunAsync("systemctl", "start", "dbus.socket", "dbus.service")).Text;
@@ -125,7 +125,7 @@ public sealed class SystemdOutageTests : IAsyncLifetime
         var began = time.GetUtcNow();
         var error = await Assert.ThrowsAsync<UnitManagerUnavailableException>(() => PassTimeAsync(time, units.GetStatusAsync(SlotName.Blue, Cancellation)));
 
-        Assert.Contains("no answer in 25 s", error.Message, StringComparison.Ordinal);
+        Assert.Contains("no response in 25 s", error.Message, StringComparison.Ordinal);
         Assert.InRange(time.GetUtcNow() - began, TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(30));
         _ = (await Lab.RunAsync("systemctl", "kill", "--signal=CONT", "dbus.service")).Text;
         await WaitForAsync(units, UnitState.Active);

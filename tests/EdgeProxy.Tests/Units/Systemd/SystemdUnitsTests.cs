@@ -168,13 +168,13 @@ public sealed class SystemdUnitsTests(SystemdMachine machine)
 
     /// <summary>dbus-daemon fails the 129th call whose reply is due; nothing of that reaches a caller.</summary>
     [Fact]
-    public async Task Hundreds_of_questions_at_once_are_all_answered()
+    public async Task Hundreds_of_questions_at_once_all_get_a_reply()
     {
         await using var units = Lab().Manage("dbus.service");
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => units.GetStatusAsync(SlotName.Blue, Cancellation)));
+        var responses = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => units.GetStatusAsync(SlotName.Blue, Cancellation)));
 
-        Assert.All(answers, status => Assert.Equal(UnitState.Active, status.State));
+        Assert.All(responses, status => Assert.Equal(UnitState.Active, status.State));
     }
 
     /// <summary>Any local user may send a signal of any name straight to another connection.</summary>
@@ -195,7 +195,7 @@ public sealed class SystemdUnitsTests(SystemdMachine machine)
             done
             """);
         Assert.Equal("", forged.Text);
-        await units.GetStatusAsync(SlotName.Blue, Cancellation); // answered after the forged signals have been seen
+        await units.GetStatusAsync(SlotName.Blue, Cancellation); // returns after the forged signals have been seen
         await units.StopAsync(SlotName.Blue, Cancellation);
 
         Assert.Equal(UnitJobResult.Canceled, await start);

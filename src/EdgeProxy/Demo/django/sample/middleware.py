@@ -3,7 +3,7 @@ from django.conf import settings
 
 
 def name_slot(get_response):
-    """Every answer says which slot gave it."""
+    """Every response says which slot gave it."""
 
     def middleware(request):
         response = get_response(request)

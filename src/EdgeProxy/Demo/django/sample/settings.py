@@ -6,7 +6,7 @@
     SAMPLE_VERSION         what / says; default 1
     SAMPLE_BOOT_SECONDS    a slow start: seconds that the import takes; default 0
     SAMPLE_FAULT           import: fail while gunicorn imports the project
-                           health-500, health-hang: what the health path does instead of answering
+                           health-500, health-hang: what the health path does instead of responding
 """
 import os
 

@@ -11,7 +11,7 @@ LONGEST_SECONDS = 600
 
 
 def identity(request):
-    """Who answers; slowly where SAMPLE_FAULT asks for that."""
+    """Says which slot responds; slowly where SAMPLE_FAULT asks for that."""
     if settings.FAULT == "page-slow":
         time.sleep(1.5)
     return JsonResponse({"slot": settings.SLOT, "pid": os.getpid(), "version": settings.VERSION})
@@ -27,19 +27,19 @@ def feature_flags(request):
 
 
 def slow(request):
-    """Answers after ?ms= milliseconds, 1000 without it."""
+    """Responds after ?ms= milliseconds, 1000 without it."""
     time.sleep(min(int(request.GET.get("ms", "1000")) / 1000, LONGEST_SECONDS))
     return HttpResponse("slow\n", content_type="text/plain")
 
 
 def status(request, code):
-    """Answers with the status that the path names."""
+    """Responds with the status that the path names."""
     return HttpResponse(status=code)
 
 
 @require_POST
 def hash_body(request):
-    """Reads the whole body and answers with its SHA-256 and length."""
+    """Reads the whole body and responds with its SHA-256 and length."""
     # Django reads no body without a Content-Length; gunicorn ends a chunked one by itself.
     body = request.META["wsgi.input"] if "HTTP_TRANSFER_ENCODING" in request.META else request
     digest = hashlib.sha256()

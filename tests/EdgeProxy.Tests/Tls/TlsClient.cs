@@ -6,8 +6,8 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Tls;
 
-/// <summary>What visitors do: each call is a new connection to 127.0.0.1, and nothing but the given root is trusted, nothing downloaded.</summary>
-internal static class TlsVisitor
+/// <summary>What clients do: each call is a new connection to 127.0.0.1, and nothing but the given root is trusted, nothing downloaded.</summary>
+internal static class TlsClient
 {
     /// <summary>Completes a handshake.</summary>
     /// <param name="root">Null: any certificate will do.</param>
@@ -36,7 +36,7 @@ internal static class TlsVisitor
         }
     }
 
-    /// <summary>The certificate that a visitor of the name is shown.</summary>
+    /// <summary>The certificate that a client of the name is shown.</summary>
     public static async Task<X509Certificate2> SeeAsync(int port, string name)
     {
         await using var stream = await ConnectAsync(port, name, root: null);
@@ -81,9 +81,9 @@ internal static class TlsVisitor
             await stream.WriteAsync(part, cancellation);
         }
 
-        using var answer = new MemoryStream();
-        await stream.CopyToAsync(answer, cancellation).WaitAsync(Eventually.Patience, cancellation);
-        return answer.ToArray();
+        using var response = new MemoryStream();
+        await stream.CopyToAsync(response, cancellation).WaitAsync(Eventually.Patience, cancellation);
+        return response.ToArray();
     }
 
     /// <summary>Trusts the root alone.</summary>

@@ -9,8 +9,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace EdgeProxy.Tests.Compression;
 
-/// <summary>Answers of the app, compressed on their way.</summary>
-public sealed class CompressedAnswerTests
+/// <summary>Responses of the app, compressed on their way.</summary>
+public sealed class CompressedResponseTests
 {
     private const string Browser = "gzip, deflate, br, zstd";
 
@@ -29,16 +29,16 @@ public sealed class CompressedAnswerTests
     [InlineData("deflate", null)]
     [InlineData("gzip;q=0", null)]
     [InlineData("identity;q=0", null)]
-    public async Task The_visitor_chooses_the_coding(string accepted, string? expected)
+    public async Task The_client_chooses_the_coding(string accepted, string? expected)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context));
+        await using var site = await Site.RespondsAsync(context => Json(context));
 
-        var answer = await site.GetAsync("/", accepted);
+        var response = await site.GetAsync("/", accepted);
 
-        Assert.Equal((HttpStatusCode.OK, expected), (answer.Status, answer.Coding));
-        Assert.Equal("Accept-Encoding", answer.Vary);
-        Assert.Equal(expected is null ? _json.Length : null, answer.Length);
-        Assert.Equal(_json, await answer.DecodedAsync());
+        Assert.Equal((HttpStatusCode.OK, expected), (response.Status, response.Coding));
+        Assert.Equal("Accept-Encoding", response.Vary);
+        Assert.Equal(expected is null ? _json.Length : null, response.Length);
+        Assert.Equal(_json, await response.DecodedAsync());
     }
 
     [Theory]
@@ -58,19 +58,19 @@ public sealed class CompressedAnswerTests
     [InlineData("", false)]
     public async Task Only_what_shrinks_is_compressed(string type, bool expected)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context, () => context.Response.ContentType = type));
+        await using var site = await Site.RespondsAsync(context => Json(context, () => context.Response.ContentType = type));
 
-        var answer = await site.GetAsync("/", Browser);
+        var response = await site.GetAsync("/", Browser);
 
-        Assert.Equal(expected ? "zstd" : null, answer.Coding);
-        Assert.Equal(expected ? "Accept-Encoding" : "", answer.Vary);
-        Assert.Equal(_json, await answer.DecodedAsync());
+        Assert.Equal(expected ? "zstd" : null, response.Coding);
+        Assert.Equal(expected ? "Accept-Encoding" : "", response.Vary);
+        Assert.Equal(_json, await response.DecodedAsync());
     }
 
     [Fact]
     public async Task The_types_may_be_set()
     {
-        await using var site = await Site.AnswersAsync(
+        await using var site = await Site.RespondsAsync(
             context =>
                 Json(context, () => context.Response.ContentType = context.Request.Path.Value![1..]), options =>
                     options.Compression.MimeTypes = ["application/x-ours", "text/*"]);
@@ -85,18 +85,18 @@ public sealed class CompressedAnswerTests
     [InlineData(511, false)]
     [InlineData(512, true)]
     [InlineData(0, false)]
-    public async Task Small_answers_are_sent_as_they_are(int size, bool expected)
+    public async Task Small_responses_are_sent_as_they_are(int size, bool expected)
     {
-        await using var site = await Site.AnswersAsync(context =>
+        await using var site = await Site.RespondsAsync(context =>
         {
             context.Response.ContentType = "text/plain";
             context.Response.ContentLength = size;
             return context.Response.WriteAsync(new string('x', size));
         });
 
-        var answer = await site.GetAsync("/", Browser);
+        var response = await site.GetAsync("/", Browser);
 
-        Assert.Equal((expected ? "zstd" : null, size), (answer.Coding, (await answer.DecodedAsync()).Length));
+        Assert.Equal((expected ? "zstd" : null, size), (response.Coding, (await response.DecodedAsync()).Length));
     }
 
     /// <summary>What each of these says about its bytes would be wrong for others, or there are none.</summary>
@@ -106,9 +106,9 @@ public sealed class CompressedAnswerTests
     [InlineData(200, "Content-Encoding", "identity")]
     [InlineData(200, "Cache-Control", "public, no-transform")]
     [InlineData(200, "Content-Range", "bytes 0-9/100")]
-    public async Task Some_answers_are_left_alone(int status, string header, string value)
+    public async Task Some_responses_are_left_alone(int status, string header, string value)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context, () =>
+        await using var site = await Site.RespondsAsync(context => Json(context, () =>
         {
             context.Response.StatusCode = status;
             context.Response.Headers[header] = value;
@@ -129,23 +129,23 @@ public sealed class CompressedAnswerTests
     [InlineData(500)]
     public async Task Every_status_with_a_body_is_compressed(int status)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context, () => context.Response.StatusCode = status));
+        await using var site = await Site.RespondsAsync(context => Json(context, () => context.Response.StatusCode = status));
 
-        var answer = await site.GetAsync("/", "gzip");
+        var response = await site.GetAsync("/", "gzip");
 
-        Assert.Equal(((HttpStatusCode)status, "gzip"), (answer.Status, answer.Coding));
-        Assert.Equal(_json, await answer.DecodedAsync());
+        Assert.Equal(((HttpStatusCode)status, "gzip"), (response.Status, response.Coding));
+        Assert.Equal(_json, await response.DecodedAsync());
     }
 
     [Fact]
-    public async Task A_visitor_may_ask_for_no_transformation()
+    public async Task A_client_may_ask_for_no_transformation()
     {
-        await using var site = await Site.AnswersAsync(context => Json(context));
+        await using var site = await Site.RespondsAsync(context => Json(context));
 
         Assert.Null((await site.GetAsync("/", Browser, ("Cache-Control", "no-transform"))).Coding);
     }
 
-    /// <summary>BREACH: where a secret and a visitor's input meet on one page, its compressed length tells the secret.</summary>
+    /// <summary>BREACH: where a secret and a client's input meet on one page, its compressed length tells the secret.</summary>
     [Theory]
     [InlineData("/account", false)]
     [InlineData("/account/settings", false)]
@@ -153,7 +153,7 @@ public sealed class CompressedAnswerTests
     [InlineData("/", true)]
     public async Task A_path_may_be_left_out(string path, bool expected)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context), options => options.Compression.ExcludePaths = ["/account"]);
+        await using var site = await Site.RespondsAsync(context => Json(context), options => options.Compression.ExcludePaths = ["/account"]);
 
         Assert.Equal(expected ? "gzip" : null, (await site.GetAsync(path, "gzip")).Coding);
     }
@@ -161,17 +161,17 @@ public sealed class CompressedAnswerTests
     [Fact]
     public async Task Without_codings_nothing_is_touched()
     {
-        await using var site = await Site.AnswersAsync(context => Json(context), options => options.Compression.Encodings = []);
+        await using var site = await Site.RespondsAsync(context => Json(context), options => options.Compression.Encodings = []);
 
-        var answer = await site.GetAsync("/", Browser);
+        var response = await site.GetAsync("/", Browser);
 
-        Assert.Equal((null, ""), (answer.Coding, answer.Vary));
+        Assert.Equal((null, ""), (response.Coding, response.Vary));
     }
 
     [Fact]
     public async Task HEAD_is_not_compressed_and_varies_all_the_same()
     {
-        await using var site = await Site.AnswersAsync(context => Json(context));
+        await using var site = await Site.RespondsAsync(context => Json(context));
 
         using var response = await site.SendAsync(HttpMethod.Head, "/", Browser);
 
@@ -187,7 +187,7 @@ public sealed class CompressedAnswerTests
     [InlineData("*", "*")]
     public async Task Vary_is_added_to(string? vary, string expected)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context, () => context.Response.Headers.Vary = vary));
+        await using var site = await Site.RespondsAsync(context => Json(context, () => context.Response.Headers.Vary = vary));
 
         Assert.Equal(expected, (await site.GetAsync("/", Browser)).Vary);
         Assert.Equal(expected, (await site.GetAsync("/", "")).Vary);
@@ -196,7 +196,7 @@ public sealed class CompressedAnswerTests
     [Fact]
     public async Task What_counts_or_sums_up_other_bytes_is_taken_away()
     {
-        await using var site = await Site.AnswersAsync(context => Json(context, () =>
+        await using var site = await Site.RespondsAsync(context => Json(context, () =>
         {
             foreach (var header in new[] { "Accept-Ranges", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest" })
             {
@@ -219,12 +219,12 @@ public sealed class CompressedAnswerTests
     [InlineData("W/\"v1\"", "gzip", "W/\"v1\"")]
     public async Task A_strong_tag_names_the_very_bytes(string tag, string accepted, string expected)
     {
-        await using var site = await Site.AnswersAsync(context => Json(context, () => context.Response.Headers.ETag = tag));
+        await using var site = await Site.RespondsAsync(context => Json(context, () => context.Response.Headers.ETag = tag));
 
         Assert.Equal(expected, (await site.GetAsync("/", accepted)).Tag);
     }
 
-    /// <summary>The app never sees a tag that it has not made without its own beside it, and the visitor gets back the one it holds.</summary>
+    /// <summary>The app never sees a tag that it has not made without its own beside it, and the client gets back the one it holds.</summary>
     [Theory]
     [InlineData("\"v1-gzip\"", 304, "\"v1-gzip\"", "Accept-Encoding")]
     [InlineData("\"v0-br\", \"v1-br\"", 304, "\"v1-br\"", "Accept-Encoding")]
@@ -237,7 +237,7 @@ public sealed class CompressedAnswerTests
     [InlineData("nonsense-gzip", 200, "\"v1-gzip\"", "Accept-Encoding")]
     public async Task A_tag_that_was_made_on_the_way_is_understood_on_the_way_back(string ifNoneMatch, int status, string tag, string vary)
     {
-        await using var site = await Site.AnswersAsync(context =>
+        await using var site = await Site.RespondsAsync(context =>
         {
             context.Response.Headers.ETag = "\"v1\"";
             // As Django does: weakly.
@@ -250,18 +250,18 @@ public sealed class CompressedAnswerTests
             return Json(context);
         });
 
-        var answer = await site.GetAsync("/", "gzip", ("If-None-Match", ifNoneMatch));
+        var response = await site.GetAsync("/", "gzip", ("If-None-Match", ifNoneMatch));
 
-        Assert.Equal(((HttpStatusCode)status, tag, vary), (answer.Status, answer.Tag, answer.Vary));
+        Assert.Equal(((HttpStatusCode)status, tag, vary), (response.Status, response.Tag, response.Vary));
     }
 
     [Theory]
     [InlineData("\"v1-gzip\"", "\"v1-gzip\", \"v1\"")]
     [InlineData("\"v1\"", "\"v1\"")]
     [InlineData("\"a-b\", \"c-br\"", "\"a-b\", \"c-br\", \"c\"")]
-    public async Task Whoever_read_a_compressed_version_may_change_it(string ifMatch, string expected)
+    public async Task A_client_that_read_a_compressed_version_may_change_it(string ifMatch, string expected)
     {
-        await using var site = await Site.AnswersAsync(context => context.Response.WriteAsync(context.Request.Headers.IfMatch.ToString()));
+        await using var site = await Site.RespondsAsync(context => context.Response.WriteAsync(context.Request.Headers.IfMatch.ToString()));
 
         using var response = await site.SendAsync(HttpMethod.Put, "/", Browser, ("If-Match", ifMatch));
 
@@ -272,26 +272,26 @@ public sealed class CompressedAnswerTests
     public async Task Other_clusters_are_compressed_as_the_app_is()
     {
         await using var docs = await Backend.StartAsync(context => Json(context));
-        await using var site = await Site.AnswersAsync(
+        await using var site = await Site.RespondsAsync(
             context => context.Response.WriteAsync("the app"),
             settings: [
                 ("ReverseProxy:Clusters:docs:Destinations:a:Address", docs.Address),
                 ("ReverseProxy:Routes:docs:ClusterId", "docs"),
                 ("ReverseProxy:Routes:docs:Match:Path", "/docs")]);
 
-        var answer = await site.GetAsync("/docs", "br");
+        var response = await site.GetAsync("/docs", "br");
 
-        Assert.Equal(("br", _json), (answer.Coding, await answer.DecodedAsync()));
+        Assert.Equal(("br", _json), (response.Coding, await response.DecodedAsync()));
     }
 
     [Theory]
     [InlineData("zstd")]
     [InlineData("br")]
     [InlineData("gzip")]
-    public async Task A_large_answer_in_pieces_arrives_as_it_was(string coding)
+    public async Task A_large_response_in_pieces_arrives_as_it_was(string coding)
     {
         var content = string.Concat(Enumerable.Range(0, 400_000).Select(i => (i * 7919 % 100_003).ToString(CultureInfo.InvariantCulture) + ";"));
-        await using var site = await Site.AnswersAsync(async context =>
+        await using var site = await Site.RespondsAsync(async context =>
         {
             context.Response.ContentType = "text/csv";
             for (var rest = content.AsMemory(); !rest.IsEmpty; rest = rest[Math.Min(5000, rest.Length)..])
@@ -301,13 +301,13 @@ public sealed class CompressedAnswerTests
             }
         });
 
-        var answer = await site.GetAsync("/", coding);
+        var response = await site.GetAsync("/", coding);
 
-        Assert.Equal(coding, answer.Coding);
-        Assert.Equal(content, await answer.DecodedAsync());
+        Assert.Equal(coding, response.Coding);
+        Assert.Equal(content, await response.DecodedAsync());
     }
 
-    /// <summary>A flush costs bytes and time; pieces of an answer whose length is known are none.</summary>
+    /// <summary>A flush costs bytes and time; pieces of a response whose length is known are none.</summary>
     [Theory]
     [InlineData("zstd")]
     [InlineData("br")]
@@ -315,7 +315,7 @@ public sealed class CompressedAnswerTests
     public async Task Pieces_of_a_known_length_are_compressed_as_one(string name)
     {
         Assert.True(ContentCodings.TryParse(name, out var coding));
-        await using var site = await Site.AnswersAsync(async context =>
+        await using var site = await Site.RespondsAsync(async context =>
         {
             context.Response.ContentType = "application/json";
             context.Response.ContentLength = _json.Length;
@@ -328,10 +328,10 @@ public sealed class CompressedAnswerTests
         });
         var asOne = EncodedVariants.Encode(coding, Effort.Quick, Encoding.ASCII.GetBytes(_json), Cancellation).Length;
 
-        var answer = await site.GetAsync("/", name);
+        var response = await site.GetAsync("/", name);
 
-        Assert.Equal(_json, await answer.DecodedAsync());
-        Assert.InRange(answer.Body.Length, asOne - 32, asOne + 32);
+        Assert.Equal(_json, await response.DecodedAsync());
+        Assert.InRange(response.Body.Length, asOne - 32, asOne + 32);
     }
 
     /// <summary>A page that is sent piece by piece appears piece by piece, compressed or not.</summary>
@@ -343,7 +343,7 @@ public sealed class CompressedAnswerTests
     public async Task Nothing_waits_for_what_the_app_has_not_said_yet(string type, string accepted, string? coding)
     {
         var turns = System.Threading.Channels.Channel.CreateUnbounded<int>();
-        await using var site = await Site.AnswersAsync(async context =>
+        await using var site = await Site.RespondsAsync(async context =>
         {
             context.Response.ContentType = type;
             await foreach (var turn in turns.Reader.ReadAllAsync(Cancellation))
@@ -380,7 +380,7 @@ public sealed class CompressedAnswerTests
     [InlineData("zstd")]
     [InlineData("br")]
     [InlineData("gzip")]
-    public async Task An_answer_that_breaks_off_is_cut_and_never_looks_complete(string coding)
+    public async Task A_response_that_breaks_off_is_cut_and_never_looks_complete(string coding)
     {
         await using var app = BreaksOffAfter(Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(2_000_000)));
         await using var site = await Site.OfAsync(app.Address);
@@ -388,18 +388,18 @@ public sealed class CompressedAnswerTests
         await Assert.ThrowsAsync<HttpRequestException>(() => site.GetAsync("/", coding));
     }
 
-    /// <summary>Brotli and zstd say nothing before they have seen more: then there is still time for an honest answer.</summary>
+    /// <summary>Brotli and zstd say nothing before they have seen more: then there is still time for an honest response.</summary>
     [Theory]
     [InlineData("zstd")]
     [InlineData("br")]
-    public async Task An_answer_that_breaks_off_before_its_first_byte_went_out_is_an_error(string coding)
+    public async Task A_response_that_breaks_off_before_its_first_byte_went_out_is_an_error(string coding)
     {
         await using var app = BreaksOffAfter("{");
         await using var site = await Site.OfAsync(app.Address);
 
-        var answer = await site.GetAsync("/", coding);
+        var response = await site.GetAsync("/", coding);
 
-        Assert.Equal((HttpStatusCode.BadGateway, null, null), (answer.Status, answer.Coding, answer.Tag));
+        Assert.Equal((HttpStatusCode.BadGateway, null, null), (response.Status, response.Coding, response.Tag));
     }
 
     private static RawServer BreaksOffAfter(string content) => new(async (stream, _, cancellation) =>
@@ -410,10 +410,10 @@ public sealed class CompressedAnswerTests
     });
 
     [Fact]
-    public async Task A_visitor_who_leaves_ends_the_request_at_the_app()
+    public async Task A_client_who_leaves_ends_the_request_at_the_app()
     {
         var ended = new TaskCompletionSource();
-        await using var site = await Site.AnswersAsync(async context =>
+        await using var site = await Site.RespondsAsync(async context =>
         {
             context.RequestAborted.Register(ended.SetResult);
             context.Response.ContentType = "text/html";
@@ -443,7 +443,7 @@ public sealed class CompressedAnswerTests
     {
         public DataPlane Proxy => proxy;
 
-        public static async Task<Site> AnswersAsync(
+        public static async Task<Site> RespondsAsync(
             RequestDelegate app, Action<EdgeProxyOptions>? configure = null, params (string Key, string Value)[] settings)
         {
             var backend = await Backend.StartAsync(app);
@@ -467,11 +467,11 @@ public sealed class CompressedAnswerTests
             return await proxy.Client.SendAsync(request, until, Cancellation);
         }
 
-        public async Task<Answer> GetAsync(string path, string accepted, params (string Name, string Value)[] headers)
+        public async Task<Response> GetAsync(string path, string accepted, params (string Name, string Value)[] headers)
         {
             using var response = await SendAsync(HttpMethod.Get, path, accepted, headers);
             var length = response.Content.Headers.ContentLength;
-            return new Answer(
+            return new Response(
                 response.StatusCode,
                 response.Content.Headers.ContentEncoding.SingleOrDefault(),
                 response.Headers.TransferEncodingChunked == true ? null : length,
@@ -487,7 +487,7 @@ public sealed class CompressedAnswerTests
         }
     }
 
-    private sealed record Answer(HttpStatusCode Status, string? Coding, long? Length, string? Tag, string Vary, byte[] Body)
+    private sealed record Response(HttpStatusCode Status, string? Coding, long? Length, string? Tag, string Vary, byte[] Body)
     {
         public async Task<string> DecodedAsync() => Encoding.UTF8.GetString(Coding is null ? Body : await StockDecoder.DecodeAsync(Coding, Body));
     }

@@ -4,11 +4,11 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.EndToEnd;
 
-/// <summary>A visitor who sends POSTs over HTTP/1.1 and never one again: it reuses a connection until an answer says that it is the last, and everything else
+/// <summary>A client that sends POSTs over HTTP/1.1 and never one again: it reuses a connection until a response says that it is the last, and everything else
 /// is a failure.</summary>
 /// <remarks>HttpClient and browsers repeat a request whose kept-alive connection was closed under it, and so hide that it was.</remarks>
 /// <param name="connect">A connection, after its handshake where there is one.</param>
-internal sealed class StrictVisitor(Func<CancellationToken, Task<Stream>> connect)
+internal sealed class StrictClient(Func<CancellationToken, Task<Stream>> connect)
 {
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(15);
 
@@ -23,11 +23,11 @@ internal sealed class StrictVisitor(Func<CancellationToken, Task<Stream>> connec
 
     public List<string> Failures { get; } = [];
 
-    public static StrictVisitor Start(Func<CancellationToken, Task<Stream>> connect)
+    public static StrictClient Start(Func<CancellationToken, Task<Stream>> connect)
     {
-        var visitor = new StrictVisitor(connect);
-        visitor._visit = Task.Run(visitor.VisitAsync);
-        return visitor;
+        var client = new StrictClient(connect);
+        client._visit = Task.Run(client.VisitAsync);
+        return client;
     }
 
     public async Task StopAsync()
@@ -51,7 +51,7 @@ internal sealed class StrictVisitor(Func<CancellationToken, Task<Stream>> connec
                 }
 
                 await connection.WriteAsync(Encoding.ASCII.GetBytes($"POST /hash HTTP/1.1\r\nHost: {ShippedSite.Name}\r\nContent-Length: 5\r\n\r\nhello"));
-                var head = await ReadAnswerAsync(connection).WaitAsync(Eventually.Patience);
+                var head = await ReadResponseAsync(connection).WaitAsync(Eventually.Patience);
                 if (!head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal))
                 {
                     Failures.Add(head);
@@ -80,26 +80,28 @@ internal sealed class StrictVisitor(Func<CancellationToken, Task<Stream>> connec
     }
 
     /// <summary>Head and body, of a stated length.</summary>
-    private static async Task<string> ReadAnswerAsync(Stream connection)
+    private static async Task<string> ReadResponseAsync(Stream connection)
     {
         var buffer = new byte[16 * 1024];
-        var answer = "";
+        var response = "";
         while (true)
         {
             var count = await connection.ReadAsync(buffer);
             if (count == 0)
             {
-                throw new EndOfStreamException(answer.Length == 0 ? "the connection was closed instead of an answer" : $"the answer broke off: {answer}");
+                throw new EndOfStreamException(
+                    response.Length == 0 ? "the connection was closed without a response" : $"the response broke off: {response}");
             }
 
-            answer += Encoding.Latin1.GetString(buffer, 0, count);
-            var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+            response += Encoding.Latin1.GetString(buffer, 0, count);
+            var end = response.IndexOf("\r\n\r\n", StringComparison.Ordinal);
             if (end > 0)
             {
-                var length = answer[..end].Split("\r\n").Single(line => line.StartsWith("Content-Length: ", StringComparison.OrdinalIgnoreCase)).Split(' ')[1];
-                if (answer.Length - end - 4 >= int.Parse(length, CultureInfo.InvariantCulture))
+                var field = response[..end].Split("\r\n").Single(line => line.StartsWith("Content-Length: ", StringComparison.OrdinalIgnoreCase));
+                var length = field.Split(' ')[1];
+                if (response.Length - end - 4 >= int.Parse(length, CultureInfo.InvariantCulture))
                 {
-                    return answer[..(end + 2)];
+                    return response[..(end + 2)];
                 }
             }
         }

@@ -6,7 +6,7 @@ using EdgeProxy.Units.Systemd;
 namespace EdgeProxy.Tests.Units.Systemd;
 
 /// <summary>A systemd that speaks otherwise than org.freedesktop.systemd1(5) says: nothing is read as what it is not.</summary>
-public sealed class UnexpectedAnswerTests : IAsyncLifetime
+public sealed class UnexpectedResponseTests : IAsyncLifetime
 {
     private const int ConnectionLost = 601;
 
@@ -50,7 +50,7 @@ public sealed class UnexpectedAnswerTests : IAsyncLifetime
 
     /// <summary>A signal that cannot be read ends the library's connection. The job is asked for on the next one.</summary>
     [Fact]
-    public async Task A_JobRemoved_of_other_types_costs_the_connection_and_not_the_answer()
+    public async Task A_JobRemoved_of_other_types_costs_the_connection_and_not_the_response()
     {
         Assert.Equal(UnitJobResult.Done, await _units.StartAsync(SlotName.Blue, Cancellation).Within());
 
