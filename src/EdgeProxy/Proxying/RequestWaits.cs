@@ -3,24 +3,6 @@ using EdgeProxy.Slots;
 
 namespace EdgeProxy.Proxying;
 
-/// <summary>What keeps a request from the slot for now.</summary>
-/// <param name="Slot">The slot that was tried.</param>
-/// <param name="Reason">In the operating system's words.</param>
-internal sealed record Obstacle(Slot Slot, string Reason)
-{
-    /// <summary>The app is paused, and nothing was tried; null: it is not.</summary>
-    public Pause? Pause { get; init; }
-
-    /// <summary>As many requests as may are with the slot, or those of the client with the app. Nothing was tried.</summary>
-    public bool IsFull { get; init; }
-
-    /// <summary>The slot refused the connection; otherwise it ended two of them without a response, or one behind the head of its response.</summary>
-    public bool WasRefused { get; init; }
-
-    /// <summary>The proxy could open no connection to anybody.</summary>
-    public bool IsOwnFault { get; init; }
-}
-
 /// <summary>Where requests wait, without a lease, until what keeps them from the slot is over: a flip frees them, and no drain waits for them.</summary>
 internal sealed class RequestWaits(
     UpstreamWaitQueue outage,
@@ -34,14 +16,9 @@ internal sealed class RequestWaits(
     PlaceMetrics placeMetrics,
     FailedRequestLog log)
 {
-    /// <summary>Waits until another try makes sense.</summary>
-    /// <returns>False: the client has got its response, or has left.</returns>
-    public ValueTask<bool> OutlastAsync(Obstacle obstacle, HttpContext context, ForwardedRequest request) =>
-        obstacle.Pause is { } pause ? OutlastPauseAsync(pause, context, request)
-        : obstacle.IsFull ? TakeTurnAsync(obstacle, places!, context, request)
-        : OutlastOutageAsync(obstacle, context, request);
-
-    private async ValueTask<bool> OutlastPauseAsync(Pause pause, HttpContext context, ForwardedRequest request)
+    /// <summary>Waits for the end of a pause.</summary>
+    /// <returns>Whether another try makes sense. False: the client has got its response, or has left.</returns>
+    public async ValueTask<bool> PauseEndsAsync(Pause pause, HttpContext context, ForwardedRequest request)
     {
         var since = time.GetTimestamp();
         var clientLeft = context.RequestAborted;
@@ -71,8 +48,11 @@ internal sealed class RequestWaits(
         return end == HoldResult.TryAgain;
     }
 
-    private async ValueTask<bool> TakeTurnAsync(Obstacle obstacle, PlaceQueue queue, HttpContext context, ForwardedRequest request)
+    /// <summary>Waits for a place with the slot, in the order of arrival.</summary>
+    /// <returns>Whether another try makes sense. False: the client has got its response, or has left.</returns>
+    public async ValueTask<bool> HasPlaceAsync(Slot slot, HttpContext context, ForwardedRequest request)
     {
+        var queue = places!; // without it there is always a place
         var clientLeft = context.RequestAborted;
         var turn = request.Turn ??= queue.NewTurn(context.Connection.RemoteIpAddress);
         turn.Choice = request.Choice;
@@ -82,7 +62,7 @@ internal sealed class RequestWaits(
         var ended = time.GetTimestamp();
         turn.Waited += time.GetElapsedTime(began, ended);
         request.OutageSince += ended - began; // the outage that it has met before is not longer for that
-        placeMetrics.Waited(obstacle.Slot.App, end, time.GetElapsedTime(began, ended));
+        placeMetrics.Waited(slot.App, end, time.GetElapsedTime(began, ended));
         if (!clientLeft.IsCancellationRequested && app.TurnsAway(context) is null && end == PlaceEnd.Granted)
         {
             return true;
@@ -109,14 +89,16 @@ internal sealed class RequestWaits(
         return false;
     }
 
-    private async ValueTask<bool> OutlastOutageAsync(Obstacle obstacle, HttpContext context, ForwardedRequest request)
+    /// <summary>Waits until the slot takes requests again.</summary>
+    /// <returns>Whether another try makes sense. False: the client has got its response, or has left.</returns>
+    public async ValueTask<bool> UpstreamIsBackAsync(TryResult.WaitForUpstream failed, HttpContext context, ForwardedRequest request)
     {
         var now = time.GetTimestamp();
         var since = request.OutageSince ??= now;
         var clientLeft = context.RequestAborted;
-        var end = await HoldAsync(obstacle, options.HoldTimeout - time.GetElapsedTime(since, now), clientLeft);
+        var end = await HoldAsync(failed, options.HoldTimeout - time.GetElapsedTime(since, now), clientLeft);
         request.InOutage = time.GetElapsedTime(since);
-        metrics.Held(obstacle.Slot, end, time.GetElapsedTime(now));
+        metrics.Held(failed.Slot, end, time.GetElapsedTime(now));
         if (Left(context, request, clientLeft))
         {
             return false;
@@ -124,22 +106,22 @@ internal sealed class RequestWaits(
 
         if (end != HoldResult.TryAgain)
         {
-            obstacle.Slot.Record(isError: !obstacle.IsOwnFault);
-            log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, end, request.Tries, obstacle.Reason);
-            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
+            failed.Slot.Record(isError: !failed.IsOwnFault);
+            log.NotSent(context.TraceIdentifier, failed.Slot.Name, end, request.Tries, failed.Reason);
+            await GatewayErrors.NotReachableAsync(context, failed.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
         }
 
         return end == HoldResult.TryAgain;
     }
 
-    private async ValueTask<HoldResult> HoldAsync(Obstacle obstacle, TimeSpan patience, CancellationToken clientLeft)
+    private async ValueTask<HoldResult> HoldAsync(TryResult.WaitForUpstream failed, TimeSpan patience, CancellationToken clientLeft)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(clientLeft, stop.Passed);
         try
         {
-            return obstacle.WasRefused
-                ? await outage.WaitAsync(obstacle.Slot, patience, over.Token)
-                : await outage.WaitForRestartAsync(obstacle.Slot, patience, over.Token);
+            return failed.WasRefused
+                ? await outage.WaitAsync(failed.Slot, patience, over.Token)
+                : await outage.WaitForRestartAsync(failed.Slot, patience, over.Token);
         }
         catch (OperationCanceledException)
         {

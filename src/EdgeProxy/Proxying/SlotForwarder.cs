@@ -14,6 +14,7 @@ namespace EdgeProxy.Proxying;
 /// <remarks>
 /// A step of YARP's pipeline, before the forwarder. A connection that is refused means that nothing of the request was sent and its body
 /// is unread, so it can be tried again for any method. A request that waits holds no lease: a flip frees it, and no drain waits for it.
+/// What a try can come to, and what follows from it, is the loop at the end of <see cref="InvokeAsync"/>.
 /// </remarks>
 internal sealed class SlotForwarder(
     SlotPair slots,
@@ -65,10 +66,21 @@ internal sealed class SlotForwarder(
             request.Choice = choices.Of(context, candidate);
         }
 
-        while (await TryAsync(context, request, @class, next) is { } obstacle && await OutlastAsync(obstacle, context, request))
+        bool isAgain;
+        do
         {
-            // once more
+            isAgain = await TryAsync(context, request, @class, next) switch
+            {
+                TryResult.Done => false,
+                TryResult.Retry => true,
+                TryResult.WaitForPause { Pause: var pause } => await waits.PauseEndsAsync(pause, context, request),
+                TryResult.WaitForPlace { Slot: var slot } => await waits.HasPlaceAsync(slot, context, request),
+                TryResult.WaitForUpstream failed => await waits.UpstreamIsBackAsync(failed, context, request),
+                TryResult.Fail failed => await FailAsync(failed, context),
+                var unknown => throw new InvalidOperationException(unknown.GetType().Name),
+            };
         }
+        while (isAgain);
 
         if (request.Life is { IsBrokenOff: true } broken) // the lease is back: no drain waits for the client to take what there is
         {
@@ -76,49 +88,21 @@ internal sealed class SlotForwarder(
         }
     }
 
-    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. A client that has asked for the candidate learns that it
-    /// did not respond. One that finds no place with it waits: its page is the candidate's, too.</summary>
-    /// <returns>Whether the request is to be tried again.</returns>
-    private async ValueTask<bool> OutlastAsync(Obstacle obstacle, HttpContext context, ForwardedRequest request)
-    {
-        if (request.Choice is not { } choice || obstacle.Pause is not null || obstacle.IsFull || obstacle.Slot == slots.Active)
-        {
-            return await waits.OutlastAsync(obstacle, context, request);
-        }
-
-        if (!obstacle.WasRefused) // refused connections have a count of their own
-        {
-            obstacle.Slot.Record(isError: true, latency: null, context.Request.Path.Value);
-            log.NotSent(context.TraceIdentifier, obstacle.Slot.Name, HoldResult.NotDown, request.Tries, obstacle.Reason);
-        }
-
-        if (choice.Number == CandidateClient.Invited)
-        {
-            var end = obstacle.WasRefused ? HoldResult.Hopeless : HoldResult.NotDown;
-            await GatewayErrors.NotReachableAsync(context, obstacle.Slot.Name, end, options, stop.Passed.IsCancellationRequested);
-            return false;
-        }
-
-        request.Choice = null;
-        return true;
-    }
-
     /// <summary>One try on the active slot, or on the candidate for a client that gets it.</summary>
-    /// <returns>Null: the request has ended, well or not. Otherwise what it waits for: it may be sent again, and the response is clean.</returns>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))] // awaited once, by each request
-    private async ValueTask<Obstacle?> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
+    private async ValueTask<TryResult> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
     {
         using var lease = slots.Acquire(@class, request.Choice);
         if (app.Pause is { } pause)
         {
             places?.Return(request.Turn);
-            return new Obstacle(lease.Slot, "paused") { Pause = pause };
+            return new TryResult.WaitForPause(pause);
         }
 
         // An upgrade has a place until it has succeeded: the app may respond to it as to any GET.
         if (places is not null && @class != LeaseClass.Stream && !places.TryOccupy(lease, request.Turn, context.Connection.RemoteIpAddress))
         {
-            return new Obstacle(lease.Slot, "as many requests as may are with it") { IsFull = true };
+            return new TryResult.WaitForPlace(lease.Slot);
         }
 
         var clientLeft = context.RequestAborted;
@@ -146,12 +130,12 @@ internal sealed class SlotForwarder(
                     isError: context.Response.StatusCode >= StatusCodes.Status500InternalServerError,
                     lease.Class == LeaseClass.Http ? request.ResponseTime : null,
                     context.Request.Path.Value);
-                return null;
+                return TryResult.Done.Instance;
             case TryEnd.Upgraded:
                 lease.GiveBackPlace();
                 lease.Slot.Record(isError: false); // it has responded as it should; nothing that comes of it now says anything about the slot
                 await UpgradedRequest.FinishAsync(context, request, life, options, time, clientLeft);
-                return null;
+                return TryResult.Done.Instance;
             case TryEnd.ClientLeft:
                 request.ClientLeft = true;
                 if (request.Took is { } took && lease.Class == LeaseClass.Http && !LeaseClassifier.ExpectsStream(context))
@@ -160,18 +144,49 @@ internal sealed class SlotForwarder(
                 }
 
                 GatewayErrors.ClientLeft(context);
-                return null;
+                return TryResult.Done.Instance;
             case TryEnd.NotTaken:
                 context.Features.Set<IForwarderErrorFeature>(null);
                 context.Response.Clear(); // YARP left its 502, and takes a response that is not clean for one that has started
-                return new Obstacle(lease.Slot, outcome.Reason) { WasRefused = outcome.WasRefused, IsOwnFault = outcome.IsOwnFault(lease.Slot.Address) };
+                return AfterNotTaken(context, request, lease.Slot, outcome);
             default:
                 var isOfSlot = outcome.IsErrorOfSlot(request);
                 lease.Slot.Record(isOfSlot, isOfSlot && lease.Class == LeaseClass.Http ? request.Took : null, context.Request.Path.Value);
                 log.Failed(context.TraceIdentifier, lease.Slot.Name, outcome.Failure!.Error, outcome.Reason, isOfSlot);
                 await GatewayErrors.FailedAsync(context, lease, outcome.Failure, options, stop.Passed.IsCancellationRequested);
-                return null;
+                return TryResult.Done.Instance;
         }
+    }
+
+    /// <summary>A request that the candidate could not take is the active slot's: a canary loses none. A client that has asked for the candidate learns that it
+    /// did not respond. One that finds no place with it waits: its page is the candidate's, too.</summary>
+    private TryResult AfterNotTaken(HttpContext context, ForwardedRequest request, Slot slot, TryOutcome outcome)
+    {
+        if (request.Choice is not { } choice || slot == slots.Active)
+        {
+            return new TryResult.WaitForUpstream(slot, outcome.Reason, outcome.WasRefused, outcome.IsOwnFault(slot.Address));
+        }
+
+        if (!outcome.WasRefused) // refused connections have a count of their own
+        {
+            slot.Record(isError: true, latency: null, context.Request.Path.Value);
+            log.NotSent(context.TraceIdentifier, slot.Name, HoldResult.NotDown, request.Tries, outcome.Reason);
+        }
+
+        if (choice.Number == CandidateClient.Invited)
+        {
+            return new TryResult.Fail(slot.Name, outcome.WasRefused ? HoldResult.Hopeless : HoldResult.NotDown);
+        }
+
+        request.Choice = null;
+        return new TryResult.Retry();
+    }
+
+    /// <returns>False: the request is not tried again.</returns>
+    private async ValueTask<bool> FailAsync(TryResult.Fail failed, HttpContext context)
+    {
+        await GatewayErrors.NotReachableAsync(context, failed.Slot, failed.Why, options, stop.Passed.IsCancellationRequested);
+        return false;
     }
 
     /// <summary>Tells the forwarder which of the cluster's two destinations it is. They are in no documented order.</summary>
