@@ -5,14 +5,12 @@ using EdgeProxy.Diagnostics.Journal;
 using EdgeProxy.Proxying.Candidates;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
-using EdgeProxy.Switching.Companions;
-using EdgeProxy.Switching.Hooks;
 using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>Runs switches, one at a time. <see cref="RunAsync"/> is what a switch does.</summary>
+/// <summary>Takes the commands about switches, and runs one at a time. What a switch does is <see cref="SwitchCourse"/>.</summary>
 /// <remarks>
 /// A switch belongs to the host: it goes on when its caller has left, and stops where it is when the proxy stops. The journal
 /// then tells the next process what to clean up (<see cref="Reconciliation"/>).
@@ -23,10 +21,7 @@ internal sealed partial class SwitchCoordinator(
     IUnitManager units,
     ActiveSlotRecord active,
     WarmSlot warm,
-    SwitchPhases phases,
-    SwitchEnding ending,
-    SwitchHooks hooks,
-    SwitchCompanions companions,
+    SwitchCourse course,
     IOperatorNotice notice,
     SwitchJournal journal,
     SwitchHistory history,
@@ -47,7 +42,7 @@ internal sealed partial class SwitchCoordinator(
     public Switch? Last => history.Recent is [var last, ..] ? last : null;
 
     /// <summary>How long a step of a canary is for which nothing is said.</summary>
-    public TimeSpan DefaultCanaryStep => phases.Canary.DefaultDuration;
+    public TimeSpan DefaultCanaryStep => course.DefaultCanaryStep;
 
     /// <summary>Starts a switch, unless one runs. Waits for the end of the clean-up at start, never for a running switch.</summary>
     /// <param name="request">What is asked.</param>
@@ -238,102 +233,6 @@ internal sealed partial class SwitchCoordinator(
         }
     }
 
-    /// <summary>A switch, from its first phase to its last.</summary>
-    private async Task<Switch> RunAsync(SwitchRun run, CancellationToken stopping)
-    {
-        // Until the flip the old slot is the active one: whatever goes wrong, the candidate is stopped and the old slot serves on.
-        var moved = await run.PhaseAsync(SwitchPhase.StartIdle, phases.StartIdle.RunAsync, stopping)
-            && await run.PhaseAsync(SwitchPhase.Probe, phases.Probe.RunAsync, stopping)
-            && await run.PhaseAsync(SwitchPhase.WarmUp, phases.WarmUp.RunAsync, stopping)
-            && (run.Preview is null || run.IsReuse || await run.PhaseAsync(SwitchPhase.Preview, phases.Preview.RunAsync, stopping))
-            && (!hooks.HasBeforeFlip || await run.PhaseAsync(SwitchPhase.BeforeFlip, hooks.BeforeFlipAsync, stopping))
-            && await ShareAsync(run, stopping)
-            && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
-        if (!moved)
-        {
-            run.RollbackSignal.Close(); // it ends in any case; what is still to be done is not called back
-            phases.Canary.End(run);
-            return run.HasShared ? await TakeBackAsync(run, stopping) : await ending.AbortAsync(run, stopping);
-        }
-
-        // From here on the new slot serves. Until the old one is stopped it can take the traffic back, in one step.
-        run.RollbackSignal.Open();
-        var stays = (!companions.HasAfterFlip || await run.PhaseAsync(SwitchPhase.Companions, companions.AfterFlipAsync, stopping))
-            && await run.PhaseAsync(SwitchPhase.Observe, phases.Observe.RunAsync, stopping);
-        if (stays)
-        {
-            if (companions.HasAny)
-            {
-                await run.PhaseAsync(SwitchPhase.MoveCompanions, companions.AfterObserveAsync, stopping);
-            }
-
-            await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
-        }
-
-        // What goes wrong from here on is a warning.
-        if (!run.RollbackSignal.Close() && stays)
-        {
-            await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.KeepWarmAsync, stopping);
-            return await ending.CompleteAsync(run, run.BlamedLog, stopping);
-        }
-
-        var log = run.BlamedLog ?? await ending.ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
-        await GoBackAsync(run, stopping);
-        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
-        await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
-        return await ending.CompleteAsync(run, log, stopping);
-    }
-
-    /// <summary>Lets a part of the clients have the candidate, a larger one with each step.</summary>
-    /// <returns>False: it is not to have the rest of them.</returns>
-    private async Task<bool> ShareAsync(SwitchRun run, CancellationToken stopping)
-    {
-        foreach (var step in phases.Canary.StepsOf(run))
-        {
-            if (!run.HasShared)
-            {
-                CrashPoint.Enter(CrashPoint.Canary);
-            }
-
-            run.RollbackSignal.Open();
-            if (!await run.PhaseAsync(SwitchPhase.Canary, (run, token) => phases.Canary.RunAsync(run, step, token), stopping))
-            {
-                return false;
-            }
-
-            if (run.IsPromoted)
-            {
-                break;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>Ends a switch whose candidate a part of the clients had, and has no more: their requests in it are waited for.</summary>
-    private async Task<Switch> TakeBackAsync(SwitchRun run, CancellationToken stopping)
-    {
-        await run.DisposeAsync();
-        run.IsGoingBack = true;
-        var log = await ending.ReadLogAsync(run.To, stopping); // before its stop adds lines of its own
-        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
-        await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
-        return await ending.CompleteAsync(run, log, stopping);
-    }
-
-    /// <summary>Moves traffic back; what is left of the switch then drains and stops the candidate. Where the old slot does not respond, traffic
-    /// stays.</summary>
-    private async Task GoBackAsync(SwitchRun run, CancellationToken stopping)
-    {
-        CrashPoint.Enter(CrashPoint.Rollback);
-        run.IsGoingBack = true;
-        run.IsGoingBack = await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.BackAsync, stopping);
-        if (companions.HasAny)
-        {
-            await run.PhaseAsync(SwitchPhase.MoveCompanions, companions.BackAsync, stopping);
-        }
-    }
-
     /// <summary>Runs a switch and keeps its end; never throws.</summary>
     private async Task<Switch> RunAndRecordAsync(SwitchRun run)
     {
@@ -345,7 +244,7 @@ internal sealed partial class SwitchCoordinator(
         {
             using var turn = await warm.TakeTurnAsync(_stopping.Token);
             CrashPoint.Enter(CrashPoint.Switch);
-            var ended = await EndAsync(run, _stopping.Token);
+            var ended = await course.RunAsync(run, _stopping.Token);
             Keep(ended);
             ClearJournal(run);
             Log.Ended(logger, run.Id, ended.Outcome!.Value, ended.Duration.TotalSeconds, ended.Reason ?? "all went well");
@@ -356,7 +255,7 @@ internal sealed partial class SwitchCoordinator(
         }
         catch (Exception e)
         {
-            Keep(run.Close(Explain(run, e)));
+            Keep(run.Close(course.Explain(run, e)));
         }
         finally
         {
@@ -368,44 +267,6 @@ internal sealed partial class SwitchCoordinator(
         }
 
         return run.Current;
-    }
-
-    /// <summary>A switch with the hooks after its end, which run whatever the end was.</summary>
-    /// <exception cref="OperationCanceledException">The proxy stops.</exception>
-    private async Task<Switch> EndAsync(SwitchRun run, CancellationToken stopping)
-    {
-        Switch ended;
-        try
-        {
-            ended = slots.Active.Name == run.From
-                ? await RunAsync(run, stopping)
-                : run.End(
-                    SwitchOutcome.Aborted,
-                    $"Another process has moved traffic to {slots.Active.Name.ToKey()} meanwhile. Nothing was started. Check whether that is intended; " +
-                        "otherwise switch again.",
-                    []);
-        }
-        catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
-        {
-            ended = Explain(run, e);
-        }
-
-        run.RollbackSignal.Close(); // else an abort that was asked for would keep them from running
-        var isDone = !hooks.HasAfterEnd
-            || await run.PhaseAsync(SwitchPhase.AfterEnd, (_, token) => hooks.AfterEndAsync(run, ended, token), stopping);
-        return run.Close(ended, isDone ? null : run.Problems[^1]);
-    }
-
-    /// <summary>A bug has ended the run.</summary>
-    private Switch Explain(SwitchRun run, Exception failure)
-    {
-        Log.Threw(logger, run.Id, failure);
-        phases.Canary.End(run);
-        return run.End(
-            slots.Active.Name == run.Current.To ? SwitchOutcome.CompletedWithWarnings : SwitchOutcome.Aborted,
-            $"EdgeProxy itself failed ({failure.GetType().Name}: {failure.Message}). Traffic is on {slots.Active.Name.ToKey()}; look whether both units run, " +
-                "and report this.",
-            []);
     }
 
     /// <summary>Told first: a process that is killed in between leaves a switch without an end, which the next one tells again.</summary>
@@ -463,9 +324,6 @@ internal sealed partial class SwitchCoordinator(
 
         [LoggerMessage(322, LogLevel.Warning, "Switch {SwitchId} stops in {Phase} as EdgeProxy stops; the next process finishes or undoes it")]
         public static partial void LeftBehind(ILogger logger, string switchId, SwitchPhase phase);
-
-        [LoggerMessage(323, LogLevel.Error, "Switch {SwitchId} threw")]
-        public static partial void Threw(ILogger logger, string switchId, Exception exception);
 
         [LoggerMessage(324, LogLevel.Warning, "The journal of switch {SwitchId} could not be removed: {Problem}")]
         public static partial void JournalStays(ILogger logger, string switchId, string problem);

@@ -52,6 +52,7 @@ internal static class SwitchingFeature
         services.AddSingleton<SwitchEnding>();
         services.AddSingleton<CommandRunner>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SwitchHooks>(provider, @switch.Hooks));
+        services.AddSingleton<SwitchCourse>();
         services.AddSingleton<SwitchCoordinator>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RescueService>(provider, @switch));
         services.AddSingleton<IOutageAdvisor, OutageAdvisor>();
