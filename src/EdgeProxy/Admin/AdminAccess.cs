@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.AdminCalls;
 using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Admin;

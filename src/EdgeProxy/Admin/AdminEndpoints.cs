@@ -1,42 +1,27 @@
 using EdgeProxy.Admin.Dashboard;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Api;
 using EdgeProxy.Apps;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
-using EdgeProxy.Switching.Progressive;
-using EdgeProxy.Switching.Records;
-using Microsoft.AspNetCore.Http.HttpResults;
 using OpenTelemetry.Metrics;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>The endpoints of the admin API. <see cref="AdminAccess"/> has looked at the caller before.</summary>
+/// <summary>The calls about the whole process; features bring their own (<see cref="IAdminCalls"/>). <see cref="AdminAccess"/> has looked at the caller
+/// before.</summary>
 internal sealed class AdminEndpoints(
     AppRegistry apps,
     AppCalls calls,
     StatusReader status,
     EventStream events,
-    CertificateEndpoints certificates,
     MeterProvider metrics,
     DashboardPage dashboard)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet(AdminApi.Dashboard, dashboard.WriteAsync);
-        calls.MapPost(routes, AdminApi.Switch, SwitchAsync);
-        calls.MapPost(routes, AdminApi.Rollback, RollBackAsync);
-        calls.MapPost(routes, AdminApi.Preview, PreviewAsync);
-        calls.MapPost(routes, AdminApi.Promote, (context, app) => EndWaitAsync(context, app, app.Switches.Promote, SwitchOutcome.Completed));
-        calls.MapPost(
-            routes,
-            AdminApi.Abort,
-            (context, app) => EndWaitAsync(context, app, app.Switches.Abort, SwitchOutcome.Aborted, SwitchOutcome.RolledBack));
-        calls.MapGet(routes, AdminApi.Switches, (context, app) => Task.FromResult<IResult>(ListSwitches(context, app)));
-        calls.MapGet(routes, AdminApi.Switches + "/{id}", (context, app) => Task.FromResult(FindSwitch(context, app)));
-        calls.MapGet(routes, AdminApi.Health, (_, app) => Task.FromResult<IResult>(
-            TypedResults.Json(new HealthView(SlotNameExtensions.All.ToDictionary(name => name, name => app.Health[name])), ApiJson.Relaxed.HealthView)));
         routes.MapPrometheusScrapingEndpoint(AdminApi.Metrics, metrics, configureBranchedPipeline: null, optionsName: null);
-        certificates.Map(routes);
         routes.MapGet(AdminApi.Alive, () => TypedResults.Json(new ProbeView("alive"), ApiJson.Relaxed.ProbeView));
         MapOfAllApps(routes);
     }
@@ -56,83 +41,9 @@ internal sealed class AdminEndpoints(
         {
             routes.MapGet(path, context => response(context, null));
             routes.MapGet(
-                AdminApi.Of("{app}", path),
+                AppPaths.Of("{app}", path),
                 context => calls.TryFind(context, out var app, out var problem) ? response(context, app) : problem!.ExecuteAsync(context));
         }
-    }
-
-    /// <summary>Starts a switch and, unless <c>?wait=false</c>, waits for its end. It goes on when the caller leaves.</summary>
-    private async Task<IResult> SwitchAsync(HttpContext context, App app)
-    {
-        var (body, problem) = await AdminBody.ReadAsync(
-            context, ApiJson.Relaxed.SwitchBody, """{"to":"green","label":"a1b2c3","force":false,"canary":[{"share":5}],"preview":"00:15:00"}""");
-        if (body is null)
-        {
-            return problem!;
-        }
-
-        SlotName? to = SlotNameExtensions.TryParse(body.To, out var slot) ? slot : null;
-        var canary = body.Canary?.Select(step => new CanaryStep { Share = step.Share, For = step.For ?? app.Switches.DefaultCanaryStep }).ToArray();
-        return body.To is not null && to is null ? SwitchResponse.Refused(app, body, $"There is no slot \"{body.To}\": it is blue or green.")
-            : canary is not null && CanaryRules.WhyNot(canary) is { } why ? SwitchResponse.Refused(app, body, why)
-            : CanaryRules.WhyNotPreview(body.Preview) is { } tooLong ? SwitchResponse.Refused(app, body, tooLong)
-            : await SwitchResponse.OfAsync(context, app, body, () => app.Switches.BeginAsync(
-                new SwitchRequest(to, body.Label, body.Force, Canary: canary, Preview: body.Preview), context.RequestAborted));
-    }
-
-    /// <summary>Brings traffic back to the previous slot; waits as a switch does.</summary>
-    private async Task<IResult> RollBackAsync(HttpContext context, App app)
-    {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.RollbackBody, """{"force":false}""");
-        return body is null
-            ? problem!
-            : await SwitchResponse.OfAsync(
-                context,
-                app,
-                new SwitchBody(Force: body.Force),
-                () => app.Switches.BeginRollbackAsync(body.Force, context.RequestAborted),
-                SwitchOutcome.RolledBack);
-    }
-
-    /// <summary>A link to the candidate of the running switch.</summary>
-    private static async Task<IResult> PreviewAsync(HttpContext context, App app)
-    {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.PreviewBody, """{"url":"https://shop.example.com/"}""");
-        return body is null ? problem!
-            : app.Switches.Invite() is not { } invitation
-                ? Problem.Result(StatusCodes.Status422UnprocessableEntity, "No switch has a preview now; `edgeproxy switch --preview 15m` begins one.")
-            : app.PreviewSite.LinkOf(body.Url, invitation.Token) is not { } link
-                ? Problem.Result(
-                    StatusCodes.Status422UnprocessableEntity,
-                    body.Url is null
-                        ? "The address of the site is not known: say it, {\"url\":\"https://shop.example.com/\"}."
-                        : "The url must be an http or https URL.")
-            : TypedResults.Json(new PreviewView(link, invitation.Until), ApiJson.Relaxed.PreviewView);
-    }
-
-    /// <summary>Lets the running switch go on, or go back, and waits for its end.</summary>
-    private static async Task<IResult> EndWaitAsync(HttpContext context, App app, Func<SwitchStart> ask, params IReadOnlyList<SwitchOutcome> wanted)
-    {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.EndWaitBody, "{}");
-        return body is null ? problem! : await SwitchResponse.OfAsync(context, app, new SwitchBody(), () => ValueTask.FromResult(ask()), wanted);
-    }
-
-    private static JsonHttpResult<SwitchesView> ListSwitches(HttpContext context, App app)
-    {
-        var caller = AdminCaller.Of(context);
-        var ended = app.History.Recent;
-        // It ends in the history before it ceases to run.
-        IEnumerable<Switch> running = app.Switches.Running is { } one && ended.All(other => other.Id != one.Id) ? [one] : [];
-        return TypedResults.Json(new SwitchesView([.. running.Concat(ended).Select(caller.View)]), ApiJson.Relaxed.SwitchesView);
-    }
-
-    private static IResult FindSwitch(HttpContext context, App app)
-    {
-        var id = (string)context.GetRouteValue("id")!;
-        var found = app.History.Find(id) ?? (app.Switches.Running is { } running && running.Id == id ? running : null);
-        return found is null
-            ? Problem.Result(StatusCodes.Status404NotFound, $"There is no switch \"{id}\"; GET /switches lists the last {SwitchHistory.Capacity}.")
-            : SwitchResponse.Of(AdminCaller.Of(context).View(found), StatusCodes.Status200OK);
     }
 
     /// <summary>Ready while the active slot of each app responds, or its requests can be held until it does. Requests for a unit that is stopped are not

@@ -1,4 +1,5 @@
 using EdgeProxy.Admin.Dashboard;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Api;
 
 namespace EdgeProxy.Admin;
@@ -15,14 +16,13 @@ internal static class AdminFeature
         services.AddSingleton(provider => AdminToken.Load(options.TokenFile, provider.GetRequiredService<ILogger<AdminToken>>()));
         services.AddSingleton<AdminAccess>();
         services.AddSingleton<AppCalls>();
+        services.AddSingleton<IAppRoutes>(provider => provider.GetRequiredService<AppCalls>());
         services.AddSingleton(sites ?? []);
         services.AddSingleton<StatusReader>();
+        services.AddSingleton<IStatusResult, StatusResult>();
         services.AddSingleton<EventStream>();
         services.AddSingleton<DashboardPage>();
-        services.AddSingleton<CertificateEndpoints>();
         services.AddSingleton<AdminEndpoints>();
-        services.AddSingleton<TrafficEndpoints>();
-        services.AddSingleton<HandoverEndpoint>();
         services.AddSingleton<AdminServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         return services;

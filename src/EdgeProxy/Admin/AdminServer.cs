@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Platform;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Diagnostics;
@@ -15,8 +16,8 @@ internal sealed partial class AdminServer(
     AdminOptions options,
     AdminAccess access,
     AdminEndpoints endpoints,
-    TrafficEndpoints traffic,
-    HandoverEndpoint handover,
+    IEnumerable<IAdminCalls> features,
+    IEnumerable<IAdminGuard> guards,
     ListeningSockets listening,
     ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
@@ -93,11 +94,18 @@ internal sealed partial class AdminServer(
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = WriteFailureAsync });
         app.UseStatusCodePages(WriteEmptyErrorAsync);
         app.Use(access.InvokeAsync);
-        app.Use(handover.GuardAsync);
+        foreach (var guard in guards)
+        {
+            app.Use(guard.GuardAsync);
+        }
+
         app.UseRouting();
         endpoints.Map(app);
-        traffic.Map(app);
-        handover.Map(app);
+        foreach (var calls in features)
+        {
+            calls.Map(app);
+        }
+
         return app;
     }
 

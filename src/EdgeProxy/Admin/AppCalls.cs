@@ -1,3 +1,4 @@
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Api;
 using EdgeProxy.Apps;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -6,7 +7,7 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace EdgeProxy.Admin;
 
 /// <summary>Calls that are about one app: at their own path for the app that is alone, and below <c>/apps/NAME</c> for any.</summary>
-internal sealed class AppCalls(AppRegistry apps)
+internal sealed class AppCalls(AppRegistry apps) : IAppRoutes
 {
     private const string Name = "app";
 
@@ -15,6 +16,16 @@ internal sealed class AppCalls(AppRegistry apps)
 
     public void MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> response) =>
         Map(path, pattern => routes.MapPost(pattern, context => RespondAsync(context, response)));
+
+    void IAppRoutes.MapGet(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response) =>
+        MapGet(routes, path, (context, app) => response(context, app.Services));
+
+    void IAppRoutes.MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response) =>
+        MapPost(routes, path, (context, app) => response(context, app.Services));
+
+    /// <summary>The app that a path names.</summary>
+    /// <returns>Null: none.</returns>
+    public App? Named(HttpContext context) => context.GetRouteValue(Name) is string name ? apps.Find(name) : null;
 
     /// <summary>The app of a call.</summary>
     /// <returns>False: there is none, or the call does not say which; the result says so.</returns>
@@ -25,7 +36,7 @@ internal sealed class AppCalls(AppRegistry apps)
         problem = app is not null ? null : name is null
             ? Problem.Result(
                 StatusCodes.Status422UnprocessableEntity,
-                $"There are several apps: {Names}. Say which one: {AdminApi.Of("NAME", context.Request.Path)}, or --app NAME.")
+                $"There are several apps: {Names}. Say which one: {AppPaths.Of("NAME", context.Request.Path)}, or --app NAME.")
             : Unknown(name);
         return app is not null;
     }
@@ -48,7 +59,7 @@ internal sealed class AppCalls(AppRegistry apps)
     private static void Map(string path, Action<string> map)
     {
         map(path);
-        map(AdminApi.Of($"{{{Name}}}", path));
+        map(AppPaths.Of($"{{{Name}}}", path));
     }
 
     private async Task RespondAsync(HttpContext context, Func<HttpContext, App, Task<IResult>> response)

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using EdgeProxy.Api;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Switching;
@@ -89,7 +89,7 @@ internal sealed class EventStream(EventHub hub, AppRegistry apps, IHostApplicati
     /// <summary>An event's data as the caller may see it, and whether it ends its switch.</summary>
     private static (string Data, bool HasEnded) View(EdgeEvent @event, AdminCaller caller)
     {
-        if (@event.Name != EventNames.Switch || JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.Switch) is not { } changed)
+        if (@event.Name != EventNames.Switch || JsonSerializer.Deserialize(@event.Data, SwitchingJson.Relaxed.Switch) is not { } changed)
         {
             return (@event.Data, false);
         }
@@ -99,7 +99,7 @@ internal sealed class EventStream(EventHub hub, AppRegistry apps, IHostApplicati
 
     private static Switch? Find(App app, string id) => app.History.Find(id) ?? (app.Switches.Running is { } running && running.Id == id ? running : null);
 
-    private static string Serialize(Switch @switch) => JsonSerializer.Serialize(@switch, ApiJson.Relaxed.Switch);
+    private static string Serialize(Switch @switch) => JsonSerializer.Serialize(@switch, SwitchingJson.Relaxed.Switch);
 
     /// <param name="data">A JSON object. It says which app it is about, before its own members; names of apps need no escape.</param>
     private static string Format(string name, string? app, string data) => app is null

@@ -1,8 +1,10 @@
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Api;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Handover;
 using EdgeProxy.Slots;
+using EdgeProxy.Switching;
 using EdgeProxy.Tls;
 using EdgeProxy.Units;
 

@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using EdgeProxy.AdminCalls;
 
 namespace EdgeProxy.Api;
 
@@ -83,7 +84,7 @@ internal sealed class AdminClient : IDisposable
     public string? App { get; init; }
 
     /// <summary>The path of a call about the app.</summary>
-    public string Of(string path) => App is null ? path : AdminApi.Of(Uri.EscapeDataString(App), path);
+    public string Of(string path) => App is null ? path : AppPaths.Of(Uri.EscapeDataString(App), path);
 
     public Task<AdminResponse> GetAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Get, Relative(path)), cancellationToken);

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Json;
 using EdgeProxy.Slots;
-using EdgeProxy.Switching;
 
 namespace EdgeProxy.Api;
 
@@ -13,28 +13,9 @@ namespace EdgeProxy.Api;
     Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(StatusView))]
 [JsonSerializable(typeof(AppsView))]
-[JsonSerializable(typeof(HealthView))]
-[JsonSerializable(typeof(SwitchesView))]
-[JsonSerializable(typeof(TrafficView))]
 [JsonSerializable(typeof(ProbeView))]
-[JsonSerializable(typeof(RootView))]
-[JsonSerializable(typeof(Switch))]
-[JsonSerializable(typeof(PhaseRun))]
-[JsonSerializable(typeof(ProbeEvent))]
 [JsonSerializable(typeof(ApiProblem))]
-[JsonSerializable(typeof(RefusedSwitch))]
 [JsonSerializable(typeof(UnknownApp))]
-[JsonSerializable(typeof(SwitchBody))]
-[JsonSerializable(typeof(RollbackBody))]
-[JsonSerializable(typeof(EndWaitBody))]
-[JsonSerializable(typeof(PreviewBody))]
-[JsonSerializable(typeof(PreviewView))]
-[JsonSerializable(typeof(PauseBody))]
-[JsonSerializable(typeof(ResumeBody))]
-[JsonSerializable(typeof(MaintenanceBody))]
-[JsonSerializable(typeof(RenewBody))]
-[JsonSerializable(typeof(HandoverBody))]
-[JsonSerializable(typeof(HandoverView))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

@@ -26,6 +26,7 @@ internal static class AppsFeature
         services.AddSingleton<AppRegistry>();
         services.AddSingleton<IOutageAdvisor, AppAdvisor>();
         services.AddHostedService<AppHost>();
+        services.AddSwitchingCalls();
         return services;
     }
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using EdgeProxy.Api;
 using EdgeProxy.Common;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 

@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.Json;
 using EdgeProxy.Api;
 using EdgeProxy.Common;
+using EdgeProxy.Tls;
 
 namespace EdgeProxy.Cli;
 
@@ -32,7 +33,7 @@ internal static class CertificatesCommand
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var body = new RenewBody(parsed.GetValue(name));
-            var response = await client.PostAsync(AdminApi.RenewCertificates, body, ApiJson.Relaxed.RenewBody, cancellationToken);
+            var response = await client.PostAsync(CertificateApi.Renew, body, TlsJson.Relaxed.RenewBody, cancellationToken);
             var certificates = Certificates(client, response);
             Write(parsed, certificates);
             var asked = certificates.Where(certificate =>
@@ -48,8 +49,8 @@ internal static class CertificatesCommand
         var command = new Command("root", "Print the root of the local authority (Tls:Internal), in PEM form, for clients to trust");
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var response = await client.GetAsync(AdminApi.RootCertificate, cancellationToken);
-            var root = response.Status == HttpStatusCode.OK ? response.Read(ApiJson.Relaxed.RootView).Root : throw client.Refusal(response);
+            var response = await client.GetAsync(CertificateApi.Root, cancellationToken);
+            var root = response.Status == HttpStatusCode.OK ? response.Read(TlsJson.Relaxed.RootView).Root : throw client.Refusal(response);
             parsed.InvocationConfiguration.Output.Write(parsed.GetValue(JsonOption.Json) ? response.Body + "\n" : root);
             return ExitCode.Done;
         });

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using EdgeProxy.Api;
 using EdgeProxy.Common;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
@@ -23,7 +24,7 @@ internal static class HistoryCommand
         var command = new Command("history", "Show the last switches, or one of them with the figures of each phase") { id };
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var path = parsed.GetValue(id) is { } one ? AdminApi.SwitchOf(Uri.EscapeDataString(one)) : AdminApi.Switches;
+            var path = parsed.GetValue(id) is { } one ? SwitchApi.SwitchOf(Uri.EscapeDataString(one)) : SwitchApi.Switches;
             var response = await client.GetAsync(client.Of(path), cancellationToken);
             if (response.Status != HttpStatusCode.OK)
             {
@@ -38,7 +39,7 @@ internal static class HistoryCommand
             {
                 await output.WriteLineAsync(response.Body);
             }
-            else if (path == AdminApi.Switches)
+            else if (path == SwitchApi.Switches)
             {
                 WriteList(JsonText.ReadObject(response.Body), output);
             }

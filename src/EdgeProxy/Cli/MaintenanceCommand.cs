@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using EdgeProxy.Api;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
@@ -18,7 +18,7 @@ internal static class MaintenanceCommand
         {
             var on = parsed.GetValue(state) == "on";
             var body = new MaintenanceBody(on, parsed.GetValue(message) ?? "", parsed.GetValue(length));
-            var response = await client.PostAsync(client.Of(AdminApi.Maintenance), body, ApiJson.Relaxed.MaintenanceBody, cancellationToken);
+            var response = await client.PostAsync(client.Of(TrafficApi.Maintenance), body, SwitchingJson.Relaxed.MaintenanceBody, cancellationToken);
             return TrafficReport.Done(
                 parsed,
                 client,

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Net;
-using EdgeProxy.Api;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
@@ -19,7 +19,7 @@ internal static class PauseCommand
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var wait = parsed.GetValue(maxWait);
-            var response = await client.PostAsync(client.Of(AdminApi.Pause), new PauseBody(wait), ApiJson.Relaxed.PauseBody, cancellationToken);
+            var response = await client.PostAsync(client.Of(TrafficApi.Pause), new PauseBody(wait), SwitchingJson.Relaxed.PauseBody, cancellationToken);
             return response.Status == HttpStatusCode.GatewayTimeout
                 ? TrafficReport.Failed(parsed, client, response)
                 : TrafficReport.Done(
@@ -43,7 +43,7 @@ internal static class ResumeCommand
             TrafficReport.Done(
                 parsed,
                 client,
-                await client.PostAsync(client.Of(AdminApi.Resume), new ResumeBody(), ApiJson.Relaxed.ResumeBody, cancellationToken),
+                await client.PostAsync(client.Of(TrafficApi.Resume), new ResumeBody(), SwitchingJson.Relaxed.ResumeBody, cancellationToken),
                 "resumed"));
         return command;
     }

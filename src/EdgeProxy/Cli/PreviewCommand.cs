@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using EdgeProxy.Api;
 using EdgeProxy.Common;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
@@ -21,7 +21,7 @@ internal static class PreviewCommand
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
         {
             var response = await client.PostAsync(
-                client.Of(AdminApi.Preview), new PreviewBody(parsed.GetValue(url)), ApiJson.Relaxed.PreviewBody, cancellationToken);
+                client.Of(SwitchApi.Preview), new PreviewBody(parsed.GetValue(url)), SwitchingJson.Relaxed.PreviewBody, cancellationToken);
             if (response.Status != HttpStatusCode.OK)
             {
                 throw client.Refusal(response);
@@ -34,7 +34,7 @@ internal static class PreviewCommand
                 return ExitCode.Done;
             }
 
-            var view = response.Read(ApiJson.Relaxed.PreviewView);
+            var view = response.Read(SwitchingJson.Relaxed.PreviewView);
             await output.WriteLineAsync(PrintableText.Of(view.Link));
             await parsed.InvocationConfiguration.Error.WriteLineAsync(
                 string.Create(CultureInfo.InvariantCulture, $"valid until {view.ExpiresAt.ToLocalTime():HH:mm:ss}, for everybody who has it"));

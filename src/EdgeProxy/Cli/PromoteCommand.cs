@@ -1,5 +1,4 @@
 using System.CommandLine;
-using EdgeProxy.Api;
 using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
@@ -10,7 +9,7 @@ internal static class PromoteCommand
     public static Command Create() => EndWait.Create(
         "promote",
         "Let the running switch go on: after a preview, or with all clients, whatever is left of a canary",
-        AdminApi.Promote,
+        SwitchApi.Promote,
         SwitchOutcome.Completed);
 }
 
@@ -20,7 +19,7 @@ internal static class AbortCommand
     public static Command Create() => EndWait.Create(
         "abort",
         "Call the running switch back: the new version is stopped, and the old one serves everybody",
-        AdminApi.Abort,
+        SwitchApi.Abort,
         SwitchOutcome.Aborted,
         SwitchOutcome.RolledBack);
 }
@@ -32,7 +31,7 @@ file static class EndWait
     {
         var command = new Command(verb, description);
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) => SwitchFollower.Create(parsed, client).FollowAsync(
-            token => client.PostAsync($"{client.Of(path)}?{AdminApi.Wait}=false", new EndWaitBody(), ApiJson.Relaxed.EndWaitBody, token),
+            token => client.PostAsync($"{client.Of(path)}?{SwitchApi.Wait}=false", new EndWaitBody(), SwitchingJson.Relaxed.EndWaitBody, token),
             cancellationToken,
             wanted));
         return command;

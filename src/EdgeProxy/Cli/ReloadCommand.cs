@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using EdgeProxy.Api;
 using EdgeProxy.Common;
+using EdgeProxy.Handover;
 
 namespace EdgeProxy.Cli;
 
@@ -14,7 +15,7 @@ internal static class ReloadCommand
             "reload", "Check the settings, and have a new process take over with them and with the installed version: no request waits, none is cut");
         new ClientOptions(isOfApp: false).SetAction(command, async (parsed, client, cancellationToken) =>
         {
-            var response = await client.PostAsync(AdminApi.Handover, new HandoverBody(), ApiJson.Relaxed.HandoverBody, cancellationToken);
+            var response = await client.PostAsync(HandoverApi.Handover, new HandoverBody(), HandoverApiJson.Relaxed.HandoverBody, cancellationToken);
             if (response.Status == HttpStatusCode.NotFound)
             {
                 throw new AdminRefusedException("the version that runs cannot hand over; systemctl restart edgeproxy loses nothing either");
@@ -32,7 +33,7 @@ internal static class ReloadCommand
                 return ExitCode.Done;
             }
 
-            var done = response.Read(ApiJson.Default.HandoverView);
+            var done = response.Read(HandoverApiJson.Default.HandoverView);
             foreach (var change in done.Changes)
             {
                 await output.WriteLineAsync(PrintableText.Of($"{change.Key}: {Shown(change.Old)} -> {Shown(change.New)}"));

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EdgeProxy.Api;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
@@ -19,7 +19,8 @@ internal static class RollbackCommand
             var body = new RollbackBody(parsed.GetValue(force));
             return SwitchFollower.Create(parsed, client).FollowAsync(
                 token =>
-                    client.PostAsync($"{client.Of(AdminApi.Rollback)}?{AdminApi.Wait}=false", body, ApiJson.Relaxed.RollbackBody, token), cancellationToken);
+                    client.PostAsync($"{client.Of(SwitchApi.Rollback)}?{SwitchApi.Wait}=false", body, SwitchingJson.Relaxed.RollbackBody, token),
+                cancellationToken);
         });
         return command;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EdgeProxy.Api;
+using EdgeProxy.Switching;
 
 namespace EdgeProxy.Cli;
 
@@ -35,7 +36,7 @@ internal static class SwitchCommand
                 parsed.GetValue(noWait) ? follower.BeginAsync(AskAsync, token) : follower.FollowAsync(AskAsync, token);
 
             Task<AdminResponse> AskAsync(CancellationToken token) =>
-                client.PostAsync($"{client.Of(AdminApi.Switch)}?{AdminApi.Wait}=false", body, ApiJson.Relaxed.SwitchBody, token);
+                client.PostAsync($"{client.Of(SwitchApi.Switch)}?{SwitchApi.Wait}=false", body, SwitchingJson.Relaxed.SwitchBody, token);
         });
         return command;
     }

@@ -39,7 +39,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         }
 
         WasBusy = false;
-        report.Begun(response.Read(ApiJson.Relaxed.Switch));
+        report.Begun(response.Read(SwitchingJson.Relaxed.Switch));
         return ExitCode.Done;
     }
 
@@ -58,7 +58,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         }
 
         WasBusy = false;
-        var begun = response.Read(ApiJson.Relaxed.Switch);
+        var begun = response.Read(SwitchingJson.Relaxed.Switch);
         var ended = await ShowAsync(events, begun, cancellationToken);
         report.Ended(ended);
         if (wanted is not null)
@@ -90,26 +90,26 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         await foreach (var @event in events.WithCancellation(cancellationToken))
         {
             // One switch runs at a time, and ours has begun: every phase is ours.
-            if (@event.EventType == EventNames.Phase && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.PhaseRun) is { } phase)
+            if (@event.EventType == EventNames.Phase && JsonSerializer.Deserialize(@event.Data, SwitchingJson.Relaxed.PhaseRun) is { } phase)
             {
                 progress.Phase(phase);
             }
             else if (@event.EventType == EventNames.Probe
-                && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.ProbeEvent) is { } probe
+                && JsonSerializer.Deserialize(@event.Data, SwitchingJson.Relaxed.ProbeEvent) is { } probe
                 && probe.Slot == begun.To)
             {
                 progress.Probed(probe);
             }
             else if (@event.EventType == EventNames.Switch
-                && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.Switch) is { Outcome: not null } ended && ended.Id == begun.Id)
+                && JsonSerializer.Deserialize(@event.Data, SwitchingJson.Relaxed.Switch) is { Outcome: not null } ended && ended.Id == begun.Id)
             {
                 return ended;
             }
         }
 
         // The proxy closed the stream: it stopped, or this client was too slow.
-        var response = await client.GetAsync(client.Of(AdminApi.SwitchOf(begun.Id)), cancellationToken);
-        return response.Status == HttpStatusCode.OK && response.Read(ApiJson.Relaxed.Switch) is { Outcome: not null } last
+        var response = await client.GetAsync(client.Of(SwitchApi.SwitchOf(begun.Id)), cancellationToken);
+        return response.Status == HttpStatusCode.OK && response.Read(SwitchingJson.Relaxed.Switch) is { Outcome: not null } last
             ? last
             : throw new AdminUnreachableException(
                 $"the proxy stopped telling how switch {begun.Id} goes on; 'edgeproxy status{TrafficReport.OptionOf(client)}' shows where traffic is");
@@ -123,7 +123,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
         {
             if (!IsSilentWhenBusy)
             {
-                report.Busy(response.Read(ApiJson.Relaxed.Switch));
+                report.Busy(response.Read(SwitchingJson.Relaxed.Switch));
             }
 
             return ExitCode.Refused;

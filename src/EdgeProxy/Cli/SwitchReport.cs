@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Api;
 using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -142,5 +141,5 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
     public void Line(string text) =>
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time.GetLocalNow():HH:mm:ss} {text}"));
 
-    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, ApiJson.Relaxed.Switch));
+    private void WriteJson(Switch value) => output.WriteLine(JsonSerializer.Serialize(value, SwitchingJson.Relaxed.Switch));
 }

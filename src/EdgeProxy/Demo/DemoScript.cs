@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Api;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 
@@ -50,8 +49,8 @@ internal sealed class DemoScript(DemoSite site, LoadTally tally, TextWriter outp
     private async Task<DemoSwitch> SwitchAsync(CancellationToken cancellationToken)
     {
         tally.Take();
-        var response = await site.Admin.PostAsync(AdminApi.Switch, new SwitchBody(Label: "demo"), ApiJson.Relaxed.SwitchBody, cancellationToken);
-        var ended = response.Read(ApiJson.Relaxed.Switch);
+        var response = await site.Admin.PostAsync(SwitchApi.Switch, new SwitchBody(Label: "demo"), SwitchingJson.Relaxed.SwitchBody, cancellationToken);
+        var ended = response.Read(SwitchingJson.Relaxed.Switch);
         if (ended.Outcome is not { } outcome)
         {
             throw site.Admin.Refusal(response);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using EdgeProxy.Api;
 using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -17,7 +16,8 @@ internal sealed class DemoTour(DemoSite site, LoadTally tally, TextWriter output
         {
             await foreach (var @event in await site.Admin.ListenAsync(cancellationToken))
             {
-                if (@event.EventType == EventNames.Switch && JsonSerializer.Deserialize(@event.Data, ApiJson.Relaxed.Switch) is { Outcome: not null } ended)
+                if (@event.EventType == EventNames.Switch
+                    && JsonSerializer.Deserialize(@event.Data, SwitchingJson.Relaxed.Switch) is { Outcome: not null } ended)
                 {
                     Tell(ended);
                 }

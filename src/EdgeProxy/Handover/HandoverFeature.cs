@@ -1,3 +1,4 @@
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
 using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
@@ -35,6 +36,14 @@ internal static class HandoverFeature
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Farewell>(provider, shutdown, () => parts(provider)));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings, units));
         services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());
+    }
+
+    /// <summary>The admin call, also of a server that lives in another's process: there it says that nothing can be handed over.</summary>
+    public static void AddHandoverCalls(this IServiceCollection services)
+    {
+        services.AddSingleton<HandoverCalls>();
+        services.AddSingleton<IAdminCalls>(provider => provider.GetRequiredService<HandoverCalls>());
+        services.AddSingleton<IAdminGuard>(provider => provider.GetRequiredService<HandoverCalls>());
     }
 
     /// <summary>This process has started in place of another one.</summary>

@@ -1,3 +1,4 @@
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Proxying;
 using EdgeProxy.Processes;
 using EdgeProxy.Slots;
@@ -68,6 +69,10 @@ internal static class SwitchingFeature
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         return services;
     }
+
+    /// <summary>The admin calls of all apps. Needs <see cref="IAppRoutes"/> and <see cref="IStatusResult"/>.</summary>
+    public static IServiceCollection AddSwitchingCalls(this IServiceCollection services) =>
+        services.AddSingleton<IAdminCalls, SwitchCalls>().AddSingleton<IAdminCalls, TrafficCalls>();
 
     private static SwitchPhases CreatePhases(IServiceProvider provider, HealthOptions health, SwitchOptions @switch)
     {

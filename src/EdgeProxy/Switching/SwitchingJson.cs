@@ -7,8 +7,8 @@ using EdgeProxy.Switching.Records;
 namespace EdgeProxy.Switching;
 
 /// <summary>
-/// The JSON of switches and health, in state files and events: camelCase, slots in lower case, enums by name, durations <c>hh:mm:ss.fff</c>, times RFC 3339
-/// UTC.
+/// The JSON of switches and health, in state files, events and admin calls: camelCase, slots in lower case, enums by name, durations <c>hh:mm:ss.fff</c>, times
+/// RFC 3339 UTC.
 /// </summary>
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
@@ -21,6 +21,19 @@ namespace EdgeProxy.Switching;
 [JsonSerializable(typeof(SwitchCheckpoint))]
 [JsonSerializable(typeof(PauseRecord))]
 [JsonSerializable(typeof(MaintenanceRecord))]
+[JsonSerializable(typeof(PhaseRun))]
+[JsonSerializable(typeof(SwitchBody))]
+[JsonSerializable(typeof(RollbackBody))]
+[JsonSerializable(typeof(EndWaitBody))]
+[JsonSerializable(typeof(PreviewBody))]
+[JsonSerializable(typeof(PreviewView))]
+[JsonSerializable(typeof(SwitchesView))]
+[JsonSerializable(typeof(HealthView))]
+[JsonSerializable(typeof(RefusedSwitch))]
+[JsonSerializable(typeof(PauseBody))]
+[JsonSerializable(typeof(ResumeBody))]
+[JsonSerializable(typeof(MaintenanceBody))]
+[JsonSerializable(typeof(TrafficView))]
 internal sealed partial class SwitchingJson : JsonSerializerContext
 {
     /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>

@@ -5,13 +5,15 @@ using EdgeProxy.Tls.Acme;
 
 namespace EdgeProxy.Tls;
 
-/// <summary>The JSON of accounts in the state directory, and of the event <c>certificate</c>.</summary>
+/// <summary>The JSON of accounts in the state directory, of the event <c>certificate</c>, and of the admin calls.</summary>
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
     UseStringEnumConverter = true,
     Converters = [typeof(DurationConverter), typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(CertificateStatus))]
 [JsonSerializable(typeof(AcmeAccount))]
+[JsonSerializable(typeof(RenewBody))]
+[JsonSerializable(typeof(RootView))]
 internal sealed partial class TlsJson : JsonSerializerContext
 {
     /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>

@@ -1,3 +1,5 @@
+using EdgeProxy.AdminCalls;
+
 namespace EdgeProxy.Tls.Acme;
 
 /// <summary>Certificates that an authority issues and this process renews.</summary>
@@ -23,6 +25,7 @@ internal static class AcmeFeature
         services.AddSingleton(provider => new CertificateManager(
             [.. Domains(options).Select(domain => CreateLoop(provider, domain))], provider.GetRequiredService<IHostApplicationLifetime>()));
         services.AddHostedService(provider => provider.GetRequiredService<CertificateManager>());
+        services.AddSingleton<IAdminCalls, CertificateCalls>();
         return services;
     }
 

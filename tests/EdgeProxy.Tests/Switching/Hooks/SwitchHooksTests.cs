@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using EdgeProxy.Admin;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Processes;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;

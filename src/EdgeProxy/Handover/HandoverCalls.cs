@@ -1,14 +1,13 @@
-using EdgeProxy.Api;
-using EdgeProxy.Handover;
+using EdgeProxy.AdminCalls;
 
-namespace EdgeProxy.Admin;
+namespace EdgeProxy.Handover;
 
 /// <summary><c>POST /handover</c>: a new process takes the place of this one.</summary>
 /// <remarks>What is asked for needs the server that this is a part of, so it is looked up with the call.</remarks>
-internal sealed class HandoverEndpoint(IServiceProvider services)
+internal sealed class HandoverCalls(IServiceProvider services) : IAdminCalls, IAdminGuard
 {
     public void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost(AdminApi.Handover, async context => await (await RespondAsync(context)).ExecuteAsync(context));
+        routes.MapPost(HandoverApi.Handover, async context => await (await RespondAsync(context)).ExecuteAsync(context));
 
     /// <summary>What changes something is not begun while another process takes the state.</summary>
     public Task GuardAsync(HttpContext context, RequestDelegate next) =>
@@ -18,7 +17,7 @@ internal sealed class HandoverEndpoint(IServiceProvider services)
 
     private async Task<IResult> RespondAsync(HttpContext context)
     {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.HandoverBody, "{}");
+        var (body, problem) = await AdminBody.ReadAsync(context, HandoverApiJson.Relaxed.HandoverBody, "{}");
         if (body is null)
         {
             return problem!;
@@ -33,7 +32,7 @@ internal sealed class HandoverEndpoint(IServiceProvider services)
         return outcome.Pid is { } pid
             ? TypedResults.Json(
                 new HandoverView(pid, [.. outcome.Changes.Select(change => new SettingChangeView(change.Key, change.Old, change.New))]),
-                ApiJson.Relaxed.HandoverView)
+                HandoverApiJson.Relaxed.HandoverView)
             : Problem.Result(
                 outcome.AreSettingsWrong ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status409Conflict,
                 $"The process goes on as it was: {outcome.Problem}");

@@ -1,25 +1,23 @@
-using EdgeProxy.Api;
-using EdgeProxy.Apps;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Slots;
-using EdgeProxy.Switching;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace EdgeProxy.Admin;
+namespace EdgeProxy.Switching;
 
 /// <summary>The response to a request about a switch: the switch, at its end unless <c>?wait=false</c>. The switch goes on when the caller
 /// disconnects.</summary>
 internal static class SwitchResponse
 {
     /// <param name="context">The request.</param>
-    /// <param name="app">Whose switch.</param>
+    /// <param name="slots">Of the app whose switch it is.</param>
     /// <param name="asked">What is shown of it where it is refused.</param>
     /// <param name="begin">Asks.</param>
     /// <param name="wanted">How the switch is to end that ran before; others are failures.</param>
     public static async Task<IResult> OfAsync(
-        HttpContext context, App app, SwitchBody asked, Func<ValueTask<SwitchStart>> begin, params IReadOnlyList<SwitchOutcome> wanted)
+        HttpContext context, SlotPair slots, SwitchBody asked, Func<ValueTask<SwitchStart>> begin, params IReadOnlyList<SwitchOutcome> wanted)
     {
         var wait = true;
-        var waitText = (string?)context.Request.Query[AdminApi.Wait];
+        var waitText = (string?)context.Request.Query[SwitchApi.Wait];
         if (waitText is not null && !bool.TryParse(waitText, out wait))
         {
             return Problem.Result(StatusCodes.Status400BadRequest, "The query parameter wait must be true or false.");
@@ -33,17 +31,17 @@ internal static class SwitchResponse
             SwitchStart.Recalled recalled when wait => Ended(caller.View(await recalled.Completion.WaitAsync(context.RequestAborted)), wanted),
             SwitchStart.Recalled recalled => Accepted(context, caller.View(recalled.Switch)),
             SwitchStart.Busy busy => Of(caller.View(busy.Running), StatusCodes.Status409Conflict),
-            SwitchStart.Refused refused => Refused(app, asked, refused.Reason),
+            SwitchStart.Refused refused => Refused(slots, asked, refused.Reason),
             var unknown => throw new InvalidOperationException(unknown.GetType().Name),
         };
     }
 
     public static JsonHttpResult<Switch> Of(Switch @switch, int statusCode) =>
-        TypedResults.Json(@switch, ApiJson.Relaxed.Switch, contentType: null, statusCode);
+        TypedResults.Json(@switch, SwitchingJson.Relaxed.Switch, contentType: null, statusCode);
 
-    public static JsonHttpResult<RefusedSwitch> Refused(App app, SwitchBody asked, string reason)
+    public static JsonHttpResult<RefusedSwitch> Refused(SlotPair slots, SwitchBody asked, string reason)
     {
-        var plan = app.Slots.Plan;
+        var plan = slots.Plan;
         var refused = new RefusedSwitch
         {
             Title = "The switch is not possible",
@@ -53,7 +51,7 @@ internal static class SwitchResponse
             To = asked.To ?? plan.Previous.Name.ToKey(),
             Label = asked.Label,
         };
-        return TypedResults.Json(refused, ApiJson.Relaxed.RefusedSwitch, ApiProblem.ContentType, refused.Status);
+        return TypedResults.Json(refused, SwitchingJson.Relaxed.RefusedSwitch, ApiProblem.ContentType, refused.Status);
     }
 
     /// <summary>A switch that has completed, with whatever warnings, is a success for the caller.</summary>
@@ -69,8 +67,8 @@ internal static class SwitchResponse
     private static JsonHttpResult<Switch> Accepted(HttpContext context, Switch started)
     {
         context.Response.Headers.Location = context.GetRouteValue("app") is string app
-            ? AdminApi.Of(app, AdminApi.SwitchOf(started.Id))
-            : AdminApi.SwitchOf(started.Id);
+            ? AppPaths.Of(app, SwitchApi.SwitchOf(started.Id))
+            : SwitchApi.SwitchOf(started.Id);
         return Of(started, StatusCodes.Status202Accepted);
     }
 }

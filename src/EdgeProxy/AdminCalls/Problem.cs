@@ -1,8 +1,7 @@
-using EdgeProxy.Api;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.WebUtilities;
 
-namespace EdgeProxy.Admin;
+namespace EdgeProxy.AdminCalls;
 
 /// <summary>Responses with problem details.</summary>
 internal static class Problem
@@ -10,7 +9,7 @@ internal static class Problem
     public static JsonHttpResult<ApiProblem> Result(int status, string detail)
     {
         var problem = new ApiProblem { Title = ReasonPhrases.GetReasonPhrase(status), Status = status, Detail = detail };
-        return TypedResults.Json(problem, ApiJson.Relaxed.ApiProblem, ApiProblem.ContentType, status);
+        return TypedResults.Json(problem, ProblemJson.Relaxed.ApiProblem, ApiProblem.ContentType, status);
     }
 
     /// <summary>Responds to a request to which no endpoint has responded.</summary>

@@ -1,14 +1,12 @@
 using System.Globalization;
-using EdgeProxy.Api;
-using EdgeProxy.Apps;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Slots;
-using EdgeProxy.Switching;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace EdgeProxy.Admin;
+namespace EdgeProxy.Switching;
 
 /// <summary>Pause, resume and maintenance, which respond with the status as it is then; and the requests of the last hour.</summary>
-internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
+internal sealed class TrafficCalls(IAppRoutes apps, IStatusResult status) : IAdminCalls
 {
     private const int MaxMessage = 1000;
 
@@ -20,17 +18,17 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        calls.MapPost(routes, AdminApi.Pause, PauseAsync);
-        calls.MapPost(routes, AdminApi.Resume, ResumeAsync);
-        calls.MapPost(routes, AdminApi.Maintenance, MaintainAsync);
-        calls.MapGet(routes, AdminApi.Traffic, (context, app) => Task.FromResult(Read(context, app)));
+        apps.MapPost(routes, TrafficApi.Pause, PauseAsync);
+        apps.MapPost(routes, TrafficApi.Resume, ResumeAsync);
+        apps.MapPost(routes, TrafficApi.Maintenance, MaintainAsync);
+        apps.MapGet(routes, TrafficApi.Traffic, (context, app) => Task.FromResult(Read(context, app)));
     }
 
     /// <summary>Responds when no ordinary request is in the app any more; 504 when that took longer than the requests may wait.</summary>
-    private async Task<IResult> PauseAsync(HttpContext context, App app)
+    private async Task<IResult> PauseAsync(HttpContext context, IServiceProvider app)
     {
         var callerLeft = context.RequestAborted;
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.PauseBody, """{"maxWait":"00:00:30"}""");
+        var (body, problem) = await AdminBody.ReadAsync(context, SwitchingJson.Relaxed.PauseBody, """{"maxWait":"00:00:30"}""");
         if (body is null)
         {
             return problem!;
@@ -43,9 +41,9 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
                 StatusCodes.Status422UnprocessableEntity, $"maxWait must be from {ShortestWait:hh\\:mm\\:ss\\.fff} to {LongestWait:hh\\:mm\\:ss}.");
         }
 
-        return await app.Pause.PauseAsync(maxWait, callerLeft) switch
+        return await app.GetRequiredService<PauseControl>().PauseAsync(maxWait, callerLeft) switch
         {
-            PauseStart.Paused => await StatusAsync(context, app),
+            PauseStart.Paused => await status.OfAsync(context),
             PauseStart.NotQuiet { Left: var left } => Problem.Result(
                 StatusCodes.Status504GatewayTimeout,
                 $"{left} requests were still in the app after {maxWait.TotalSeconds:0.###} s. It is resumed; pause again, or with a longer maxWait."),
@@ -57,18 +55,19 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
         };
     }
 
-    private async Task<IResult> ResumeAsync(HttpContext context, App app)
+    private async Task<IResult> ResumeAsync(HttpContext context, IServiceProvider app)
     {
         var callerLeft = context.RequestAborted;
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.ResumeBody, "{}");
+        var (body, problem) = await AdminBody.ReadAsync(context, SwitchingJson.Relaxed.ResumeBody, "{}");
         return body is null ? problem!
-            : await app.Pause.ResumeAsync(callerLeft) is { } why ? NotKept($"The app is resumed, but the next start of EdgeProxy would pause it again: {why}")
-            : await StatusAsync(context, app);
+            : await app.GetRequiredService<PauseControl>().ResumeAsync(callerLeft) is { } why
+                ? NotKept($"The app is resumed, but the next start of EdgeProxy would pause it again: {why}")
+            : await status.OfAsync(context);
     }
 
-    private async Task<IResult> MaintainAsync(HttpContext context, App app)
+    private async Task<IResult> MaintainAsync(HttpContext context, IServiceProvider app)
     {
-        var (body, problem) = await AdminBody.ReadAsync(context, ApiJson.Relaxed.MaintenanceBody, """{"on":true,"message":"Back at noon"}""");
+        var (body, problem) = await AdminBody.ReadAsync(context, SwitchingJson.Relaxed.MaintenanceBody, """{"on":true,"message":"Back at noon"}""");
         if (body is null)
         {
             return problem!;
@@ -90,25 +89,26 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
                 on ? "for must be from 00:00:01 to 168:00:00." : "for says when maintenance ends automatically; it goes with {\"on\":true}.");
         }
 
-        return (on ? app.Maintenance.TurnOn(body.Message ?? "", body.For) : app.Maintenance.TurnOff()) is { } why
+        var maintenance = app.GetRequiredService<MaintenanceControl>();
+        return (on ? maintenance.TurnOn(body.Message ?? "", body.For) : maintenance.TurnOff()) is { } why
             ? NotKept($"Maintenance is {(on ? "on" : "off")}, but the next start of EdgeProxy would not know: {why}")
-            : await StatusAsync(context, app);
+            : await status.OfAsync(context);
     }
 
-    private static IResult Read(HttpContext context, App app)
+    private static IResult Read(HttpContext context, IServiceProvider app)
     {
         var after = DateTimeOffset.MinValue;
-        if ((string?)context.Request.Query[AdminApi.After] is { } text
+        if ((string?)context.Request.Query[TrafficApi.After] is { } text
             && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out after))
         {
             return Problem.Result(
-                StatusCodes.Status400BadRequest, $"The query parameter {AdminApi.After} must be a time such as 2026-01-31T23:59:59Z.");
+                StatusCodes.Status400BadRequest, $"The query parameter {TrafficApi.After} must be a time such as 2026-01-31T23:59:59Z.");
         }
 
-        var samples = app.Traffic.After(after).Select(sample => new TrafficSampleView(
+        var samples = app.GetRequiredService<TrafficHistory>().After(after).Select(sample => new TrafficSampleView(
             sample.At,
             SlotNameExtensions.All.Where(slot => sample[slot].Requests > 0).ToDictionary(slot => slot, slot => View(sample[slot]))));
-        return TypedResults.Json(new TrafficView(TrafficHistory.Every, [.. samples]), ApiJson.Relaxed.TrafficView);
+        return TypedResults.Json(new TrafficView(TrafficHistory.Every, [.. samples]), SwitchingJson.Relaxed.TrafficView);
     }
 
     private static SlotTrafficView View(SlotSample slot)
@@ -119,7 +119,4 @@ internal sealed class TrafficEndpoints(AppCalls calls, StatusReader status)
     }
 
     private static JsonHttpResult<ApiProblem> NotKept(string detail) => Problem.Result(StatusCodes.Status500InternalServerError, detail);
-
-    private async Task<IResult> StatusAsync(HttpContext context, App app) =>
-        TypedResults.Json(await status.ReadAsync(app, AdminCaller.Of(context), context.RequestAborted), ApiJson.Relaxed.StatusView);
 }

@@ -6,7 +6,7 @@ using EdgeProxy.Switching;
 
 namespace EdgeProxy.Tests.Admin;
 
-public sealed class TrafficEndpointsTests : IAsyncLifetime
+public sealed class TrafficCallsTests : IAsyncLifetime
 {
     private AdminHost _host = null!;
 

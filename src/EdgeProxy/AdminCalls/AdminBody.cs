@@ -1,8 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using EdgeProxy.Api;
 
-namespace EdgeProxy.Admin;
+namespace EdgeProxy.AdminCalls;
 
 /// <summary>Reads what a caller wants done.</summary>
 internal static class AdminBody

@@ -1,12 +1,31 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeProxy.AdminCalls;
+using EdgeProxy.Slots;
 
-namespace EdgeProxy.Api;
+namespace EdgeProxy.Switching;
+
+/// <summary>The admin calls about switches: for their server, and for the client of the command line.</summary>
+internal static class SwitchApi
+{
+    public const string Switch = "/switch";
+    public const string Rollback = "/rollback";
+    public const string Preview = "/preview";
+    public const string Promote = "/promote";
+    public const string Abort = "/abort";
+    public const string Switches = "/switches";
+    public const string Health = "/health";
+
+    /// <summary>Query parameter of calls that begin or end a switch: false responds as soon as it has begun.</summary>
+    public const string Wait = "wait";
+
+    /// <summary>One switch of <see cref="Switches"/>.</summary>
+    public static string SwitchOf(string id) => $"{Switches}/{id}";
+}
 
 /// <summary>The body of <c>POST /switch</c>.</summary>
 /// <param name="To">The slot; null: the idle one.</param>
 /// <param name="Label">What is deployed, for people.</param>
-/// <param name="Force">See <see cref="Switching.SwitchRequest"/>.</param>
+/// <param name="Force">See <see cref="SwitchRequest"/>.</param>
 /// <param name="Canary">Which part of the clients gets the candidate before all others, step by step; null: <c>Switch:Canary</c>; empty: none does.</param>
 /// <param name="Preview">How long the candidate waits to be looked at and promoted: 1 s to 24 h; null: not at all.</param>
 internal sealed record SwitchBody(
@@ -34,31 +53,28 @@ internal sealed record EndWaitBody : RequestBody;
 /// <param name="Force">Also where both slots run from one tree; and as that of a switch.</param>
 internal sealed record RollbackBody(bool Force = false) : RequestBody;
 
-/// <summary>The body of <c>POST /pause</c>.</summary>
-/// <param name="MaxWait">How long a request waits, and how long those in the app may take to end. 100 ms to 1 h; null: 30 s.</param>
-internal sealed record PauseBody(TimeSpan? MaxWait = null) : RequestBody;
+/// <summary>The response to <c>POST /preview</c>.</summary>
+/// <param name="Link">A browser that opens it gets the candidate.</param>
+/// <param name="ExpiresAt">Until when.</param>
+internal sealed record PreviewView(string Link, DateTimeOffset ExpiresAt);
 
-/// <summary>The body of <c>POST /resume</c>: nothing.</summary>
-internal sealed record ResumeBody : RequestBody;
+/// <summary><c>GET /switches</c>.</summary>
+internal sealed record SwitchesView(IReadOnlyList<Switch> Switches);
 
-/// <summary>The body of <c>POST /maintenance</c>.</summary>
-/// <param name="On">Required.</param>
-/// <param name="Message">For clients, plain text, at most 1000 characters; null or empty: the proxy's own words.</param>
-/// <param name="For">How long, if it is to end by itself: 1 s to 7 days; null: until it is turned off.</param>
-internal sealed record MaintenanceBody(
-    bool? On = null, string? Message = null, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] TimeSpan? For = null) : RequestBody;
+/// <summary><c>GET /health</c>.</summary>
+internal sealed record HealthView(IReadOnlyDictionary<SlotName, SlotHealth> Slots);
 
-/// <summary>The body of <c>POST /certificates/renew</c>.</summary>
-/// <param name="Name">The domain; null: all that come from an authority.</param>
-internal sealed record RenewBody(string? Name = null) : RequestBody;
-
-/// <summary>The body of <c>POST /handover</c>: nothing.</summary>
-internal sealed record HandoverBody : RequestBody;
-
-/// <summary>The body of a call that changes something.</summary>
-internal abstract record RequestBody
+/// <summary>A switch that was refused: problem details with the members of a switch that can be known.</summary>
+internal sealed record RefusedSwitch : ApiProblem
 {
-    /// <summary>Members that do not exist: a typo must not start what was not meant.</summary>
-    [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; set; }
+    public SwitchOutcome Outcome { get; } = SwitchOutcome.Aborted;
+
+    public required SlotName From { get; init; }
+
+    /// <summary>As it was asked for.</summary>
+    public required string To { get; init; }
+
+    public required string? Label { get; init; }
+
+    public string Reason => Detail;
 }

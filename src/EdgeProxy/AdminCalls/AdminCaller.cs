@@ -1,8 +1,6 @@
-using EdgeProxy.Switching;
+namespace EdgeProxy.AdminCalls;
 
-namespace EdgeProxy.Admin;
-
-/// <summary>The caller, as <see cref="AdminAccess"/> found out.</summary>
+/// <summary>The caller, as the admin server found out.</summary>
 /// <param name="MaySeeContent">Whether what the app wrote may be shown: probe bodies and the output of units and hooks may hold anything.</param>
 internal sealed record AdminCaller(bool MaySeeContent)
 {
@@ -14,14 +12,4 @@ internal sealed record AdminCaller(bool MaySeeContent)
 
     /// <summary>The caller of a request; one that was not looked at sees nothing.</summary>
     public static AdminCaller Of(HttpContext context) => context.Features.Get<AdminCaller>() ?? Reader;
-
-    /// <summary>The switch as this caller may see it.</summary>
-    public Switch View(Switch @switch) => MaySeeContent
-        ? @switch
-        : @switch with
-        {
-            UnitLog = [],
-            Hooks = @switch.Hooks?.Select(hook => hook with { Command = hook.Command.Split(' ')[0], Output = [] }).ToArray(),
-            LastProbe = @switch.LastProbe is { } probe ? probe with { Body = null } : null,
-        };
 }
