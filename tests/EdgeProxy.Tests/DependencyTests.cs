@@ -38,7 +38,8 @@ public sealed class DependencyTests
         ("StaticFiles", ["Compression", "Configuration", "Diagnostics", "Proxying"]),
         ("Tls", ["AdminCalls", "Clients", "Configuration", "Diagnostics", "Json", "Proxying", "State"]),
         ("Sites", ["Clients", "Configuration", "Diagnostics", "Http", "Proxying", "StaticFiles"]),
-        ("Hosting", ["Configuration", "Diagnostics", "Http", "Platform", "Proxying", "Slots", "Tls"]),
+        ("Transport", []),
+        ("Hosting", ["Configuration", "Diagnostics", "Http", "Platform", "Proxying", "Slots", "Tls", "Transport"]),
 
         // The control plane.
         ("Units", ["Configuration", "Processes", "Slots", "State"]),

@@ -45,8 +45,9 @@ internal readonly struct ForwardedChain
             }
         }
 
-        var (count, place) = (CommaList.Count(addresses), Math.Max(hops.Count, 1));
-        return new ForwardedChain(hops, clientPort, ElementFor(schemes, count, place), ElementFor(hosts, count, place));
+        var place = Math.Max(hops.Count, 1);
+        var isOfOneLength = CommaList.Count(schemes) == CommaList.Count(addresses);
+        return new ForwardedChain(hops, clientPort, ElementFor(schemes, isOfOneLength ? place : int.MaxValue), ElementFor(hosts, place));
     }
 
     /// <summary>Reads <c>Forwarded</c> (RFC 7239), whose elements have an address, a scheme and a host each.</summary>
@@ -98,22 +99,22 @@ internal readonly struct ForwardedChain
         return string.Join(", ", addresses);
     }
 
-    /// <summary>
-    /// In lists that are as long as that of the addresses, the one at the client's place. Otherwise the first: most proxies set one value and
-    /// never add to it, and Django reads the first, too.
-    /// </summary>
-    /// <param name="count">Of addresses.</param>
-    /// <param name="place">The client's, counted from the right, from 1.</param>
-    private static string? ElementFor(string list, int count, int place)
+    /// <summary>The element at a place, or the first of a list that is shorter.</summary>
+    /// <remarks>
+    /// A proxy may set one value to which those behind it add none. What stands left of the client's place the client may have written: a host must not come
+    /// from there. A scheme may, where the list is not as long as that of addresses, since proxies do add theirs to the first one's: it would be redirected in
+    /// circles, and a client that lies about it deceives itself alone.
+    /// </remarks>
+    /// <param name="place">Counted from the right, from 1.</param>
+    private static string? ElementFor(string list, int place)
     {
-        ReadOnlySpan<char> element = default;
+        ReadOnlySpan<char> found = default;
         var rest = list.AsSpan();
-        var length = CommaList.Count(list);
-        for (var left = length == count ? place : length; left > 0; left--)
+        for (; place > 0 && CommaList.TakeLast(ref rest, out var element); place--)
         {
-            CommaList.TakeLast(ref rest, out element);
+            found = element;
         }
 
-        return element.IsEmpty ? null : element.ToString();
+        return found.IsEmpty ? null : found.ToString();
     }
 }

@@ -4,10 +4,10 @@ using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Diagnostics.ServerEvents;
 using EdgeProxy.Platform;
 using EdgeProxy.Proxying;
+using EdgeProxy.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.HostFiltering;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting.Systemd;
 
@@ -36,7 +36,6 @@ internal static class HostingFeature
 
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration(); // https endpoints of the standard Kestrel section
         builder.WebHost.ConfigureKestrel((context, kestrel) => PublicListener.Configure(kestrel, context.Configuration, maxRequestBodySize));
-        services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = 4096);
         services.AddSingleton<IMemoryPoolFactory<byte>, SocketBuffers>();
         services.TryAddSingleton(_ => new ListeningSockets(ListeningSockets.OfSystemd()));
         services.AddSingleton<PublicConnections>();
@@ -49,7 +48,7 @@ internal static class HostingFeature
             provider.GetRequiredService<PublicConnections>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IConnectionListenerFactory>(provider => new GracefulListenerFactory(
-            ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
+            ActivatorUtilities.CreateInstance<SocketTransport>(provider),
             provider.GetRequiredService<ListeningSockets>(),
             provider.GetRequiredService<PublicConnections>(),
             provider.GetRequiredService<ProxiedApps>().Slots,

@@ -7,6 +7,7 @@ using EdgeProxy.Platform;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace EdgeProxy.Hosting;
@@ -28,7 +29,7 @@ internal sealed class PublicConnections : IDisposable
     private int _handshakes;
     private ImmutableArray<TaskCompletionSource> _waiters = [];
 
-    /// <summary>Of those with TLS, which may speak HTTP/2: Kestrel's log names only the id of a connection whose requests it cannot read.</summary>
+    /// <summary>Of those that may speak HTTP/2: Kestrel's log names only the id of a connection whose requests it cannot read.</summary>
     private readonly ConcurrentDictionary<string, EndPoint?> _clients = [];
 
     public int Open => Volatile.Read(ref _open);
@@ -73,24 +74,31 @@ internal sealed class PublicConnections : IDisposable
         }
     }
 
+    /// <summary>Before anything is read of a connection that may speak HTTP/2. Until Kestrel has logged how it ended.</summary>
+    public void NoteClient(ConnectionContext connection)
+    {
+        _clients[connection.ConnectionId] = connection.RemoteEndPoint;
+        connection.Features.GetRequiredFeature<IConnectionCompleteFeature>().OnCompleted(
+            static pair =>
+            {
+                var (connections, id) = ((PublicConnections, string))pair;
+                connections._clients.TryRemove(id, out _);
+                return Task.CompletedTask;
+            },
+            (this, connection.ConnectionId));
+    }
+
+    /// <summary>The address at the other end of an open connection that may speak HTTP/2; null: it is not known.</summary>
+    public EndPoint? ClientOf(string connectionId) => _clients.GetValueOrDefault(connectionId);
+
     /// <summary>A step of the connection before TLS.</summary>
     public async Task BeginHandshakeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         using var handshake = new Handshake(this, connection);
         connection.Features.Set(handshake);
-        _clients[connection.ConnectionId] = connection.RemoteEndPoint;
-        try
-        {
-            await next(connection);
-        }
-        finally
-        {
-            _clients.TryRemove(connection.ConnectionId, out _);
-        }
+        NoteClient(connection);
+        await next(connection);
     }
-
-    /// <summary>The address at the other end of an open connection with TLS; null: it is not known.</summary>
-    public EndPoint? ClientOf(string connectionId) => _clients.GetValueOrDefault(connectionId);
 
     /// <summary>A step behind TLS.</summary>
     public static Task EndHandshakeAsync(ConnectionContext connection, ConnectionDelegate next)
@@ -159,7 +167,7 @@ internal sealed class PublicConnections : IDisposable
     }
 }
 
-/// <summary>Kestrel's socket transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told,
+/// <summary>The transport, whose listeners end in two steps: no new connection, then, when those accepted have had time to ask and to be told,
 /// closed.</summary>
 internal sealed class GracefulListenerFactory(
     IConnectionListenerFactory sockets, ListeningSockets listening, PublicConnections connections, IReadOnlyList<Slot> slots, TimeProvider time)

@@ -52,10 +52,22 @@ internal static class PublicListener
             endpoint.Use(next => connection => connections.BeginHandshakeAsync(connection, next));
             https.Use(endpoint);
             endpoint.Use(next => connection => PublicConnections.EndHandshakeAsync(connection, next));
-            UsePlain(endpoint);
+            ClientConnectionEnd.Use(endpoint, time);
         }
 
-        void UsePlain(ListenOptions endpoint) => ClientConnectionEnd.Use(endpoint, time);
+        void UsePlain(ListenOptions endpoint)
+        {
+            endpoint.Use(next => connection =>
+            {
+                if (endpoint.Protocols == HttpProtocols.Http2) // without TLS Kestrel speaks it where it speaks nothing else
+                {
+                    connections.NoteClient(connection);
+                }
+
+                return next(connection);
+            });
+            ClientConnectionEnd.Use(endpoint, time);
+        }
     }
 
     /// <summary>Whether an endpoint of <c>Kestrel:Endpoints</c> speaks TLS with a certificate of <c>EdgeProxy:Tls</c>, not with one that the section itself

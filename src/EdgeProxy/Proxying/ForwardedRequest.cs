@@ -66,6 +66,9 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
     /// <summary>The app has responded to an extended CONNECT as to any other request, with a success: it has made no WebSocket.</summary>
     public bool IsWebSocketUnsupported { get; set; }
 
+    /// <summary>The client has asked for a switch of protocols, and the app has switched in a way that does not fit. A client can bring that about.</summary>
+    public bool IsSwitchUnfit { get; set; }
+
     /// <summary>The body that the client sends; null: there is none.</summary>
     public ClientBody? ClientBody { get; set; }
 
@@ -89,6 +92,7 @@ internal sealed class ForwardedRequest(TimeProvider time) : IForwardedRequest
         _pending = pending;
         Tunnel = null;
         IsWebSocketUnsupported = false;
+        IsSwitchUnfit = false;
         ResponseEnded = false;
         Volatile.Write(ref _whole, NotYet);
         if (ClientBody is null or { HasEnded: true })

@@ -71,7 +71,7 @@ internal readonly record struct TryOutcome(TryEnd End, IForwarderErrorFeature? F
 
     /// <summary>Whether the slot has failed. What a client causes says nothing of it, so that nobody outside can make a deploy be rolled back.</summary>
     public bool IsErrorOfSlot(ForwardedRequest request) =>
-        !IsOfClient(Failure!.Error) && !request.ResponseEnded && request.ClientBody is not { WasAwaited: true };
+        !IsOfClient(Failure!.Error) && !request.ResponseEnded && !request.IsSwitchUnfit && request.ClientBody is not { WasAwaited: true };
 
     /// <summary>
     /// The response ended behind its head, and the request is safe to repeat. A worker that is told to quit ends between the two writes of a response

@@ -25,10 +25,13 @@ public sealed class ForwardedChainTests
     [InlineData(",, 192.0.2.1 ,,10.0.0.7,", "", "", "192.0.2.1 - -")]
     [InlineData("", "https", "a.example", "- https a.example")]
     [InlineData("", "", "", "- - -")]
-    // Lists of one length belong together; else the first counts.
+    // In each list the client's place counts, from the right, or the first of a shorter one. Of schemes that are not as many as addresses the first counts.
     [InlineData("6.6.6.6, 192.0.2.1", "https, http", "evil.example, a.example", "192.0.2.1 http a.example")]
     [InlineData("192.0.2.1, 10.0.0.7", "https, http", "a.example, b.internal", "192.0.2.1 https a.example")]
-    [InlineData("192.0.2.1", "https,http", "a.example,b.internal", "192.0.2.1 https a.example")]
+    [InlineData("192.0.2.1", "https,http", "evil.example,a.example", "192.0.2.1 https a.example")] // a proxy that adds to what it gets
+    [InlineData("6.6.6.6, 6.6.6.7, 192.0.2.1", "https", "evil.example, a.example", "192.0.2.1 https a.example")]
+    [InlineData("192.0.2.1, 10.0.0.7", "https", "x, evil.example, a.example, b.internal", "192.0.2.1 https a.example")]
+    [InlineData("", "", "evil.example, a.example", "- - a.example")]
     [InlineData("192.0.2.1, 10.0.0.7, 10.0.0.8", "https,http", "", "192.0.2.1 https -")]
     public void X_Forwarded_is_read_from_the_right(string addresses, string schemes, string hosts, string expected) =>
         Assert.Equal(expected, Describe(ForwardedChain.FromXForwarded(addresses, schemes, hosts, _trusted)));

@@ -212,6 +212,20 @@ public sealed class ServerRefusalTests : IAsyncLifetime
         Assert.Equal(1, proxy.Get<ServerLog>().Suppressed);
     }
 
+    /// <summary>RFC 7541 section 2.3.3: there is no field of that index.</summary>
+    [Fact]
+    public async Task Malformed_HTTP2_without_TLS_has_a_line_with_its_client()
+    {
+        await using var proxy = await StartAsync(("Kestrel:Endpoints:Http:Protocols", "Http2"));
+        using var client = await RawHttp2.ConnectAsync(proxy);
+
+        await client.SendAsync(RawHttp2.Frame(Http2Frame.Headers, flags: 5, stream: 1, [0xFE]));
+
+        Assert.Equal("goaway", await client.ReadBodyAsync(1));
+        var line = await OnlyLineAsync();
+        Assert.Equal((400, "127.0.0.1"), ((int)line["status"]!, (string?)line["client"]));
+    }
+
     private static string Fields(int count, int length) =>
         string.Concat(Enumerable.Range(0, count).Select(i => $"X-{i}: {new string('v', length)}\r\n"));
 

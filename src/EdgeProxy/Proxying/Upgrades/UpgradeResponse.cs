@@ -22,7 +22,9 @@ internal static class UpgradeResponse
         var context = transform.HttpContext;
         if (response.StatusCode == HttpStatusCode.SwitchingProtocols)
         {
+            request.IsSwitchUnfit = context.Request.Headers.Upgrade.Count > 0 || UpgradeProtocols.IsExtendedConnect(context);
             request.Tunnel = await TakeAsync(context, response);
+            request.IsSwitchUnfit = false;
             transform.SuppressResponseBody = true;
         }
         else if (response.IsSuccessStatusCode && UpgradeProtocols.IsExtendedConnect(context))

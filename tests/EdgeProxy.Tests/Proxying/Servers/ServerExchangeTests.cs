@@ -130,11 +130,11 @@ public sealed class ServerExchangeTests
     }
 
     [Theory]
-    [InlineData(Transport.Http1, 1)]
-    [InlineData(Transport.Http1, 1_000_000)]
-    [InlineData(Transport.Http2, 1)]
-    [InlineData(Transport.Http2, 1_000_000)]
-    public async Task What_a_client_sends_before_its_end_reaches_the_server(Transport transport, int size)
+    [InlineData(Upgrades.Transport.Http1, 1)]
+    [InlineData(Upgrades.Transport.Http1, 1_000_000)]
+    [InlineData(Upgrades.Transport.Http2, 1)]
+    [InlineData(Upgrades.Transport.Http2, 1_000_000)]
+    public async Task What_a_client_sends_before_its_end_reaches_the_server(Upgrades.Transport transport, int size)
     {
         var received = new ReceivedByApp();
         await using var site = await TunnelSite.StartAsync(transport, received.ReadToEndAsync, isSlot: false);
@@ -158,7 +158,7 @@ public sealed class ServerExchangeTests
     [Fact]
     public async Task When_the_proxy_stops_a_WebSocket_gets_a_Close_frame()
     {
-        await using var site = await TunnelSite.StartAsync(Transport.Http1, new ReceivedByApp().ReadToEndAsync, isSlot: false);
+        await using var site = await TunnelSite.StartAsync(Upgrades.Transport.Http1, new ReceivedByApp().ReadToEndAsync, isSlot: false);
         await using var client = await site.ConnectAsync();
 
         var stopped = site.Proxy.StopAsync();

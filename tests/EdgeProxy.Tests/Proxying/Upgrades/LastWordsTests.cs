@@ -146,6 +146,83 @@ public sealed class LastWordsTests
         await NothingIsLeftAsync(site);
     }
 
+    /// <summary>The reset is right behind the words: the proxy's kernel has both at once.</summary>
+    [Theory]
+    [InlineData(Transport.Http1, 0)]
+    [InlineData(Transport.Http1, 20_000)]
+    [InlineData(Transport.Http1Tls, 0)]
+    [InlineData(Transport.Http1Tls, 20_000)]
+    [InlineData(Transport.Http2, 20_000)]
+    [InlineData(Transport.Http2Tls, 20_000)]
+    public async Task What_a_client_sends_before_it_resets_reaches_the_app(Transport transport, int size)
+    {
+        var received = new ReceivedByApp();
+        await using var site = await TunnelSite.StartAsync(transport, received.ReadToEndAsync);
+        var words = Words(size, masked: true);
+        for (var i = 0; i < Times; i++)
+        {
+            await using var client = await site.ConnectAsync();
+            await client.SendAsync(words);
+            client.ResetConnection();
+        }
+
+        var lengths = new List<int>();
+        while (lengths.Count < Times)
+        {
+            lengths.Add((await received.NextAsync()).Length);
+        }
+
+        Assert.Equal(Enumerable.Repeat(words.Length, Times), lengths);
+        await NothingIsLeftAsync(site);
+    }
+
+    /// <summary>As a tab that is closed: its kernel resets the connection, because what the app has pushed was not read.</summary>
+    [Theory]
+    [InlineData(Transport.Http1)]
+    [InlineData(Transport.Http1Tls)]
+    public async Task What_a_client_sends_before_it_closes_with_something_unread_reaches_the_app(Transport transport)
+    {
+        var received = new ReceivedByApp();
+        var (question, words) = (Words(1, masked: true), Words(20_000, masked: true));
+        await using var site = await TunnelSite.StartAsync(transport, async (stream, cancellation) =>
+        {
+            await stream.ReadExactlyAsync(new byte[question.Length], cancellation);
+            await stream.WriteAsync(Words(100, masked: false), cancellation);
+            var push = PushAsync(stream, cancellation);
+            await received.ReadToEndAsync(stream, cancellation);
+            await push;
+        });
+        var lengths = new List<int>();
+        for (var i = 0; i < Times; i++)
+        {
+            await using var client = await site.ConnectAsync();
+            await client.SendAsync(question);
+            await Eventually.TrueAsync(() => client.Unread > 0, "the push has come");
+            await client.SendAsync(words);
+            client.Close();
+            lengths.Add((await received.NextAsync()).Length);
+        }
+
+        Assert.Equal(Enumerable.Repeat(words.Length, Times), lengths);
+        await NothingIsLeftAsync(site);
+
+        // More of them are on their way to a client that is gone: sending fails while there is something to receive.
+        static async Task PushAsync(NetworkStream stream, CancellationToken cancellation)
+        {
+            try
+            {
+                for (var i = 0; i < 20; i++)
+                {
+                    await stream.WriteAsync(Words(100, masked: false), cancellation);
+                }
+            }
+            catch (IOException)
+            {
+                // The tunnel is over.
+            }
+        }
+    }
+
     /// <summary>By then the proxy has received it: it is there.</summary>
     [Theory]
     [InlineData(Transport.Http1, false)]

@@ -136,6 +136,9 @@ internal sealed class TunnelClient(Socket socket, Stream stream, Http2Client? ht
     /// <summary>HTTP/2 said END_STREAM.</summary>
     public bool HasEnded => http2 is { HasEnded: true };
 
+    /// <summary>Bytes that the kernel has, and nobody has read.</summary>
+    public int Unread => socket.Available;
+
     public static string Upgrade(string protocol, string method = "GET", string more = "") =>
         $"{method} /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n"
         + $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n";
@@ -165,6 +168,9 @@ internal sealed class TunnelClient(Socket socket, Stream stream, Http2Client? ht
         socket.LingerState = new LingerOption(enable: true, seconds: 0);
         socket.Dispose();
     }
+
+    /// <summary>As the end of a process closes it: the kernel says FIN, or RST where something is unread.</summary>
+    public void Close() => socket.Dispose();
 
     public Task ResetStreamAsync() => http2!.ResetAsync();
 
