@@ -13,7 +13,7 @@ internal sealed class Directives(ImportRemarks remarks)
         "expires", "add_header", "proxy_pass", "proxy_set_header", "proxy_hide_header", "client_max_body_size", "proxy_connect_timeout",
         "proxy_read_timeout", "allow", "deny", "error_page", "access_log", "gzip", "gzip_types", "gzip_min_length", "ssl_certificate",
         "ssl_certificate_key", "default_type", "internal", "proxy_redirect", "proxy_intercept_errors", "http2", "merge_slashes", "absolute_redirect",
-        "proxy_method");
+        "proxy_method", "charset");
 
     /// <summary>They change how nginx works, and not what clients and apps see.</summary>
     private static readonly FrozenSet<string> _ofNginx = FrozenSet.Create(
@@ -45,7 +45,6 @@ internal sealed class Directives(ImportRemarks remarks)
         ["fastcgi_pass"] = "slots speak HTTP",
         ["sub_filter"] = "responses pass as they are",
         ["proxy_cache"] = "EdgeProxy keeps no responses",
-        ["charset"] = "files of text are UTF-8 here in any case, and an app names the character set of its own responses; remove the line",
         ["error_page"] = "error pages are for the whole server; write it there",
         ["types"] = "types are for all files; write it outside of the server",
         ["location"] = "a location within a location is not translated; write both into the server",
@@ -68,6 +67,11 @@ internal sealed class Directives(ImportRemarks remarks)
             {
                 remarks.Problem(line.At, $"'{line}' cannot be translated: {fault}");
             }
+            else if (line is { Name: "charset", Arguments: not ["off"] })
+            {
+                remarks.NoteOnce(line.At, "charset", "charset is left out: files of text are UTF-8 here in any case; a text of the app that names no character set " +
+                    "passes as it is, and Django and Flask name it");
+            }
 
             if (line is { Name: "server" or "location", Block: { } inner })
             {
@@ -83,6 +87,8 @@ internal sealed class Directives(ImportRemarks remarks)
         "proxy_intercept_errors" when line.Arguments is not ["off"] => "errors of the app pass as they are",
         "merge_slashes" when line.Arguments is not ["on"] => "slashes in a row count as one",
         "proxy_method" => "requests keep their method",
+        "charset" when line.Arguments is not ([var name] and [not ['$', ..]]) || !(name == "off" || name.Equals("utf-8", StringComparison.OrdinalIgnoreCase)) =>
+            "files of text are UTF-8; convert them, and remove the line",
         "server_name_in_redirect" or "http3" when line.Arguments is ["on"] => "remove it",
         "if_modified_since" when line.Arguments is not ["exact"] => "remove it",
         _ => null,

@@ -81,9 +81,9 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
     private List<JsonObject> Guard(List<JsonObject> routes, Level level, ServerPlace server)
     {
         var rules = level.All("allow", "deny");
-        if (rules.Count == 0)
+        if (rules.All(rule => rule.Name == "allow"))
         {
-            return routes;
+            return routes; // who is not named may come, too
         }
 
         var refused = Refusal(StatusCodes.Status403Forbidden, level, server);
@@ -109,9 +109,17 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
         return routes;
     }
 
-    /// <summary>An error of nginx's own, with what <c>add_header</c> says of errors.</summary>
-    private JsonObject Refusal(int status, Level level, ServerPlace server) => _fields.AddTo(
-        new JsonObject { ["Respond"] = new JsonObject { ["Status"] = status } }, level, server, isForwarded: false);
+    /// <summary>An error of nginx's own, with its <c>error_page</c> and what <c>add_header</c> says of errors.</summary>
+    private JsonObject Refusal(int status, Level level, ServerPlace server)
+    {
+        var respond = new JsonObject { ["Status"] = status };
+        if (ReturnReader.HasPage(level, status))
+        {
+            respond["AsError"] = true;
+        }
+
+        return _fields.AddTo(new JsonObject { ["Respond"] = respond }, level, server, isForwarded: false);
+    }
 
     private JsonObject? Proxy(Directive pass, Level level, Location? location, ServerPlace server)
     {

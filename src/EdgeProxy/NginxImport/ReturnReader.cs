@@ -49,7 +49,7 @@ internal sealed class ReturnReader(ImportRemarks remarks)
             respond["ContentType"] = TypeOf(location) ?? level.Last("default_type")?.Arguments.FirstOrDefault() ?? "text/plain";
         }
 
-        else if (status >= StatusCodes.Status400BadRequest && level.All("error_page").Any(page => page.Arguments.SkipLast(1).Contains(code)))
+        else if (HasPage(level, status))
         {
             respond["AsError"] = true; // a text is sent as it is, and only without one there is the page
         }
@@ -59,6 +59,10 @@ internal sealed class ReturnReader(ImportRemarks remarks)
         static bool IsStatus(string word) => word.Length == 3
             && int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 200 and <= 599;
     }
+
+    /// <summary>Whether a status has an <c>error_page</c>.</summary>
+    public static bool HasPage(Level level, int status) =>
+        level.All("error_page").Any(page => page.Arguments.SkipLast(1).Contains(status.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>A path is sent with the server in front of it.</summary>
     private static string Absolute(string place, Level level, ServerPlace server) =>

@@ -101,7 +101,7 @@ internal sealed class ServerReader(ImportRemarks remarks, Level http, LocationRo
                     ["Status"] = StatusCodes.Status301MovedPermanently,
                 },
             },
-            level,
+            new Level(location.Source.Block!, level),
             place,
             isForwarded: false));
 

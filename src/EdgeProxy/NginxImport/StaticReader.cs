@@ -47,6 +47,10 @@ internal sealed class StaticReader(ImportRemarks remarks)
 
             files["Index"] = LocationRoutes.List(level.Last("index")?.Arguments ?? ["index.html"]);
         }
+        else if (alias is not null && !directory.EndsWith('/') && files["TryFiles"]?.AsArray().Any(path => !path!.GetValue<string>().StartsWith('{')) == true)
+        {
+            return Refuse(tries, "a page for all beside an alias; write root");
+        }
         else if (files.ContainsKey("Index"))
         {
             files["Index"] = LocationRoutes.List(level.Last("index")?.Arguments ?? ["index.html"]);
@@ -93,16 +97,26 @@ internal sealed class StaticReader(ImportRemarks remarks)
                 files["Root"] = Path.GetDirectoryName(directory);
                 route["Rewrite"] = $"/{Path.GetFileName(directory).Replace("%", "%25", StringComparison.Ordinal)}";
                 return true;
-            case { IsPrefix: true, Path: var prefix } when prefix.EndsWith('/') == directory.EndsWith('/'):
-                if (prefix != "/")
-                {
-                    route["StripPrefix"] = prefix.TrimEnd('/');
-                }
-
+            case { IsPrefix: true, Path: var prefix } when prefix.EndsWith('/') && directory.EndsWith('/'):
+                SetPrefix(prefix.TrimEnd('/'));
+                return true;
+            case { IsPrefix: true, Path: var prefix } when prefix[(prefix.LastIndexOf('/') + 1)..] is { Length: > 0 } name && directory.EndsWith($"/{name}",
+                StringComparison.Ordinal): // also a file, and what begins with its name
+                files["Root"] = Path.GetDirectoryName(directory);
+                SetPrefix(prefix[..^(name.Length + 1)]);
                 return true;
             default:
-                remarks.Problem(alias.At, $"'{alias}' cannot be translated: location and alias must both end with a slash, or both not");
+                remarks.Problem(alias.At,
+                    $"'{alias}' cannot be translated: location and alias must both end with a slash, or both with one name; for a single file write location =");
                 return false;
+        }
+
+        void SetPrefix(string prefix)
+        {
+            if (prefix.Length > 0)
+            {
+                route["StripPrefix"] = prefix;
+            }
         }
     }
 

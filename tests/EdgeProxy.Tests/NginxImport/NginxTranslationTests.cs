@@ -161,6 +161,8 @@ public sealed class NginxTranslationTests : IDisposable
     [InlineData("location /a/ { location /a/b/ { return 200; } return 200; }", "within a location")]
     [InlineData("location /a { alias /srv/a/; }", "both end with a slash")]
     [InlineData("location /a { alias srv/a; }", "absolute path")]
+    [InlineData("location /a { alias /srv/b; }", "both with one name")]
+    [InlineData("location /a { alias /srv/a; try_files $uri /index.html; }", "beside an alias")]
     [InlineData("location /a { proxy_pass http://127.0.0.1:8000/b; }", "joins names")]
     [InlineData("location /a/ { proxy_pass http://$host; }", "without variables")]
     [InlineData("location /a/ { uwsgi_pass y; }", "slots speak HTTP")]
@@ -184,7 +186,8 @@ public sealed class NginxTranslationTests : IDisposable
     [InlineData("location /a/ { proxy_pass https://127.0.0.1:8443; }", "does not verify")]
     [InlineData("expires 1h;", "for files")]
     [InlineData("unheard_of on;", "nothing like it")]
-    [InlineData("charset utf-8;", "remove the line")]
+    [InlineData("charset koi8-r;", "convert them")]
+    [InlineData("charset $x;", "convert them")]
     [InlineData("add_header X a always; add_header X a;", "twice")]
     [InlineData("client_max_body_size big;", "client_max_body_size 10m")]
     public void It_refuses_with_the_line_and_the_reason(string line, string? why)
@@ -200,6 +203,15 @@ public sealed class NginxTranslationTests : IDisposable
         Assert.Null(result.Settings);
         Assert.Contains(result.Problems, problem => problem.Message.Contains(why, StringComparison.Ordinal));
         Assert.All(result.Problems, problem => Assert.True(problem.Line is 1 or 2 or 3, problem.ToString()));
+    }
+
+    [Fact]
+    public void A_character_set_that_texts_have_anyway_is_noted()
+    {
+        var result = Import("server {\ncharset UTF-8;\nlocation / { proxy_pass http://127.0.0.1:8000; }\n}\n");
+
+        Assert.NotNull(result.Settings);
+        Assert.Contains(result.Notes, note => note.Line == 2 && note.Message.StartsWith("charset", StringComparison.Ordinal));
     }
 
     [Theory]

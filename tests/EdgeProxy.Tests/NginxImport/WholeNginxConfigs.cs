@@ -37,6 +37,7 @@ internal static class WholeNginxConfigs
         Server(
             "gunicorn's own example",
             $$"""
+            charset utf-8;
             root DIR/files;
             location / { try_files $uri @proxy_to_app; }
             location @proxy_to_app {
@@ -57,9 +58,11 @@ internal static class WholeNginxConfigs
             location /secret/ { return 403; }
             location /said/ { return 403 "said"; }
             location /gone/ { return 410; }
+            location /shut/ { deny all; }
+            location /far/ { allow 10.0.0.0/8; deny all; proxy_pass http://APP; }
             location / { proxy_pass http://APP; }
             """,
-            "/secret/x", "HEAD /secret/x", "/said/x", "/gone/x", "/x"),
+            "/secret/x", "HEAD /secret/x", "/said/x", "/gone/x", "/x", "/404.html", "HEAD /404.html", "/shut/x", "/far/x"),
         Server(
             "prefixes, exact paths and regular expressions",
             """
@@ -86,7 +89,7 @@ internal static class WholeNginxConfigs
             {{Fields}}
             add_header X-Frame-Options DENY always;
             proxy_hide_header X-Up-1;
-            location /api/ { proxy_pass http://OTHER/; }
+            location /api/ { add_header X-Api api; proxy_pass http://OTHER/; }
             location /v1/ { proxy_pass http://OTHER/v2/; }
             location = /one { proxy_pass http://OTHER/two; }
             location /many/ { proxy_set_header X-Tool "a b"; proxy_set_header X-Gone ""; add_header X-Only here always; proxy_pass http://pool; }
@@ -102,12 +105,16 @@ internal static class WholeNginxConfigs
             location /not/ { deny 127.0.0.1; allow all; proxy_set_header Host $host; proxy_pass http://APP; }
             location /gone/ { deny all; return 410; }
             location /shut/ { add_header X-Good good; add_header X-All all always; deny all; }
+            location /all/ { allow all; root DIR/files; }
+            location /static { allow all; alias DIR/files/static; }
+            location /favicon.ico { allow 10.0.0.0/8; allow all; alias DIR/files/favicon.ico; }
             location /own/ { add_header X-Own own always; deny 127.0.0.1; allow all; root DIR/files; }
             location /said/ { add_header Cache-Control max-age=7; return 200 said; }
             location /static/ { add_header X-Content-Type-Options nosniff; root DIR/files; }
             location / { proxy_set_header Host $host; proxy_pass http://APP; }
             """,
-            "/inside/x", "/outside/x", "/not/x", "/gone/x", "/shut/x", "/own/x", "/said/x", "/static/a.css", "/x"),
+            "/inside/x", "/outside/x", "/not/x", "/gone/x", "/shut/x", "/own/x", "/said/x", "/static/a.css", "/x", "/all/x", "/favicon.ico",
+            "/favicon.icox", "/favicon.ico/x", "/statica.css"),
         Server(
             "a single-page app",
             """
