@@ -3,6 +3,7 @@ namespace EdgeProxy.StaticFiles;
 /// <summary>A path that is served from disk.</summary>
 internal sealed class StaticFilesOptions : FilesOptions
 {
-    /// <summary>The path prefix, e.g. <c>/static</c>; with a slash at its end the path without it is not of this entry. Required.</summary>
+    /// <summary>The path prefix in any letter case, e.g. <c>/static</c>; with a slash at its end the path without it is not of this entry.
+    /// Required.</summary>
     public string? Path { get; set; }
 }

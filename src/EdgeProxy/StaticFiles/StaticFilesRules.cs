@@ -17,7 +17,7 @@ internal static class StaticFilesRules
             if (at.Required(nameof(entry.Path), entry.Path, "the path prefix, such as /static"))
             {
                 CheckPath(at, nameof(entry.Path), entry.Path!);
-                if (entries.Take(i).Any(earlier => earlier.Path?.TrimEnd('/') == entry.Path!.TrimEnd('/')))
+                if (entries.Take(i).Any(earlier => string.Equals(earlier.Path?.TrimEnd('/'), entry.Path!.TrimEnd('/'), StringComparison.OrdinalIgnoreCase)))
                 {
                     at.Error(nameof(entry.Path), "is there twice; list further directories in Fallbacks");
                 }

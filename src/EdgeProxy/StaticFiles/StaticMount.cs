@@ -56,20 +56,22 @@ internal sealed partial class StaticMount
     /// <summary>A path is the file of that name, and nothing else.</summary>
     public bool IsPlain { get; }
 
-    /// <summary><c>/static</c> and what lies beneath it; not <c>/staticfoo</c>. Of <c>/static/</c> only the latter.</summary>
+    /// <summary><c>/static</c> and what lies beneath it, in any letter case; not <c>/staticfoo</c>. Of <c>/static/</c> only the latter.</summary>
     public bool Owns(string path) =>
-        path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length ? _ownsItself : path[Path.Length] == '/');
+        path.StartsWith(Path, StringComparison.OrdinalIgnoreCase) && (path.Length == Path.Length ? _ownsItself : path[Path.Length] == '/');
 
     /// <summary>What a path means here; null: it is not of this mount.</summary>
     /// <param name="path">Of the request, decoded.</param>
     /// <param name="form">The same with encoded slashes decoded, and several as one.</param>
-    /// <returns>Owned. A path that an encoded slash has brought here is no file's.</returns>
+    /// <returns>Owned, with the mount's path as the settings have it. A path that an encoded slash has brought here is no file's.</returns>
     public string? OwnPath(string path, string form) =>
-        Owns(path) ? path
+        Owns(path) ? WithPath(path)
         : !Owns(form) ? null
         : path.Contains(ByteName.EncodedSlash, StringComparison.OrdinalIgnoreCase)
             ? $"{Path}/{ByteName.EncodedSlash}"
-        : form;
+        : WithPath(form);
+
+    private string WithPath(string owned) => owned.StartsWith(Path, StringComparison.Ordinal) ? owned : Path + owned[Path.Length..];
 
     /// <summary>The path that an element of <see cref="TryFiles"/> means for a request.</summary>
     /// <param name="pattern">The element.</param>

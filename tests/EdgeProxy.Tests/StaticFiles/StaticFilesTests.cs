@@ -207,7 +207,7 @@ public sealed class StaticFilesTests : IAsyncLifetime
     [Theory]
     [InlineData("/staticfoo")]
     [InlineData("/staticfoo/a.txt")]
-    [InlineData("/Static/a.txt")]
+    [InlineData("/Staticfoo/a.txt")]
     [InlineData("/x/static/a.txt")]
     [InlineData("/")]
     public async Task What_only_looks_like_a_static_path_is_the_apps(string path)

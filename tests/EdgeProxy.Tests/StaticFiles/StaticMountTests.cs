@@ -17,6 +17,14 @@ public sealed class StaticMountTests
     [InlineData("/caf%C3%A9", "/café")]
     public void The_path_is_compared_decoded(string path, string expected) => Assert.Equal(expected, Mount(path).Path);
 
+    /// <summary>As Caddy's matchers do. The file's own name keeps its letter case, and is cached under one key.</summary>
+    [Theory]
+    [InlineData("/static/a.css", "/static/a.css")]
+    [InlineData("/STATIC/A.css", "/static/A.css")]
+    [InlineData("/Static", "/static")]
+    [InlineData("/STATICX/a.css", null)]
+    public void The_path_is_owned_in_any_letter_case(string path, string? own) => Assert.Equal(own, Mount("/static").OwnPath(path, path));
+
     /// <summary>Whatever is asked for, what goes to the kernel is a plain name below the root.</summary>
     [Property(MaxTest = 5000)]
     public Property A_name_stays_below_the_root() => Prop.ForAll(
