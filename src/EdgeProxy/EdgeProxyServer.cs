@@ -167,7 +167,7 @@ internal static class EdgeProxyServer
         services.AddNotify(options.Notify);
         services.AddApps([.. apps.Select(app => (app.Options, options.HostsOf(app.Identity, app.Options)))], options.Units, options.Tls);
         services.AddAcme(options.Tls.Acme);
-        services.AddLocalAuthority(options.Tls, [.. SiteDomains.OfTls(options.Sites ?? [])]);
+        services.AddLocalAuthority(options.Tls, [.. SiteDomains.OfTls(options.Sites ?? [])], [.. SiteDomains.OfClearText(options.Sites ?? [])]);
         services.AddHandoverCalls();
         services.AddAdmin(options.Admin, SiteViews.Of(options));
     }

@@ -9,6 +9,10 @@ internal static class SiteDomains
     public static IEnumerable<string> OfTls(IEnumerable<SiteOptions> sites) =>
         sites.Where(site => site.Scheme != SiteScheme.Http).SelectMany(site => site.Hosts ?? []).Where(host => host != AppHosts.Any);
 
+    /// <summary>Those that are served in clear text alone, and so need no certificate.</summary>
+    public static IEnumerable<string> OfClearText(IEnumerable<SiteOptions> sites) =>
+        sites.SelectMany(site => site.Hosts ?? []).Except(OfTls(sites), StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Those whose certificates an authority is to issue.</summary>
     public static IEnumerable<string> OfAuthority(IEnumerable<SiteOptions> sites) => OfTls(sites.Where(site => site.Acme));
 

@@ -11,9 +11,10 @@ internal static class LocalNames
     /// authority.</summary>
     /// <param name="tls">With <see cref="TlsOptions.Internal"/>.</param>
     /// <param name="allowedHosts">ASP.NET Core's setting: host names with <c>;</c> between them; null: not set.</param>
-    /// <param name="hosts">Of sites.</param>
+    /// <param name="hosts">Of sites; null: none.</param>
+    /// <param name="without">Hosts that are served in clear text alone; null: none.</param>
     /// <returns>In ASCII and in order; none where the feature is off.</returns>
-    public static IReadOnlyList<string> Of(TlsOptions tls, string? allowedHosts, params IReadOnlyList<string> hosts)
+    public static IReadOnlyList<string> Of(TlsOptions tls, string? allowedHosts, IReadOnlyList<string>? hosts = null, IReadOnlyList<string>? without = null)
     {
         if (!tls.Internal)
         {
@@ -24,9 +25,10 @@ internal static class LocalNames
         return
         [
             .. (allowedHosts ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-                .Concat(hosts)
+                .Concat(hosts ?? [])
                 .Select(Normalize)
                 .OfType<string>()
+                .Except((without ?? []).Select(Normalize).OfType<string>())
                 .Append(Localhost)
                 .Distinct(StringComparer.Ordinal)
                 .Except(fromAuthority)

@@ -167,6 +167,7 @@ public sealed class LocalCertificatesTests : IAsyncDisposable
 
         Assert.Equal(["::1", "localhost", "www.example.com"], LocalNames.Of(tls, "shop.example.com;www.example.com;[::1];my_name"));
         Assert.Equal(["localhost"], LocalNames.Of(tls, null));
+        Assert.Equal(["b.example.com", "localhost"], LocalNames.Of(tls, "A.example.com;b.example.com", ["b.example.com"], ["a.example.com", "*"]));
         Assert.Empty(LocalNames.Of(new TlsOptions(), "www.example.com"));
     }
 
