@@ -77,7 +77,7 @@ public sealed class DependencyTests
             "Tls",
             "Units",
         ]),
-        ("Importing", [Root, "Configuration", "Json", "Slots"]),
+        ("Importing", [Root, "Configuration", "Json", "Sites", "Slots"]),
         ("CaddyImport", ["Clients", "Importing", "Proxying", "Sites", "Slots", "Tls"]),
         ("NginxImport", ["Importing", "Proxying", "Sites", "Slots"]),
         ("Demo", [Root, "Api", "Apps", "Common", "Configuration", "Diagnostics", "Hosting", "Json", "Processes", "Slots", "Switching", "Units"]),

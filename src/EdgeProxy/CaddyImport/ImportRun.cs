@@ -40,6 +40,7 @@ internal abstract class ImportRun
             var caddyfile = Parse(environment);
             Global.Read(caddyfile.Global, new ReverseProxyOptions(Remarks, Server));
             Translate(caddyfile, options);
+            NoteSidecars(caddyfile);
         }
         catch (CaddyfileSyntaxException unreadable)
         {
@@ -99,6 +100,21 @@ internal abstract class ImportRun
             Remarks.Note(File, "serves files: EdgeProxy responds with 404 for a symbolic link that leads out of its root, which Caddy follows");
         }
     }
+
+    /// <summary>What was compressed beforehand is found wherever it lies, if anything is compressed.</summary>
+    private void NoteSidecars(CaddyfileSyntax caddyfile)
+    {
+        if (!Behaviour.HasItems("EdgeProxy:Compression:Encodings")
+            && Flatten(caddyfile.Sites.SelectMany(site => site.Statements)).FirstOrDefault(line => line.Name.Text == "precompressed") is { } line)
+        {
+            Remarks.Note(line.At, "precompressed is left out, as there is no encode: files are sent as they are; write encode gzip to have what lies beside " +
+                "them sent (.br, .zst, .gz), and responses of the app compressed");
+        }
+    }
+
+    /// <summary>Lines, and those in their blocks.</summary>
+    protected static IEnumerable<Statement> Flatten(IEnumerable<Statement> lines) =>
+        lines.SelectMany(line => Flatten(line.Block ?? []).Prepend(line));
 
     private CaddyfileSyntax Parse(Func<string, string?> environment)
     {

@@ -50,8 +50,11 @@ internal sealed class SitesImport(string file) : ImportRun(file, hasSites: true)
                 $"'{line}' is the address of the proxy in front, as trusted_proxies are set, and the client's here; write client_ip for that");
         }
 
-        static IEnumerable<Statement> Flatten(IEnumerable<Statement> lines) => lines.SelectMany(line => Flatten(line.Block ?? []).Prepend(line));
     }
+
+    /// <summary>Caddy's own 503 are of servers that health checks have found down, and of <c>error</c>.</summary>
+    private static bool HasUnavailable(SiteBlock block) => Flatten(block.Statements).Any(line => line.Name.Text is "health_uri" or "health_path" or "fail_duration"
+        || (line.Name.Text == "error" && line.Words.Contains("503")));
 
     private ReadSite Read(SiteBlock block, ProxyReader proxies, SitePlaces places)
     {
@@ -61,7 +64,7 @@ internal sealed class SitesImport(string file) : ImportRun(file, hasSites: true)
         var errors = new ErrorPagesReader(Remarks, files);
         foreach (var statement in errorStatements)
         {
-            errors.Read(statement, RootOf(block));
+            errors.Read(statement, RootOf(block), HasUnavailable(block));
         }
 
         var compiler = new RouteCompiler(

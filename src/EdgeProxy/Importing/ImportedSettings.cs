@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeProxy.Configuration;
+using EdgeProxy.Sites;
+using EdgeProxy.Sites.Reaching;
 
 namespace EdgeProxy.Importing;
 
@@ -46,7 +48,12 @@ internal static class ImportedSettings
     public static JsonObject Check(SettingsDraft draft, SourceLine file, ImportRemarks remarks)
     {
         var settings = draft.ToJson(_order);
-        var check = SettingsLoader.Check(file.File, JsonSerializer.SerializeToUtf8Bytes(settings, ImportJson.Relaxed.JsonObject));
+        var check = Load(settings, file);
+        if (RemoveUnreached(settings, check.Options?.Sites ?? []))
+        {
+            check = Load(settings, file);
+        }
+
         foreach (var problem in check.Problems)
         {
             var at = draft.LineOf(problem.Key) ?? file;
@@ -61,5 +68,25 @@ internal static class ImportedSettings
         }
 
         return settings;
+    }
+
+    private static EdgeProxySettings Load(JsonObject settings, SourceLine file) =>
+        SettingsLoader.Check(file.File, JsonSerializer.SerializeToUtf8Bytes(settings, ImportJson.Relaxed.JsonObject));
+
+    /// <summary>Each directive is translated for itself, so that a case of one may be another's already.</summary>
+    /// <returns>Whether there were any.</returns>
+    private static bool RemoveUnreached(JsonObject settings, IReadOnlyList<SiteOptions> sites)
+    {
+        var isChanged = false;
+        foreach (var (i, site) in sites.Index())
+        {
+            foreach (var place in RouteReach.Unreached(site).Reverse())
+            {
+                settings["EdgeProxy"]!["Sites"]![i]!["Routes"]!.AsArray().RemoveAt(place);
+                isChanged = true;
+            }
+        }
+
+        return isChanged;
     }
 }

@@ -88,11 +88,27 @@ public sealed class SiteTranslationTests
     [InlineData("route {\nrequest_header X-U {uri}\nuri strip_prefix /r\nreverse_proxy 127.0.0.1:8000\n}", "changes the path that X-U has had")]
     [InlineData("route {\nrequest_header X-U {query}\nrewrite * /r?a=b\nreverse_proxy 127.0.0.1:8000\n}", "changes the path that X-U has had")]
     [InlineData("redir /f //other.example{uri}\nreverse_proxy 127.0.0.1:8000", "no place that a redirect leads to")]
+    [InlineData("handle /f {\nredir /g permanent\n}\nreverse_proxy 127.0.0.1:8000", "/g is a matcher here")]
+    [InlineData("header X-E \"\"\nreverse_proxy 127.0.0.1:8000", "a field without a value")]
+    [InlineData("reverse_proxy 127.0.0.1:8000 {\nheader_up X-E \"\"\n}\nredir /f /g", "a field without a value")]
+    [InlineData("@q query a=\nrespond @q t\nreverse_proxy 127.0.0.1:8000", "no form of query")]
+    [InlineData("@m path /a\nrespond @m t\nhandle /b {\n@m path /b/c\nheader @m X-A b\n}\nreverse_proxy 127.0.0.1:8000", "a second time")]
     public void What_an_earlier_directive_has_changed_is_refused(string lines, string why)
     {
         using var file = new Caddyfile($"http://a.example.com {{\n{lines}\n}}\n");
 
         Assert.Contains(file.Import(_app).Problems, problem => problem.Message.Contains(why, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("encode gzip\n", false)]
+    [InlineData("", true)]
+    public void Files_compressed_beforehand_are_noted_where_nothing_is_compressed(string line, bool isNoted)
+    {
+        using var file = new Caddyfile(
+            $"http://a.example.com {{\n{line}handle_path /f/* {{\nroot * /srv\nfile_server {{\nprecompressed br\n}}\n}}\nreverse_proxy 127.0.0.1:8000\n}}\n");
+
+        Assert.Equal(isNoted, file.Import(_app).Notes.Any(note => note.Message.Contains("precompressed", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -111,6 +127,12 @@ public sealed class SiteTranslationTests
     [InlineData("http://:8080 {", """{"Hosts":"*","Scheme":"Http"}""")]
     [InlineData("http://a.example.com, https://a.example.com {", """{"Hosts":"a.example.com","Scheme":"Http"};{"Hosts":"a.example.com","Scheme":"Https"}""")]
     [InlineData("http://a.example.com, http://b.example.com:8080 {", """{"Hosts":"a.example.com","Scheme":"Http","Bind":":80"};{"Hosts":"b.example.com","Scheme":"Http","Bind":":8080"}""")]
+    [InlineData("http://a.example.com:8080, a.example.com {",
+        """{"Hosts":"a.example.com","Scheme":"Http","Bind":":8080"};{"Hosts":"a.example.com","Bind":[":443",":80"]}""")] // Caddy redirects at port 80
+    [InlineData("a.example.com, a.example.com:8443 {",
+        """{"Hosts":"a.example.com","Bind":[":443",":80"]};{"Hosts":"a.example.com","Scheme":"Https","Bind":":8443"}""")]
+    [InlineData("a.example.com:8444, a.example.com:8443 {",
+        """{"Hosts":"a.example.com","Scheme":"Https","Bind":":8444"};{"Hosts":"a.example.com","Bind":[":80",":8443"]}""")]
     [InlineData("a.example.com {\nbind 10.0.0.5", """{"Hosts":"a.example.com"}""")] // the only address
     public void Places(string addresses, string expected)
     {
@@ -121,6 +143,26 @@ public sealed class SiteTranslationTests
         }
 
         Assert.Equal(expected, string.Join(';', sites.Select(site => site!.ToJsonString())));
+    }
+
+    [Theory]
+    [InlineData("a.example.com:10443, a.example.com:9443", 9443)] // the lowest, not the first
+    [InlineData("a.example.com:8443, a.example.com", null)]
+    public void A_name_of_several_ports_is_redirected_to_one(string addresses, int? port) => Assert.Equal(
+        port, (int?)Caddyfile.Settings($"{addresses} {{\nheader X-A b\nreverse_proxy 127.0.0.1:8000\n}}\n", _app)["EdgeProxy"]!["Tls"]!["RedirectPort"]);
+
+    /// <summary>Each directive is translated for itself; where one takes all that is left, no route is written for another.</summary>
+    [Fact]
+    public void No_route_is_written_that_gets_no_request()
+    {
+        using var file = new Caddyfile("http://a.example.com {\n" +
+            "@pa {\nmethod OPTIONS\nheader Origin a\n}\nhandle @pa {\nheader X-A a\nrespond 204\n}\n@oa header Origin a\nheader @oa X-A a\n" +
+            "@pb {\nmethod OPTIONS\nheader Origin b\n}\nhandle @pb {\nheader X-A b\nrespond 204\n}\n@ob header Origin b\nheader @ob X-A b\n" +
+            "handle {\nreverse_proxy 127.0.0.1:8000\n}\n}\n");
+        var result = file.Import(_app);
+
+        Assert.NotNull(result.Settings);
+        Assert.DoesNotContain(result.Notes, note => note.Message.Contains("gets no request", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -150,7 +192,12 @@ public sealed class SiteTranslationTests
     }
 
     [Theory]
-    [InlineData("rewrite * /{err.status_code}.html\nroot * /e\nfile_server", """{"400-599":"/e/{status}.html"}""")]
+    [InlineData( // an app that is down is 502 to Caddy
+        "rewrite * /{err.status_code}.html\nroot * /e\nfile_server",
+        """{"400-502":"/e/{status}.html","503":"/e/502.html","504-599":"/e/{status}.html"}""")]
+    [InlineData(
+        "@d expression {err.status_code} == 502 || {err.status_code} == 404\nhandle @d {\nroot * /e\nrewrite * /d.html\nfile_server\n}\nrespond all",
+        """{"404":"/e/d.html","502-503":"/e/d.html"}""")]
     [InlineData("rewrite * /x.html\nfile_server", """{"400-599":"/srv/x.html"}""")] // the site's root
     [InlineData(
         "@g expression `{http.error.status_code} >= 502`\nhandle @g {\nroot * /e\nrewrite * /down.html\nfile_server\n}", """{"502-599":"/e/down.html"}""")]
@@ -169,7 +216,7 @@ public sealed class SiteTranslationTests
     [InlineData("respond \"{err.status_code} {http.error.status_text} {http.request.host}\"", """{"400-599":{"Body":"{status} {status_text} {host}"}}""")]
     [InlineData("@g expression {err.status_code} == 502\nrespond @g down 503", """{"502-503":{"Status":503,"Body":"down"}}""")]
     [InlineData("@g expression {err.status_code} == 502\n@h expression {err.status_code} == 503\nrespond @g a\nrespond @h b {err.status_code}",
-        """{"502":{"Body":"a"},"503":{"Body":"b"}}""")]
+        """{"502-503":{"Body":"a"}}""")] // without health checks and 'error' Caddy has no 503
     [InlineData("respond all\n@g `{err.status_code} == 404`\nrespond @g 410\nrespond * never",
         """{"400-403":{"Body":"all"},"404":{"Status":410},"405-599":{"Body":"all"}}""")]
     [InlineData("header Content-Type text/html\nrespond {\nbody p\nclose\n}", """{"400-599":{"Body":"p","ContentType":"text/html"}}""")]
@@ -179,6 +226,17 @@ public sealed class SiteTranslationTests
         var sites = Sites($"http://a.example.com {{\nreverse_proxy 127.0.0.1:8000\nhandle_errors {{\n{lines}\n}}\n}}\n");
 
         Assert.Equal(expected, sites[0]!["ErrorResponses"]!.ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("error /off/* 503", "")]
+    [InlineData("", " {\nhealth_uri /h\n}")]
+    public void What_caddy_has_as_503_too_keeps_its_page(string line, string options)
+    {
+        var sites = Sites($"http://a.example.com {{\n{line}\nreverse_proxy 127.0.0.1:8000{options}\nhandle_errors {{\nroot * /e\n" +
+            "rewrite * /{err.status_code}.html\nfile_server\n}\n}\n");
+
+        Assert.Equal("""{"400-599":"/e/{status}.html"}""", sites[0]!["ErrorPages"]!.ToJsonString());
     }
 
     [Theory]

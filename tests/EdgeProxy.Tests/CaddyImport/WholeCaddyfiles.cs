@@ -1058,6 +1058,53 @@ internal static class WholeCaddyfiles
             reverse_proxy APP
             """,
             "//static/a.css", "/static//a.css", "//docs//b.txt", "///static/none.css"),
+        Site(
+            "files of the app alone, below a prefix in any letter case",
+            """
+            handle_path /static/* {
+                root * DIR/files/static
+                file_server
+            }
+            reverse_proxy APP
+            """,
+            "/STATIC/a.css", "/Static/A.css", "//sTATIC//a.css", "/STATIC", "/STATIC/", "/STATICX", "HEAD /STATIC/a.css"),
+        Site(
+            "the page of an app that is down, beside a text and a page for the rest",
+            """
+            handle /api/* {
+                reverse_proxy APP
+            }
+            handle_path /one/* {
+                reverse_proxy APP
+            }
+            root * DIR/files
+            file_server
+            handle_errors {
+                @down expression {err.status_code} == 502 || {err.status_code} == 504
+                handle @down {
+                    root * DIR/errors
+                    rewrite * /{err.status_code}.html
+                    file_server
+                }
+                handle {
+                    respond "{err.status_code} at {uri}"
+                }
+            }
+            """,
+            "/one/x", "/none?a=b", "/a%20b.txt", "/api/none"),
+        Site(
+            "a host that is changed before it is forwarded",
+            """
+            request_header Host inside.test
+            request_header /api/* X-Api {host}
+            handle_path /up/* {
+                reverse_proxy OTHER {
+                    header_up X-Forwarded-Proto https
+                }
+            }
+            reverse_proxy APP
+            """,
+            "/up/x", "/up"),
         Hosts(
             "snippets and hosts in matchers",
             """

@@ -49,7 +49,7 @@ internal static class AskedServers
 
         foreach (var name in new[] { "down", "404", "401", "502", "503" })
         {
-            file.Write($"errors/{name}.html", $"page {(name.StartsWith("50", StringComparison.Ordinal) ? "down" : name)}");
+            file.Write($"errors/{name}.html", $"page {(name == "502" ? "down" : name)}");
         }
     }
 

@@ -190,8 +190,8 @@ internal sealed class ConditionLines(ImportRemarks remarks)
 
     /// <summary>A star within a value is one only at its ends; a placeholder is none here.</summary>
     private static Condition? AddField(Condition condition, string kind, Token value) =>
-        CaddyValue.HasPlaceholder(value.Text) || (kind.StartsWith("Query:", StringComparison.Ordinal) && value.Text.Length > 1 && value.Text.Contains('*',
-            StringComparison.Ordinal))
+        CaddyValue.HasPlaceholder(value.Text) || (kind.StartsWith("Query:", StringComparison.Ordinal) && (value.Text.Length == 0
+            || (value.Text.Length > 1 && value.Text.Contains('*', StringComparison.Ordinal))))
             || (kind.StartsWith("Headers:", StringComparison.Ordinal) && RequestFields.AreRemoved(kind["Headers:".Length..]))
             ? null : AddList(condition, kind, [value.Text]);
 

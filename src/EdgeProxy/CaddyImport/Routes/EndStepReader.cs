@@ -39,10 +39,12 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
 
         if (!ActionRules.IsSafe(target) || target.Contains(' ', StringComparison.Ordinal) || target.StartsWith("//", StringComparison.Ordinal))
         {
+            var hint = directive.Arguments.Length > arguments.Length && directive.Arguments[0].Text.StartsWith('/')
+                ? $"; {directive.Arguments[0].Text} is a matcher here, and a path alone is written redir * {directive.Arguments[0].Text}" : "";
             remarks.Problem(
                 to.At,
                 $"{to.Text} is no place that a redirect leads to here: write a path that begins with a slash, or a URL whose host is written out or is " +
-                    $"{{host}}");
+                    $"{{host}}{hint}");
             return null;
         }
 

@@ -21,7 +21,8 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
     /// <param name="errors">The directive.</param>
     /// <param name="siteRoot">The root of all requests of the site; null: there is none.</param>
-    public void Read(Statement errors, string? siteRoot)
+    /// <param name="hasUnavailable">Whether Caddy too has errors of status 503 in this site.</param>
+    public void Read(Statement errors, string? siteRoot, bool hasUnavailable)
     {
         var named = new List<IEnumerable<int>>();
         foreach (var argument in errors.Arguments)
@@ -37,7 +38,7 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
         var codes = (named.Count > 0 ? named.SelectMany(own => own).Distinct() : StatusMatcher.All).Where(code => !IsTaken(code));
         ReadBlock(errors, [.. codes], new Scope(siteRoot, ContentType: null, []));
-        AddUnavailable(errors.At);
+        AddUnavailable(errors.At, hasUnavailable);
     }
 
     /// <summary>Files of the site by ranges of status codes; null: none.</summary>
@@ -50,7 +51,7 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
     public bool IsTaken(int code) => _pages.ContainsKey(code) || _responses.ContainsKey(code);
 
     /// <summary>An app that is down is 502 to Caddy, and 503 here once it has been waited for.</summary>
-    private void AddUnavailable(SourceLine at)
+    private void AddUnavailable(SourceLine at, bool hasUnavailable)
     {
         const int Down = StatusCodes.Status502BadGateway;
         const int Here = StatusCodes.Status503ServiceUnavailable;
@@ -59,15 +60,32 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
             remarks.NoteOnce(at, "502 and 503", "what is sent for 503 is sent while the app is down, too: that is 503 here, and 502 in Caddy");
         }
 
-        if (IsTaken(Here) || !IsTaken(Down))
+        if ((IsTaken(Here) && hasUnavailable) || !IsTaken(Down) || IsAlike(Here, Down))
         {
             return;
         }
 
-        var known = _pages.ContainsKey(Down) ? _pages : _responses;
-        known[Here] = known[Down].DeepClone();
-        remarks.NoteOnce(at, "502 and 503", "what is sent for 502 is sent for 503 too: that is the status here while the app is down");
+        _pages.Remove(Here);
+        _responses.Remove(Here);
+        if (_pages.TryGetValue(Down, out var page))
+        {
+            _pages[Here] = page.GetValue<string>().Replace(ErrorPlaceholders.Status, $"{Down}", StringComparison.Ordinal);
+        }
+        else
+        {
+            _responses[Here] = _responses[Down].DeepClone();
+        }
+
+        remarks.NoteOnce(at, "502 and 503",
+            "what is sent for 502 is sent for 503 (in ErrorPages, ErrorResponses), too: that is the status here while the app is down, paused or in maintenance");
     }
+
+    /// <summary>Whether two status codes have the same content, which may name them.</summary>
+    private bool IsAlike(int one, int other) => _pages.TryGetValue(one, out var page)
+        ? _pages.TryGetValue(other, out var otherPage) && page.GetValue<string>() == otherPage.GetValue<string>()
+            && !page.GetValue<string>().Contains(ErrorPlaceholders.Status, StringComparison.Ordinal)
+        : !_pages.ContainsKey(other) && _responses.TryGetValue(one, out var text) && _responses.TryGetValue(other, out var otherText)
+            && JsonNode.DeepEquals(text, otherText);
 
     /// <returns>The status codes that nothing in the block serves.</returns>
     private List<int> ReadBlock(Statement block, List<int> codes, Scope scope)
@@ -128,6 +146,10 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
                     break;
                 case ("encode", _):
                     break;
+                case ("file_server", []) when line.Block is null && !HasMatcher(line) && paths.Count > 0:
+                    remarks.Problem(line.At, "file_server looks for the page of those errors, too, that no rewrite takes, at the path of the client; write " +
+                        "file_server with the matchers of rewrite, or handle blocks");
+                    return [];
                 default:
                     return Refuse(line);
             }

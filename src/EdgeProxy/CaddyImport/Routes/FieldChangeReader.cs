@@ -59,6 +59,7 @@ internal sealed class FieldChangeReader(ImportRemarks remarks)
             : HeaderRules.IsOfConnection(name) ? "the field belongs to the connection, which is the server's own affair; remove it"
             : verb == FieldVerb.Default && !isResponse ? "? is for responses alone"
             : verb == FieldVerb.Remove ? (line.Arguments.Length == 0 ? null : "a field that is removed has no value")
+            : line.Arguments is [{ Text.Length: 0 }] ? $"a field without a value is not sent here; remove the line, or write -{field}"
             : line.Arguments.Length == 1 ? null
             : line.Arguments.Length == 0 ? "the value is missing"
             : "parts of a value cannot be replaced; write the whole value";

@@ -77,8 +77,12 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
             return null;
         }
 
-        var changes = lines.Select(line => _fields.ReadLine(line)).OfType<FieldChange>().ToList();
+        var changes = lines.Select(line => _fields.ReadLine(line)).OfType<FieldChange>().SelectMany(WithForwarded).ToList();
         return Always(directive, matcher, state => state with { RequestFields = state.RequestFields.AddRange(changes) });
+
+        // reverse_proxy, which comes behind, takes the host for the client's.
+        static IEnumerable<FieldChange> WithForwarded(FieldChange change) =>
+            change.IsOf("Host") ? [change, change with { Field = "X-Forwarded-Host" }] : [change];
     }
 
     private ChangeStep? RequestBody(Statement directive, Matcher matcher, Token[] arguments)

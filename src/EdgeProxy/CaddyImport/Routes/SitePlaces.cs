@@ -55,23 +55,33 @@ internal sealed class SitePlaces(ImportRemarks remarks, GlobalOptions global)
             return json;
         });
 
-    /// <summary>Caddy redirects http to https for names that no site serves over http.</summary>
+    /// <summary>Caddy redirects http to https for names that no site serves at the port of http: to the port of https, or else to the lowest.</summary>
     private string SchemeOf(SiteAddress address) =>
         !address.IsHttps ? "Http"
-        : global.HasNoRedirects || address.Host.Length == 0 || _all.Exists(other => !other.Address.IsHttps && other.Address.Host == address.Host) ? "Https"
+        : global.HasNoRedirects || address.Host.Length == 0
+            || _all.Exists(other => other.Address.Host == address.Host
+                && (other.Address.IsHttps ? IsBefore(other.Address.Port, address.Port) : other.Address.Port == global.HttpPort)) ? "Https"
         : "Both";
+
+    /// <summary>Whether a redirect leads to the one port rather than to the other one.</summary>
+    private bool IsBefore(int port, int other) => port != other && other != global.HttpsPort && (port == global.HttpsPort || port < other);
 
     private static string HostOf(SiteAddress address) => address.Host.Length == 0 ? Any : address.Host;
 
     /// <returns>Null: the site is served wherever its scheme is.</returns>
     private List<string>? Bind(string scheme, int port, IReadOnlyList<string> binds)
     {
-        var ports = scheme == "Both" ? [port, global.HttpPort] : new List<int> { port };
-        var own = ports.SelectMany(number => binds.Select(where => (where, number))).ToHashSet();
-        var all = _all.Where(place => scheme == "Both" || place.Address.IsHttps == (scheme == "Https"))
-            .SelectMany(place => place.Address.IsHttps && scheme == "Both" && !global.HasNoRedirects
-                ? [(place.Where, place.Address.Port), (place.Where, global.HttpPort)] : new[] { (place.Where, place.Address.Port) });
-        return all.All(own.Contains) ? null : [.. own.Select(place => place.where == Any ? $":{place.number}"
-            : $"{place.where}:{place.number}").Order(StringComparer.Ordinal)];
+        var own = binds.SelectMany(where => Ends(scheme, where, port)).ToHashSet();
+        var isAlone = _all.SelectMany(place => Ends(SchemeOf(place.Address), place.Where, place.Address.Port))
+            .All(end => own.Contains(end) || !own.Any(mine => mine.IsTls == end.IsTls));
+        return isAlone ? null : [.. own.Select(end => end.Where == Any ? $":{end.Port}" : $"{end.Where}:{end.Port}").Distinct().Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>Where requests of a scheme come in, those too that are redirected.</summary>
+    private IEnumerable<(bool IsTls, string Where, int Port)> Ends(string scheme, string where, int port) => scheme switch
+    {
+        "Http" => [(false, where, port)],
+        "Https" => [(true, where, port)],
+        _ => [(true, where, port), (false, where, global.HttpPort)],
+    };
 }

@@ -29,7 +29,14 @@ internal static partial class StatusMatcher
         return text.Length == 0 ? null : OfExpression(text);
     }
 
+    /// <summary><c>&amp;&amp;</c> binds before <c>||</c>.</summary>
     private static List<int>? OfExpression(string text)
+    {
+        var parts = text.Split("||").Select(OfConjunction).ToList();
+        return parts.Contains(null) ? null : [.. All.Where(status => parts.Exists(part => part!.Contains(status)))];
+    }
+
+    private static List<int>? OfConjunction(string text)
     {
         var all = All;
         foreach (var part in text.Split("&&"))

@@ -90,7 +90,8 @@ internal sealed class Listening(ImportRemarks remarks, SettingsDraft server, Glo
 
     private void AddAutomatic()
     {
-        foreach (var (host, endpoint, address) in _automatic)
+        // Of several ports of a name Caddy chooses the one of https, or else the lowest.
+        foreach (var (host, endpoint, address) in _automatic.OrderBy(name => name.Address.Port != global.HttpsPort).ThenBy(name => name.Address.Port))
         {
             if (_http.AddUnlessThere(endpoint, host, HttpUse.Redirect, address.At))
             {

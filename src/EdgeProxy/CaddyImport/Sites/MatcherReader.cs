@@ -17,7 +17,7 @@ internal sealed class MatcherReader(ImportRemarks remarks, MatcherReader? outer)
 
     public void Define(Statement definition)
     {
-        if (!_named.TryAdd(definition.Name.Text, definition))
+        if (outer?.Find(definition.Name.Text) is not null || !_named.TryAdd(definition.Name.Text, definition))
         {
             remarks.Problem(definition.At, $"{definition.Name.Text} is defined a second time, which Caddy refuses");
         }

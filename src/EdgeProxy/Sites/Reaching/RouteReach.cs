@@ -15,6 +15,25 @@ internal sealed class RouteReach(SiteOptions site)
     private readonly Dictionary<SiteRouteOptions, Clause> _clauses = [];
     private int _steps;
 
+    /// <summary>The routes of a site to which no request comes, by their places.</summary>
+    public static IReadOnlyList<int> Unreached(SiteOptions site)
+    {
+        var (reach, earlier, unreached) = (new RouteReach(site), new List<SiteRouteOptions>(), new List<int>());
+        foreach (var (i, route) in (site.Routes ?? []).Index())
+        {
+            if (reach.IsContradictory(route) || reach.FindTakers(route, earlier).Count > 0)
+            {
+                unreached.Add(i);
+            }
+            else if (!route.PassThru)
+            {
+                earlier.Add(route);
+            }
+        }
+
+        return unreached;
+    }
+
     /// <summary>Whether the conditions of a route contradict each other, or the site.</summary>
     public bool IsContradictory(SiteRouteOptions route)
     {
