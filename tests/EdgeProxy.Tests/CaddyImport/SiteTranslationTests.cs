@@ -89,6 +89,7 @@ public sealed class SiteTranslationTests
     [InlineData("route {\nrequest_header X-U {query}\nrewrite * /r?a=b\nreverse_proxy 127.0.0.1:8000\n}", "changes the path that X-U has had")]
     [InlineData("redir /f //other.example{uri}\nreverse_proxy 127.0.0.1:8000", "no place that a redirect leads to")]
     [InlineData("handle /f {\nredir /g permanent\n}\nreverse_proxy 127.0.0.1:8000", "/g is a matcher here")]
+    [InlineData("rewrite /f /g#h\nreverse_proxy 127.0.0.1:8000", "write rewrite * /new{uri}")]
     [InlineData("header X-E \"\"\nreverse_proxy 127.0.0.1:8000", "a field without a value")]
     [InlineData("reverse_proxy 127.0.0.1:8000 {\nheader_up X-E \"\"\n}\nredir /f /g", "a field without a value")]
     [InlineData("@q query a=\nrespond @q t\nreverse_proxy 127.0.0.1:8000", "no form of query")]

@@ -97,7 +97,8 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
 
     private ChangeStep? Rewrite(Statement directive, Matcher matcher, Token[] arguments, bool isSorted)
     {
-        if (arguments is not [{ Text: ['/', ..] or ['{', 'u', 'r', 'i', '}', ..] or ['{', 'p', 'a', 't', 'h', '}', ..] } to])
+        if (arguments is not [{ Text: ['/', ..] or ['{', 'u', 'r', 'i', '}', ..] or ['{', 'p', 'a', 't', 'h', '}', ..] } to]
+            || to.Text.Contains('#', StringComparison.Ordinal)) // no part of a target
         {
             return Malformed(directive, "rewrite * /new{uri}");
         }
