@@ -53,7 +53,8 @@ internal sealed class SitesImport(string file) : ImportRun(file, hasSites: true)
     }
 
     /// <summary>Caddy's own 503 are of servers that health checks have found down, and of <c>error</c>.</summary>
-    private static bool HasUnavailable(SiteBlock block) => Flatten(block.Statements).Any(line => line.Name.Text is "health_uri" or "health_path" or "fail_duration"
+    private static bool HasUnavailable(SiteBlock block) => Flatten(block.Statements).Any(line =>
+        line.Name.Text is "health_uri" or "health_path" or "fail_duration"
         || (line.Name.Text == "error" && line.Words.Contains("503")));
 
     private ReadSite Read(SiteBlock block, ProxyReader proxies, SitePlaces places)

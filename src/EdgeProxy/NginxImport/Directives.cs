@@ -69,8 +69,8 @@ internal sealed class Directives(ImportRemarks remarks)
             }
             else if (line is { Name: "charset", Arguments: not ["off"] })
             {
-                remarks.NoteOnce(line.At, "charset", "charset is left out: files of text are UTF-8 here in any case; a text of the app that names no character set " +
-                    "passes as it is, and Django and Flask name it");
+                remarks.NoteOnce(line.At, "charset", "charset is left out: files of text are UTF-8 here in any case; a text of the app that names no " +
+                    "character set passes as it is, and Django and Flask name it");
             }
 
             if (line is { Name: "server" or "location", Block: { } inner })

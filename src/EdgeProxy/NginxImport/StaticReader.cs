@@ -107,7 +107,8 @@ internal sealed class StaticReader(ImportRemarks remarks)
                 return true;
             default:
                 remarks.Problem(alias.At,
-                    $"'{alias}' cannot be translated: location and alias must both end with a slash, or both with one name; for a single file write location =");
+                    $"'{alias}' cannot be translated: location and alias must both end with a slash, or both with one name; for a single file write " +
+                        "location =");
                 return false;
         }
 

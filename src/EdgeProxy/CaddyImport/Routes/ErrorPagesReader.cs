@@ -77,7 +77,8 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
         }
 
         remarks.NoteOnce(at, "502 and 503",
-            "what is sent for 502 is sent for 503 (in ErrorPages, ErrorResponses), too: that is the status here while the app is down, paused or in maintenance");
+            "what is sent for 502 is sent for 503 (in ErrorPages, ErrorResponses), too: that is the status here while the app is down, paused or in " +
+                "maintenance");
     }
 
     /// <summary>Whether two status codes have the same content, which may name them.</summary>

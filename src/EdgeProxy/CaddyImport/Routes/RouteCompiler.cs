@@ -100,7 +100,8 @@ internal sealed class RouteCompiler(ImportRemarks remarks, Func<Statement, bool>
         {
             if (directive.Arguments is not [{ Text: ['/', ..] pattern }] || pattern.TrimEnd('*').Contains('*', StringComparison.Ordinal))
             {
-                remarks.Problem(directive.At, $"'{directive}' cannot be translated: what is taken off is a prefix without stars; write handle_path /static/* {{ ... }}");
+                remarks.Problem(
+                    directive.At, $"'{directive}' cannot be translated: what is taken off is a prefix without stars; write handle_path /static/* {{ ... }}");
                 return null;
             }
 
