@@ -59,7 +59,7 @@ internal static class EdgeProxyServer
             }
 
             hasStarted = true;
-            SocketThreads.UseBatchScheduling();
+            using var socketThreads = SocketThreads.Watch(TimeProvider.System);
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCode.Done;
         }

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using EdgeProxy.Hosting;
 using EdgeProxy.Processes;
 using EdgeProxy.Tests.Support;
 
@@ -19,18 +22,35 @@ public sealed class SocketThreadsTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Those_that_wait_for_sockets_let_the_others_finish()
+    public async Task None_waits_behind_others_while_there_is_little_to_do()
     {
         await File.WriteAllTextAsync(_directory["appsettings.json"], Settings(), Cancellation);
         using var proxy = CommandProcess.Start("run", "--config", _directory["appsettings.json"]);
 
-        await Eventually.TrueAsync(
-            () => ThreadsOf(proxy.Id).Any(thread => thread is { Name: Sockets, Policy: Batch }), "the thread of the sockets is in the batch class");
-
-        // Its first thread stands for the others: nothing inherits the class but what a thread of the sockets starts.
-        Assert.NotEqual(Batch, ThreadsOf(proxy.Id)[0].Policy);
-        Assert.All(ThreadsOf(proxy.Id).Where(thread => thread.Name == Sockets), thread => Assert.Equal(Batch, thread.Policy));
+        await Eventually.TrueAsync(() => ThreadsOf(proxy.Id).Any(thread => thread.Name == Sockets), "it waits for sockets");
+        Assert.DoesNotContain(ThreadsOf(proxy.Id), thread => thread.Policy == Batch);
         Assert.Equal(0, await proxy.TerminateAsync());
+    }
+
+    /// <summary>In this process, which has sockets, too.</summary>
+    [Fact]
+    public async Task Those_that_wait_for_sockets_let_the_others_finish_and_come_back()
+    {
+        using var backend = new TcpListener(IPAddress.Loopback, 0);
+        backend.Start();
+        using var client = new TcpClient();
+        var accepting = backend.AcceptTcpClientAsync(Cancellation);
+        await client.ConnectAsync((IPEndPoint)backend.LocalEndpoint, Cancellation);
+        using var accepted = await accepting;
+
+        SocketThreads.LetOthersFinish(true);
+        // Its first thread stands for the others: nothing inherits the class but what a thread of the sockets starts.
+        Assert.NotEqual(Batch, ThreadsOf(Environment.ProcessId)[0].Policy);
+        Assert.Contains(ThreadsOf(Environment.ProcessId), thread => thread.Name == Sockets);
+        Assert.All(ThreadsOf(Environment.ProcessId).Where(thread => thread.Name == Sockets), thread => Assert.Equal(Batch, thread.Policy));
+
+        SocketThreads.LetOthersFinish(false);
+        await Eventually.TrueAsync(() => ThreadsOf(Environment.ProcessId).All(thread => thread.Policy != Batch), "all are in the normal class");
     }
 
     private static List<(string Name, string Policy)> ThreadsOf(int process)
