@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goes back to Caddy: the ports, upstream.txt (it names the slot that is active now), the app's units and what starts at boot are as they were before
-# setup_bluegreen.sh. Root only.
+# Goes back to Caddy or nginx: the ports, upstream.txt (it names the slot that is active now), the app's units and what starts at boot are as they were
+# before setup_bluegreen.sh. Root only.
 #
 #   sudo deploy/uninstall.sh --dry-run     every step, nothing changed
 #   sudo deploy/uninstall.sh
@@ -19,6 +19,8 @@ program=uninstall.sh
 . "$here/lib/units.sh"
 # shellcheck source=lib/site.sh
 . "$here/lib/site.sh"
+# shellcheck source=lib/front.sh
+. "$here/lib/front.sh"
 # shellcheck source=lib/move.sh
 . "$here/lib/move.sh"
 # shellcheck source=lib/issue.sh
@@ -30,22 +32,21 @@ upstream_file=/etc/caddy/upstream.txt
 purge=''
 binary=/usr/bin/edgeproxy
 active=''
-readonly CADDYFILE=/etc/caddy/Caddyfile
 readonly LOCAL='(127\.0\.0\.1|localhost|\[::1\])?'
-single=''
+single='' single_address='' # what the other server sent to, and where it listens
 
 main() {
   parse "$@"
   begin
   look
   may_change
-  point_caddy
+  point_front
   move_back
   restore_boot
   leave_later
   commit
   remove_product
-  say "Caddy serves; traffic is on ${single:-$(unit_of "$active")}."
+  say "$(title) serves; traffic is on ${single:-$(unit_of "$active")}."
 }
 
 parse() {
@@ -79,47 +80,78 @@ look() {
     again="ss -ltnp '( sport = :80 or sport = :443 )'"
     usage_error "EdgeProxy does not have ports 80 and 443: there is nothing to take back; these listen:"
   fi
-  exists caddy.service || usage_error "there is no caddy.service to go back to"
+  find_front
+  exists "$front.service" || usage_error "there is no $front.service to go back to"
   [ -d "$BACKUP" ] || usage_error "$BACKUP is not there: setup_bluegreen.sh has not set this up"
   read_settings /etc/edgeproxy/appsettings.json
   active=$("$binary" status | sed -nE 's/.*traffic is on (blue|green).*/\1/p' | head -n 1)
   [ -n "$active" ] || usage_error "EdgeProxy does not say which slot is active: edgeproxy status"
-  single=$(cat "$BACKUP/single" 2> /dev/null || true)
-  caddy adapt --config "$CADDYFILE" --adapter caddyfile > "$work/adapted" 2> "$work/validate" \
-    || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
-  caddy validate --config "$CADDYFILE" --adapter caddyfile > "$work/validate" 2>&1 \
-    || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
+  if [ -s "$BACKUP/single" ]; then
+    read -r single single_address < "$BACKUP/single" || true
+    : "${single_address:=http://127.0.0.1:$(port_of "$single")}"
+  fi
+  check_config
   [ -n "$single" ] || find_upstream
   say "  traffic is on $active"
+}
+
+# check_config: the other server still takes its configuration.
+check_config() {
+  if [ "$front" = nginx ]; then
+    nginx -t -q -c "$front_config" 2> "$work/validate" || usage_error "nginx does not take its configuration any more: $(tail -n 1 "$work/validate")"
+    return
+  fi
+  caddy adapt --config "$front_config" --adapter caddyfile > "$work/adapted" 2> "$work/validate" \
+    || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
+  caddy validate --config "$front_config" --adapter caddyfile > "$work/validate" 2>&1 \
+    || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
 }
 
 # find_upstream: how Caddy is told of the active slot: by the file that it imports, or in the Caddyfile itself.
 find_upstream() {
   local slot port='' wanted
-  grep -qF "$upstream_file" "$CADDYFILE" && [ -e "$upstream_file" ] && return
-  upstream_file=$CADDYFILE
+  if [ "$front" = nginx ]; then
+    nginxs_upstream
+    return
+  fi
+  grep -qF "$upstream_file" "$front_config" && [ -e "$upstream_file" ] && return
+  upstream_file=$front_config
   for slot in "$(other "$active")" "$active"; do
     ! grep -qE "\"dial\":\"$LOCAL:$(port_of_address "$slot")\"" "$work/adapted" || port=$(port_of_address "$slot")
   done
-  [ -n "$port" ] || usage_error "$CADDYFILE imports no file that names the active slot (--upstream-file FILE), and sends neither to $(address_of blue) nor to $(address_of green)"
-  say "  $CADDYFILE sends to port $port"
+  [ -n "$port" ] || usage_error "$front_config imports no file that names the active slot (--upstream-file FILE), and sends neither to $(address_of blue) nor to $(address_of green)"
+  say "  $front_config sends to port $port"
   wanted=$(port_of_address "$active")
   # What Caddy makes of it names the file: of a copy before and after.
-  cp "$CADDYFILE" "$work/Caddyfile"
+  cp "$front_config" "$work/Caddyfile"
   caddy adapt --config "$work/Caddyfile" --adapter caddyfile > "$work/adapted" 2> "$work/validate" || true
   sed -E -i "/^[ \t]*#/!s/(^|[ \t\/])($LOCAL:)$port([ \t\/]|\$)/\1\2$wanted\4/g" "$work/Caddyfile"
   caddy adapt --config "$work/Caddyfile" --adapter caddyfile 2> "$work/validate" | cmp -s - <(sed -E "s/(\"dial\":\"$LOCAL:)$port\"/\1$wanted\"/g" "$work/adapted") && return
   again="edgeproxy switch --to $(other "$active") && $again"
-  usage_error "$CADDYFILE sends to port $port, traffic is on $active, and the line is none that could be changed here; bring traffic to $(other "$active") first, with the version that it has"
+  usage_error "$front_config sends to port $port, traffic is on $active, and the line is none that could be changed here; bring traffic to $(other "$active") first, with the version that it has"
 }
 
-# point_caddy: at what serves the app now, before it gets the ports.
-point_caddy() {
-  step "Where Caddy sends"
+# nginxs_upstream: its configuration is nobody's to change but its owner's: traffic has to be on the slot that it names.
+nginxs_upstream() {
+  local slot
+  front_import --health-path "$(health_path)" --blue "$(address_of blue)" --green "$(address_of green)" > "$work/imported" 2> "$work/validate" \
+    || usage_error "$front_config sends neither to $(address_of blue) nor to $(address_of green): $(grep -v '^note:' "$work/validate" | head -n 1)"
+  slot=$(sed -n 's/^ *"InitialSlot": "\(.*\)",*$/\1/p' "$work/imported")
+  slot=${slot,,}
+  [ "${slot:-blue}" != "$active" ] || return 0
+  again="edgeproxy switch --to $(other "$active") && $again"
+  usage_error "$front_config sends to $(address_of "$(other "$active")"), and traffic is on $active; bring traffic to $(other "$active") first, with the version that it has"
+}
+
+# point_front: at what serves the app now, before it gets the ports.
+point_front() {
+  step "Where $(title) sends"
   if [ -n "$single" ]; then
     start_single
-  elif [ "$upstream_file" = "$CADDYFILE" ]; then
-    put "$CADDYFILE" "$(stat --format %a "$CADDYFILE")" "$(stat --format %U:%G "$CADDYFILE")" < "$work/Caddyfile"
+  elif [ "$front" = nginx ]; then
+    say "  to $(address_of "$active"), as before"
+  elif [ "$upstream_file" = "$front_config" ]; then
+    put "$front_config" "$(stat --format %a "$front_config")" "$(stat --format %U:%G "$front_config")" < "$work/Caddyfile"
   else
     put "$upstream_file" 0644 <<< "to $(address_of "$active" | sed 's/^http:\/\///; s/\/$//')"
   fi
@@ -127,57 +159,56 @@ point_caddy() {
 
 # start_single: its port must not be that of the active slot.
 start_single() {
-  local port
-  port=$(port_of "$single")
-  if [[ $(address_of "$active") == *:$port ]]; then
+  local sockets
+  if [ "$(address_of "$active")" = "$single_address" ]; then
     active=$(other "$active")
-    change "bring traffic to $active, as $single needs port $port" "$binary" switch --to "$active" --label uninstall
+    change "bring traffic to $active, as $single needs $single_address" "$binary" switch --to "$active" --label uninstall
   fi
   undo systemctl daemon-reload
   take_away "$(guard_of "$single")"
   [ -n "$dry" ] || systemctl daemon-reload
-  undo systemctl stop "$single"
-  change "start $single" systemctl start "$single"
-  [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "http://127.0.0.1:$port" "$(health_path)" || fail "$single does not respond to $(health_path) with 2xx"
+  mapfile -t sockets < <(property "$single" TriggeredBy | xargs --no-run-if-empty -n 1)
+  undo systemctl stop "${sockets[@]}" "$single"
+  change "start $single" systemctl start "${sockets[@]}" "$single"
+  [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "$single_address" "$(health_path)" || fail "$single does not respond to $(health_path) with 2xx"
 }
 
 move_back() {
   local status
   step "The ports 80 and 443 move back"
-  [ -z "$dry" ] || { say "  start caddy.service beside edgeproxy.service, stop that (it finishes what it has), and measure the gap"; return; }
+  [ -z "$dry" ] || { say "  start $front.service beside edgeproxy.service, stop that (it finishes what it has), and measure the gap"; return; }
   undo proxy_has_them_again
-  undo systemctl stop caddy.service
+  undo systemctl stop "$front.service"
   watch_ports "$(health_host)"
-  share_ports "$(caddys_user)" || proxy_lets_go
-  systemctl start caddy.service || fail "Caddy does not start: $(why_not caddy.service)"
-  steer_to second || fail "Caddy shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
+  front_joins
   prove
-  if is_sharing; then
+  if is_sharing || is_lent; then
     proxy_lets_go
     prove
   fi
   unwatch_ports
   tell_gap
-  unshare_ports own "$(caddys_user)"
+  end_lending
+  unshare_ports own "$(front_user)"
 }
 
 # prove: what clients get now.
 prove() {
   local status
   status=$(ask 80 http "$(health_host)" "$(health_path)")
-  [[ $status == [23]?? ]] || fail "http://$(health_host)$(health_path) is $status through Caddy"
+  [[ $status == [23]?? ]] || fail "http://$(health_host)$(health_path) is $status through $(title)"
   if presented 443 "$(health_host)" > /dev/null; then
     status=$(ask 443 https "$(health_host)" "$(health_path)")
-    [[ $status == 2?? ]] || fail "https://$(health_host)$(health_path) is $status through Caddy"
+    [[ $status == 2?? ]] || fail "https://$(health_host)$(health_path) is $status through $(title)"
   fi
 }
 
-# restore_boot: what starts at boot. First Caddy and the app are enabled, then EdgeProxy is not any more: whenever the power goes, somebody serves.
+# restore_boot: what starts at boot. First the other server and the app are enabled, then EdgeProxy is not any more: whenever the power goes, somebody serves.
 restore_boot() {
   local enable=()
   step "The next boot"
   mapfile -t enable < <(grep -vxF -e "$(unit_of blue)" -e "$(unit_of green)" "$BACKUP/enabled" 2> /dev/null)
-  [ -n "$single" ] || enable+=("$(unit_of "$active")") # the one that Caddy sends to
+  [ -n "$single" ] || enable+=("$(unit_of "$active")") # the one that is sent to
   undo systemctl --quiet disable "${enable[@]}"
   change "enable ${enable[*]}" systemctl --quiet enable "${enable[@]}"
   [ -n "$dry" ] || sync --file-system "$BACKUP"

@@ -221,7 +221,7 @@ go_back() {
 who_serves() {
   local who
   who=$(listeners | paste -sd ' ')
-  printf '%s' "${who:-nobody: systemctl start caddy}"
+  printf '%s' "${who:-nobody: systemctl start ${front:-edgeproxy}}"
 }
 
 on_exit() {
@@ -235,6 +235,7 @@ on_exit() {
     go_back
     after_going_back
   fi
+  end_try
   rm -rf "$work"
   exit "$status"
 }

@@ -74,15 +74,31 @@ tell_remote() {
   printf '\nREMOTE=%s\n' "${remotes[0]}"
 }
 
-# interpreter_of UNIT: by its ExecStart, by the first line of the script that it names, or beside it (pip writes no first line that is too long for the kernel).
+# interpreter_of UNIT: that of its process; where it does not run by its ExecStart, by the first line of the script that this names, or beside it (pip writes no
+# first line that is too long for the kernel).
 interpreter_of() {
   local program candidate
   program=$(command_of "$1" | head -n 1)
-  for candidate in "$program" "$(sed -n '1s/^#! *\([^ ]*\).*/\1/p;q' "$program" 2> /dev/null)" "$(dirname "$program")/python"; do
+  while read -r candidate; do
     if [[ ${candidate##*/} == python* ]] && [ -x "$candidate" ]; then
       say "$candidate"
       return
     fi
-  done
+  done < <(
+    pythons_of "$(property "$1" MainPID)"
+    printf '%s\n' "$program" "$(sed -n '1s/^#! *\([^ ]*\).*/\1/p;q' "$program" 2> /dev/null)" "$(dirname "$program")/python"
+  )
   return 1
+}
+
+# pythons_of PID: of the environment that it was started in (`activate`, `poetry run` and `uv run` set it), and as it was called.
+pythons_of() {
+  local process=/proc/$1
+  [ "$1" != 0 ] && [ -d "$process" ] || return 0
+  tr '\0' '\n' 2> /dev/null < "$process/environ" | sed -n 's/^VIRTUAL_ENV=\(.*\)/\1\/bin\/python/p'
+  tr '\0' '\n' 2> /dev/null < "$process/cmdline" | sed -n '1p'
+  # The program that it starts: under `poetry run`, `uv run` or a shell.
+  tr ' ' '\n' 2> /dev/null < "$process/task/$1/children" | head -n 1 | while read -r child; do
+    [ -z "$child" ] || pythons_of "$child"
+  done
 }

@@ -10,6 +10,7 @@ install_product() {
   else
     install_files
   fi
+  proxy_has_ports || keep_addresses
   install_site
   add_deployer
   [ -n "$dry" ] || systemctl daemon-reload
@@ -112,7 +113,7 @@ may_run_units() {
   say "  EdgeProxy's user may start and stop $(units_to_run | paste -sd ' ')"
 }
 
-# compose_settings: the Caddyfile's, with what the units and the options say.
+# compose_settings: the other server's, with what the units and the options say.
 compose_settings() {
   local options=() seconds places unit directory=$CERTIFICATES
   places=$(places)
@@ -126,13 +127,14 @@ compose_settings() {
     [ -z "$dry" ] || { directory=$work/certificates; mkdir "$directory"; } # it must be there
     options+=(--certificates "$directory")
   fi
-  import_caddyfile "${options[@]}"
+  import_settings "${options[@]}"
   sed -i "s|$work/certificates|$CERTIFICATES|" "$settings"
 }
 
 # imports_certificates: Caddy has one at least, or had when this was set up.
 imports_certificates() {
   local host
+  [ "$front" = caddy ] || return 1
   [ ! -d "$CERTIFICATES" ] || return 0
   while read -r host; do
     [ -z "$(stored "$host")" ] || return 0
@@ -197,7 +199,7 @@ install_app_units() {
   warnings=$(verify_app_units)
   for slot in blue green; do
     unit=$(unit_of "$slot")
-    [ -z "$from_single" ] || derived "$single" "$(port_of_address "$slot")" | draft "/etc/systemd/system/$unit" "$(mode_of "$single")"
+    [ -z "$from_single" ] || draft "/etc/systemd/system/$unit" "$(mode_of "$single")" < "$work/derived-$slot"
     [ -z "$move_secrets" ] || hide_secrets "$unit"
   done
   for slot in blue green; do
@@ -269,28 +271,13 @@ hide_secrets() {
 
 verify_app_units() { systemd-analyze verify --man=no "$(unit_of blue)" "$(unit_of green)" 2>&1 | grep -F -e "$(unit_of blue)" -e "$(unit_of green)" || true; }
 
-# static_samples: for each static root, of the settings or of a site's route, the path of one file in it.
+# static_samples: the path of one file in each directory that files are served from.
 static_samples() {
-  local name root route path file
-  for name in "${!setting[@]}"; do
-    root=${setting[$name]%/}
-    case $name in
-      EdgeProxy__StaticFiles__*__Root)
-        path=${setting[${name%Root}Path]}
-        path=${path%/}
-        ;;
-      EdgeProxy__Sites__*__Files__Root)
-        route=${name%Files__Root}
-        path=${setting[${route}Path]:-${setting[${route}Path__0]:-/*}}
-        path=${path%/\*}
-        [[ $path != *[*?[]* ]] || continue # not a prefix
-        root+=${path#"${setting[${route}StripPrefix]:-}"}
-        ;;
-      *) continue ;;
-    esac
+  local root path file
+  while IFS=$'\t' read -r root path; do
     file=$(find -L "$root" -type f -regextype posix-extended -regex '.*/[A-Za-z0-9_-]+\.(css|js|png|txt|svg|jpg|woff2?)' -print -quit 2> /dev/null || true)
     [ -z "$file" ] || say "$path${file#"$root"}"
-  done
+  done < <(served)
 }
 
 # refresh_proxy: a later run, with EdgeProxy on the ports already.

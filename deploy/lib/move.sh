@@ -7,13 +7,18 @@ readonly NOWHERE=https://127.0.0.1:9/ # discard: nothing listens
 readonly NOWHERE_ACCOUNT=/var/lib/edgeproxy/acme/127.0.0.1-9.json
 readonly SHARING=/run/edgeproxy-ports-are-shared
 readonly MIGRATE=/proc/sys/net/ipv4/tcp_migrate_req
-readonly PATIENCE=150 # seconds for the requests that Caddy still has when it has let go of its ports
+readonly PATIENCE=150 # seconds for the requests that the other server still has when it has let go of its ports
 
 moving=0 # since when the ports move: the time in seconds
 
-# listeners: the processes that listen on 80 or 443: PROCESS (or systemd) a line.
+# listeners: the processes that listen on 80 or 443: PROCESS (or systemd) a line. A socket may have several.
 listeners() {
-  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | sed -nE 's/.*users:\(\("([^"]*)".*/\1/p' | sort -u
+  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE '\("[^"]+"' | tr -d '("' | sort -u || true
+}
+
+# addresses PORT: where the port is listened on, as systemd writes it, a line each: 80 for both families at once.
+addresses() {
+  ss --no-header --listening --tcp --numeric "sport = :$1" | awk '{ print $4 }' | sed "s/^\\*:$1\$/$1/" | sort -u
 }
 
 # ports_are_free: asked in a loop while nobody is served, so without starting a process. 0A is LISTEN; 0050 and 01BB are the ports.
@@ -137,10 +142,10 @@ tell_gap() {
   done
 }
 
-# caddys_user: the number of the user that Caddy listens as.
-caddys_user() {
+# front_user: the number of the user that the other server listens as.
+front_user() {
   local name
-  name=$(property caddy.service User)
+  name=$(property "$front.service" User)
   id -u "${name:-root}"
 }
 
@@ -173,7 +178,7 @@ unshare_ports() {
 # prepare_move: what systemd is to know, read while nobody waits for it.
 prepare_move() {
   local unit
-  lay_in caddy.service move $'[Service]\nTimeoutStopSec='"$PATIENCE"
+  lay_in "$front.service" move "$(stop_lines)"
   for unit in "${SOCKETS[@]}"; do
     lay_in "$unit" move $'[Socket]\nReusePort=yes'
   done
@@ -182,23 +187,23 @@ prepare_move() {
 
 forget_move() {
   local unit
-  for unit in caddy.service "${SOCKETS[@]}"; do
+  for unit in "$front.service" "${SOCKETS[@]}"; do
     take_out "$unit" move
   done
   systemctl daemon-reload
 }
 
-# caddy_lets_go: it gives its ports up at once, and has time for the requests that it still has.
-caddy_lets_go() {
+# front_lets_go: it gives its ports up at once, and has time for the requests that it still has.
+front_lets_go() {
   local end=$((SECONDS + 20))
-  systemctl stop --no-block caddy.service
-  until caddy_is_off; do
+  systemctl stop --no-block "$front.service"
+  until front_is_off; do
     [ "$SECONDS" -lt "$end" ] || fail "the ports 80 and 443 do not come free; $(listeners | paste -sd ' ') has them"
   done
 }
 
 # Where the ports are not shared nobody is served meanwhile, so that is asked without starting a process.
-caddy_is_off() { if is_sharing; then ! listeners | grep -qx caddy; else ports_are_free; fi; }
+front_is_off() { if is_sharing; then ! listeners | grep -qx "$front"; else ports_are_free; fi; }
 
 proxy_lets_go() {
   local end=$((SECONDS + 20))
@@ -210,40 +215,41 @@ proxy_lets_go() {
   done
 }
 
-proxy_is_off() { if is_sharing; then ! listeners | grep -qE '^(systemd|edgeproxy)$'; else ports_are_free; fi; }
+proxy_is_off() { if is_sharing || is_lent; then ! listeners | grep -qE '^(systemd|edgeproxy)$'; else ports_are_free; fi; }
 
 proxy_takes_ports() { systemctl start "${SOCKETS[@]}" edgeproxy.service; }
 
 # why_not UNIT: what systemd and the unit said last.
 why_not() { journalctl --unit "$1" --lines 5 --output cat --no-pager; }
 
-# caddy_has_ended: its last request has its response.
-caddy_has_ended() {
-  until is_gone caddy.service; do
+# front_has_ended: its last request has its response.
+front_has_ended() {
+  until is_gone "$front.service"; do
     sleep 0.2
   done
 }
 
-# caddy_takes_ports [UNIT HOST ADDRESS PATH]: at once, also when it has not ended yet what it had before. The unit is what Caddy sends to: after a cut power
-# it does not run, and may need a while.
-caddy_takes_ports() {
-  if [ $# -gt 0 ]; then
-    systemctl start "$1"
-    until_healthy "$@" || warn "$1 does not respond to $3$4 with 2xx: journalctl -u $1 -n 50"
-  fi
+# front_takes_ports FRONT UNIT HOST ADDRESS PATH: at once, also when it has not ended yet what it had before. The unit is what it sends to: after a cut power
+# that does not run, and may need a while.
+front_takes_ports() {
+  front=$1
+  shift
+  systemctl start "$1"
+  until_healthy "$@" || warn "$1 does not respond to $3$4 with 2xx: journalctl -u $1 -n 50"
   steer_to first
   systemctl stop edgeproxy.service "${SOCKETS[@]}"
-  unshare_ports own "$(caddys_user)"
-  if ! is_gone caddy.service; then
-    timeout 5 systemctl stop caddy.service || systemctl kill --signal KILL caddy.service
+  unshare_ports own "$(front_user)"
+  if ! is_gone "$front.service"; then
+    timeout 5 systemctl stop "$front.service" || systemctl kill --signal KILL "$front.service"
   fi
   forget_move
-  systemctl reset-failed caddy.service 2> /dev/null || true
-  systemctl start caddy.service
+  systemctl reset-failed "$front.service" 2> /dev/null || true
+  systemctl start "$front.service"
 }
 
 # proxy_has_them_again: the way back of uninstall.sh.
 proxy_has_them_again() {
+  end_lending
   steer_to first
   proxy_takes_ports
   unshare_ports alone

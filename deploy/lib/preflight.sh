@@ -5,6 +5,8 @@ readonly SETTINGS=/etc/edgeproxy/appsettings.json
 
 serving=''     # the slot that serves at the end: blue or green
 from_single='' # there is a single unit, from which blue and green are to be made
+single_address='' # where that listens
+front_upstream='' # where the other server sends, when that is no slot's address
 problems=()
 to_grant=()
 to_issue=() # names whose certificate EdgeProxy orders while Caddy serves
@@ -41,7 +43,7 @@ find_binary() {
   say "  $("$binary" version), $binary"
 }
 
-# read_site: the settings that are there, else those that the Caddyfile means.
+# read_site: the settings that are there, else those that the other server's configuration means.
 read_site() {
   if [ -e "$SETTINGS" ]; then
     settings=$SETTINGS
@@ -49,17 +51,17 @@ read_site() {
   else
     settings=$work/appsettings.json
     # shellcheck disable=SC2119
-    import_caddyfile
+    import_settings
     awk '!told[$0]++ { print "  " $0 }' "$work/import" # notes, each with its line
   fi
   read_settings "$settings"
   demand_health_path
-  say "  ${settings/#"$work"*/$caddyfile}: $(hosts | paste -sd ' ')"
+  say "  ${settings/#"$work"*/$front_config}: $(hosts | paste -sd ' ')"
 }
 
-# import_caddyfile [OPTION...]: what it means, as settings. Its {$VARIABLES} are those of caddy.service.
+# import_settings [OPTION...]: what the other server's configuration means.
 # shellcheck disable=SC2120
-import_caddyfile() {
+import_settings() {
   if import_with "$@"; then
     return
   fi
@@ -71,15 +73,27 @@ import_caddyfile() {
     return
   fi
   [ ! -e "$work/refused" ] || mv -f "$work/refused" "$work/import"
-  usage_error "$caddyfile has what EdgeProxy cannot take over; nothing was changed:"$'\n'"$(cat "$work/import")"
+  usage_error "$front_config has what EdgeProxy cannot take over; nothing was changed:"$'\n'"$(cat "$work/import")"
 }
 
+# import_with OPTION...: where the app listens on neither slot's address, and the units of the slots are not there yet, these are made to begin with.
 import_with() {
-  local variables
-  mapfile -t variables < <(property caddy.service Environment | xargs --no-run-if-empty -n 1)
-  env "${variables[@]}" "$binary" import-caddyfile "$caddyfile" ${health:+--health-path "$health"} "${slot_options[@]}" "$@" \
-    > "$work/appsettings.json" 2> "$work/import"
+  local blue=${blue_address:-} green=${green_address:-} upstream
+  front_upstream=''
+  if front_import ${health:+--health-path "$health"} ${blue:+--blue "$blue"} ${green:+--green "$green"} "${slot_options[@]}" "$@" \
+    > "$work/appsettings.json" 2> "$work/import"; then
+    return
+  fi
+  upstream=$(sed -nE 's/.*(needs an address beside|sends requests to) ((unix|http):[^ ;,]+)[;,].*/\2/p' "$work/import" | head -n 1)
+  [ -n "$upstream" ] && ! slots_are_here || return 1
+  : "${blue:=http://127.0.0.1:8000}" "${green:=http://127.0.0.1:8100}"
+  front_import ${health:+--health-path "$health"} --blue "$upstream" --green "$green" "${slot_options[@]}" "$@" > "$work/appsettings.json" 2> "$work/import" \
+    || return 1
+  front_upstream=$upstream
+  sed -i "s|\"Address\": \"$upstream\"|\"Address\": \"$blue\"|" "$work/appsettings.json"
 }
+
+slots_are_here() { exists "${blue_unit:-app-server-blue.service}" && exists "${green_unit:-app-server-green.service}"; }
 
 # find_health: of the paths that many apps have, the first one that the running app responds to with 2xx, asked as EdgeProxy will ask.
 find_health() {
@@ -98,14 +112,10 @@ find_health() {
   usage_error "a path is needed to which the app responds with 2xx only when it is well; $address responds (000: not at all): $(IFS=,; say "${told[*]}")"
 }
 
-# running_address: of what Caddy sends to today.
+# running_address: of what is sent to today.
 running_address() {
   local slot=${setting[EdgeProxy__InitialSlot]:-blue}
-  if exists "$(unit_of blue)" && exists "$(unit_of green)" || [ -z "$(port_of "$single")" ]; then
-    address_of "${slot,,}"
-  else
-    printf 'http://127.0.0.1:%s' "$(port_of "$single")"
-  fi
+  printf '%s' "${front_upstream:-$(address_of "${slot,,}")}"
 }
 
 # demand_health_path: of settings that are there. EdgeProxy would ask for its own default.
@@ -125,21 +135,85 @@ read_layout() {
       serving=${setting[EdgeProxy__InitialSlot]:-blue}
       serving=${serving,,}
     fi
-  elif exists "$single"; then
+  else
+    find_single
     from_single=1
     for slot in green blue; do
-      [ "$(port_of_address "$slot")" = "$(port_of "$single")" ] || serving=$slot
+      [ "$(address_of "$slot")" = "$single_address" ] || serving=$slot
     done
-  else
-    usage_error "there is neither $(unit_of blue) with $(unit_of green) (--blue-unit UNIT --green-unit UNIT) nor $single (--single UNIT); deploy/systemd has units for a new site; what runs here: systemctl list-units --type service"
   fi
   say "  ${from_single:+$single becomes blue and green; }$serving serves"
 }
 
+# find_single: the unit that is to become two: who was named, else who listens where the other server sends; and where that is.
+find_single() {
+  local address
+  if [ "$settings" != "$SETTINGS" ]; then
+    single_address=$(running_address)
+  elif (read_site_again) > /dev/null 2>&1; then
+    single_address=$(< "$work/upstream")
+  fi
+  if [ -z "$single" ] && [ -n "$single_address" ]; then
+    single=$(unit_at "$single_address") || true
+    refuse_supervised
+  fi
+  : "${single:=app-server-prod.service}"
+  exists "$single" \
+    || usage_error "there is neither $(unit_of blue) with $(unit_of green) (--blue-unit UNIT --green-unit UNIT) nor $single (--single UNIT)${single_address:+, and no unit listens on $single_address, where $(title) sends}; deploy/systemd has units for a new site; what runs here: systemctl list-units --type service"
+  if [ -z "$single_address" ]; then
+    while read -r address; do
+      [ "$(health_status "$(health_host)" "$address" "$(health_path)")" = 000 ] || single_address=$address
+    done < <(listens_at "$single")
+    : "${single_address:=http://127.0.0.1:$(port_of "$single")}"
+  fi
+  is_here python3 || { again="sudo apt install python3 && $again"; usage_error "to make blue and green of $single, Python is needed"; }
+}
+
+# read_site_again: where the other server sends, when the settings that are there do not come from it now.
+read_site_again() {
+  health=/
+  import_with
+  [ -n "$front_upstream" ] || { read_settings "$work/appsettings.json"; front_upstream=$(running_address); }
+  printf '%s' "$front_upstream" > "$work/upstream"
+}
+
+# refuse_supervised: what runs the app is no unit of it.
+refuse_supervised() {
+  case $single in
+    supervisor*.service)
+      usage_error "supervisor runs the app, and EdgeProxy starts and stops units of systemd; this makes one of it:"$'\n'"$(python3 -I "$here/lib/supervisor_unit.py" "${again#sudo }" /etc/supervisor/conf.d/*.conf /etc/supervisord.d/*.ini /etc/supervisor/supervisord.conf /etc/supervisord.conf)"
+      ;;
+    docker*.service | containerd*.service | podman*.service)
+      usage_error "a container is the app, and EdgeProxy starts and stops units of systemd; one for each slot, of the Compose file's service web (change that, the directory and the port in the container to yours):"$'\n'"$(compose_units)"
+      ;;
+  esac
+}
+
+# compose_units: lines to be pasted.
+compose_units() {
+  local slot
+  for slot in blue green; do
+    cat << END
+sudo tee /etc/systemd/system/$(unit_of "$slot") << 'UNIT'
+[Service]
+WorkingDirectory=/srv/app
+ExecStart=docker compose run --rm --no-TTY --name app-$slot --publish 127.0.0.1:$(port_of_address "$slot"):8000 web
+ExecStop=docker stop --time 40 app-$slot
+TimeoutStopSec=60
+[Install]
+WantedBy=multi-user.target
+UNIT
+END
+  done
+  say "sudo systemctl daemon-reload && sudo systemctl start $(unit_of "$serving" 2> /dev/null || unit_of blue)"
+}
+
 preflight() {
   step "Whether it can be done"
+  end_try # of a run that was killed
   proxy_has_ports || check_ports
   check_app
+  check_front
   check_certificates
   check_static
   check_companions
@@ -151,26 +225,71 @@ preflight() {
 
 check_ports() {
   local who
-  is_active caddy.service || in_the_way "caddy.service does not run: systemctl start caddy"
+  is_active "$front.service" || in_the_way "$front.service does not run: systemctl start $front"
   ! is_active edgeproxy.service || in_the_way "edgeproxy.service runs already, elsewhere than on ports 80 and 443: systemctl stop edgeproxy"
   while read -r who; do
-    [ "$who" = caddy ] || in_the_way "port 80 or 443 is $who's, not Caddy's: ss -ltnp '( sport = :80 or sport = :443 )'"
+    [ "$who" = "$front" ] || in_the_way "port 80 or 443 is $who's, not $(title)'s: ss -ltnp '( sport = :80 or sport = :443 )'"
   done < <(listeners)
 }
 
 check_app() {
-  local slot
+  local slot unit
   if [ -n "$from_single" ]; then
-    mapfile -O ${#problems[@]} -t problems < <(not_twice "$single")
     check_memory
-    check_health "$single" "http://127.0.0.1:$(port_of "$single")"
+    check_health "$single" "$single_address"
+    gunicorn_config "$single"
+    [ ${#problems[@]} -gt 0 ] || try_derived
     return
   fi
   for slot in blue green; do
-    [ "$(port_of "$(unit_of $slot)")" = "$(port_of_address $slot)" ] \
-      || in_the_way "$(unit_of $slot) listens on port $(port_of "$(unit_of $slot)"), the settings have $(address_of $slot)"
+    unit=$(unit_of "$slot")
+    gunicorn_config "$unit"
+    # Where it runs it is asked; of the other one only what its command says is known.
+    is_active "$unit" || [[ $(port_of "$unit") =~ ^($(port_of_address "$slot"))?$ ]] \
+      || in_the_way "$unit listens on port $(port_of "$unit"), the settings have $(address_of "$slot")"
   done
   ! is_active "$(unit_of "$serving")" || check_health "$(unit_of "$serving")" "$(address_of "$serving")"
+}
+
+# try_derived: the unit of the slot that is to serve first, made of the single one and run beside it for a moment, on its own port and serving nobody. Whatever
+# its command is: it has to come up well, there, and nowhere else.
+try_derived() {
+  local try=$TRY address end=$((SECONDS + 60)) said heard slot
+  for slot in blue green; do
+    derived "$single" "$slot" "$(address_of "$slot")" > "$work/derived-$slot" 2> "$work/derive" || { refuse_to_derive; return; }
+  done
+  address=$(address_of "$serving")
+  if heard=$(unit_at "$address"); then
+    in_the_way "$address, where $serving is to listen, is $heard's; name addresses that are free: --blue http://127.0.0.1:PORT --green http://127.0.0.1:PORT"
+    return
+  fi
+  say "  try $serving, made of $single, on $address"
+  sed -E '/^(RefuseManualStart|Alias)=/d' "$work/derived-$serving" > "/run/systemd/system/$try"
+  printf '\n[Unit]\nOnFailure=\nOnSuccess=\n[Service]\nRestart=no\nTimeoutStartSec=60\nStandardOutput=journal\nStandardError=journal\n' >> "/run/systemd/system/$try"
+  systemctl daemon-reload
+  said=$(systemd-analyze verify --man=no "$try" 2>&1 | grep -F "$try" | grep -vFf <(systemd-analyze verify --man=no "$single" 2>&1 | grep -F "$single" | sed "s/^.*: //") || true)
+  [ -z "$said" ] || in_the_way "of $single systemd would not take what $serving is to be: $said"
+  systemctl start --no-block "$try"
+  until healthy "$(health_host)" "$address" "$(health_path)" || [ "$SECONDS" -ge "$end" ] || is_over "$try"; do
+    sleep 0.2
+  done
+  if healthy "$(health_host)" "$address" "$(health_path)"; then
+    heard=$(listens_at "$try" | awk -v own="$address" '$0 != own' | sort -u | paste -sd ' ')
+    [ -z "$heard" ] || in_the_way "made of $single, $serving listens on $heard, too, which two slots cannot share; take that out of what $single starts"
+  else
+    heard=$(listens_at "$try" | sort -u | paste -sd ' ')
+    in_the_way "made of $single, $serving does not answer $address$(health_path) with 2xx (it listens on: ${heard:-nothing}): $(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
+  fi
+  end_try
+}
+
+# is_over UNIT: it will not come up any more.
+is_over() { [[ $(property "$1" ActiveState) =~ ^(failed|inactive)$ && $(property "$1" Job) =~ ^0?$ ]]; }
+
+# refuse_to_derive: why, in what has been said; its last line is to be run first.
+refuse_to_derive() {
+  again="$(tail -n 1 "$work/derive") && $again"
+  in_the_way "$single: $(sed '$d' "$work/derive")"
 }
 
 # check_health UNIT ADDRESS
@@ -191,8 +310,10 @@ check_memory() {
 # check_certificates: for each name that Caddy got from an authority there is one to begin with; own files can be read.
 check_certificates() {
   local host home file
-  home=$(getent passwd "$(property caddy.service User)" | cut -d : -f 6)
-  : "${caddy_storage:=$home/.local/share/caddy/certificates}"
+  if [ "$front" = caddy ]; then
+    home=$(getent passwd "$(property caddy.service User)" | cut -d : -f 6)
+    : "${caddy_storage:=$home/.local/share/caddy/certificates}"
+  fi
   while read -r host; do
     if [ ! -s "$CERTIFICATES/$host.crt" ] && ! has_own "$host" && [ -z "$(stored "$host")" ]; then
       [ -n "$issue" ] || in_the_way "Caddy has no valid certificate for $host in $caddy_storage (--caddy-storage DIR; or --issue: EdgeProxy orders one while Caddy serves)"
@@ -208,14 +329,14 @@ check_certificates() {
 }
 
 check_static() {
-  local root
-  while read -r root; do
+  local root path
+  while IFS=$'\t' read -r root path; do
     if [ -d "$root" ]; then
       check_readable "$root" "static files"
     else
-      say "  $root is not there; its paths get 404, as they do with Caddy"
+      say "  $root is not there; its paths (${path:-/}) get 404, as they do with $(title)"
     fi
-  done < <(values_of 'EdgeProxy__StaticFiles__*__Root'; values_of 'EdgeProxy__Sites__*__Files__Root')
+  done < <(served)
 }
 
 # check_readable PATH WHAT
@@ -224,8 +345,9 @@ check_readable() {
   first=$(unreadable "$1")
   if [ -n "$first" ] && [ -n "$grant" ]; then
     command -v setfacl > /dev/null || in_the_way "--grant needs setfacl: apt install acl"
-    to_grant+=("$1")
+    mapfile -t to_grant < <({ [ ${#to_grant[@]} -eq 0 ] || printf '%s\n' "${to_grant[@]}"; granted_with "$1"; } | awk '!told[$0]++')
   elif [ -n "$first" ]; then
+    [[ $again == *" --grant"* ]] || again+=' --grant'
     in_the_way "$1 ($2): EdgeProxy's user cannot read $first; --grant gives it that by an access control list"
   fi
 }
@@ -263,6 +385,7 @@ check_bound() {
     done < <(bound_to "$app")
     [ -n "$from_single" ] || continue
     while read -r unit; do
+      [[ " $(property "$app" TriggeredBy) " != *" $unit "* ]] || continue
       say "  $unit starts $app, which does not start any more when EdgeProxy runs the app: take $app out of the Wants= of $unit (systemctl edit --full $unit)"
     done < <(wanting "$app")
     while read -r unit; do
@@ -292,7 +415,7 @@ units_beside_app() {
   directory=$(property "$unit" WorkingDirectory)
   [[ ${directory#!} == /?* ]] || return 0
   systemctl show --state active --property Id,WorkingDirectory '*.service' \
-    | awk -v RS= -v FS='\n' -v directory="WorkingDirectory=$directory" -v app=" $single $(unit_of blue) $(unit_of green) " '
+    | awk -v RS= -v FS='\n' -v directory="WorkingDirectory=$directory" -v app=" $single $(unit_of blue) $(unit_of green) $TRY " '
       { id = ""; inside = 0
         for (i = 1; i <= NF; i++) { if ($i ~ /^Id=/) id = substr($i, 4); else if ($i == directory) inside = 1 } }
       inside && !index(app, " " id " ") { print id }'
@@ -339,7 +462,7 @@ check_user() {
 
 # try_wishes UNIT: gunicorn loads the app as it is to run from now on, in a unit of its own that serves nobody.
 try_wishes() {
-  local unit=$1 try=edgeproxy-try.service
+  local unit=$1 try=$TRY
   say "  try ${unit} with what is asked for"
   [ -z "$dry" ] || return 0
   {
@@ -351,17 +474,7 @@ try_wishes() {
   } > "/run/systemd/system/$try"
   systemctl daemon-reload
   systemctl start "$try" || in_the_way "$unit does not start with what is asked for: $(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
-  rm -f "/run/systemd/system/$try"
-  systemctl reset-failed "$try" 2> /dev/null || true
-  systemctl daemon-reload
-}
-
-# exec_line UNIT: what follows ExecStart= in its file or the last drop-in that sets it, on one line and as it is quoted there.
-exec_line() {
-  systemctl cat "$1" | awk '
-    /^ExecStart=/ { text = ""; take = 1; sub(/^ExecStart=/, "") }
-    take { more = sub(/\\[ \t]*$/, ""); text = text $0; take = more }
-    END { gsub(/[ \t]+/, " ", text); print text }'
+  end_try
 }
 
 # wished_command UNIT: its ExecStart, threaded when that is asked for. Of an option that is given twice gunicorn takes the last.

@@ -4,6 +4,7 @@
   share_ports.py steer 0|1       they go to the process that was there first (0), or to the one that has joined (1)
   share_ports.py own USER-ID     the sockets that listen are this user's, as if nobody had ever joined
   share_ports.py alone           they are root's, and nobody else may listen there
+  share_ports.py lend COMMAND... the command, nginx's, with these very sockets: it takes what NGINX= names for its own, as in an upgrade of its binary
 
 The kernel lets a second socket listen on a port when both have SO_REUSEPORT and belong to one user (socket(7)). The user of a socket is the owner of its
 inode, which fchown(2) changes, as chown(2) does that of a file; and root may take hold of another process's socket (pidfd_getfd(2), Linux 5.6). A
@@ -31,14 +32,14 @@ BPF_RET = 0x06  # | BPF_K, which is 0
 
 
 def listening():
-    """The inodes of the sockets that listen on PORTS."""
+    """The inodes of the sockets that listen on PORTS, and the address of each."""
     for table in filter(os.path.exists, ("/proc/net/tcp", "/proc/net/tcp6")):
         with open(table) as lines:
             next(lines)
             for line in lines:
                 field = line.split()
                 if field[3] == LISTEN and int(field[1].rpartition(":")[2], 16) in PORTS:
-                    yield field[9]
+                    yield field[9], field[1]
 
 
 def holders(inodes):
@@ -50,7 +51,7 @@ def holders(inodes):
                 target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
                 if target.startswith("socket:[") and target[8:-1] in inodes:
                     found[target[8:-1]] = int(pid), int(descriptor)
-    return found.values()
+    return found
 
 
 def descriptors(pid):
@@ -93,25 +94,41 @@ def give_back(listener, user, shared):
 
 
 def every_holder():
-    """The processes that listen, when that is the same for as long as it takes to look: a server that has been reloaded closes what it had before."""
+    """For each socket its holder, and how many there are at its address.
+
+    When that is the same for as long as it takes to look: a server that has been reloaded closes what it had before.
+    """
     for _ in range(LOOKS):
-        inodes = set(listening())
-        found = holders(inodes)
-        if len(found) == len(inodes):
-            return found
+        addresses = dict(listening())
+        found = holders(addresses)
+        if len(found) == len(addresses):
+            at = list(addresses.values())
+            return [(*holder, at.count(addresses[inode])) for inode, holder in found.items()]
         time.sleep(0.02)
     raise OSError("a process that listens is not to be seen from here")
 
 
-def main(order, number=0):
+def lend(listeners, command):
+    for listener, _ in listeners:
+        listener.set_inheritable(True)
+    os.environ["NGINX"] = "".join(f"{listener.fileno()};" for listener, _ in listeners)
+    os.execv(command[0], command)
+
+
+def main(order, *words):
+    listeners = [(take(pid, descriptor), count) for pid, descriptor, count in every_holder()]
+    if order == "lend":
+        lend(listeners, words)
+    number = int(words[0]) if words else 0
     act = {
-        "share": lambda listener: let_share(listener, int(number)),
-        "steer": lambda listener: steer(listener, int(number)),
-        "own": lambda listener: give_back(listener, int(number), 1),
-        "alone": lambda listener: give_back(listener, 0, 0),
+        "share": lambda listener, _: let_share(listener, number),
+        # Who has joined is the last one; with "listen ... reuseport" nginx has one for each worker.
+        "steer": lambda listener, count: steer(listener, count - 1 if number else 0),
+        "own": lambda listener, _: give_back(listener, number, 1),
+        "alone": lambda listener, _: give_back(listener, 0, 0),
     }[order]
-    for listener in [take(*holder) for holder in every_holder()]:
-        act(listener)
+    for listener, count in listeners:
+        act(listener, count)
 
 
 try:

@@ -22,12 +22,14 @@ values_of() {
   local name
   for name in "${!setting[@]}"; do
     # shellcheck disable=SC2053 # a pattern it is
-    [[ $name == $1 ]] && printf '%s\t%s\n' "$name" "${setting[$name]}"
+    [[ $name != $1 ]] || printf '%s\t%s\n' "$name" "${setting[$name]}"
   done | sort -V | cut -f 2-
 }
 
 # hosts: the names of the site; where it responds to any, the address that it is asked by here.
-hosts() { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}" | grep -v '[*]' || say 127.0.0.1; }
+hosts() {
+  { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}"; values_of 'EdgeProxy__Sites__*__Hosts*'; } | awk 'NF && !/[*]/ && !told[$0]++ { print; any = 1 } END { exit !any }' || say 127.0.0.1
+}
 # health_path: of the settings; else EdgeProxy's own default.
 health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/v1/config/feature-flags/}"; }
 health_host() {
@@ -38,6 +40,33 @@ address_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Address]}"; }
 port_of_address() { address_of "$1" | sed -n 's/.*:\([0-9]*\)\/*$/\1/p'; }
 unit_of() { printf '%s' "${setting[EdgeProxy__Slots__${1^}__Unit]:-app-server-$1.service}"; }
 other() { if [ "$1" = blue ]; then printf green; else printf blue; fi; }
+
+# served: the directories that files are served from, DIRECTORY PATH a line: a route's root goes on with the path where that is not taken off.
+served() {
+  local name root route path
+  for name in "${!setting[@]}"; do
+    root=${setting[$name]%/}
+    case $name in
+      EdgeProxy__StaticFiles__*__Root)
+        path=${setting[${name%Root}Path]}
+        path=${path%/}
+        ;;
+      EdgeProxy__Sites__*__Files__Root)
+        route=${name%Files__Root}
+        path=${setting[${route}Path]:-${setting[${route}Path__0]:-}}
+        # As import-nginx writes a prefix.
+        [ -n "$path" ] || path=$(sed -nE 's/^\^((\/[A-Za-z0-9_-]+)+)\/$/\1/p' <<< "${setting[${route}Match__PathRegex]:-}")
+        path=${path%/\*}
+        [[ $path != *[*?[]* ]] || path='' # not a prefix
+        path=${path#"${setting[${route}StripPrefix]:-}"}
+        root+=$path
+        path=${setting[${route}StripPrefix]:-}$path
+        ;;
+      *) continue ;;
+    esac
+    printf '%s\t%s\n' "$root" "$path"
+  done | sort -u
+}
 
 # ask PORT SCHEME HOST PATH [OPTION...]: the status of the response, 000 when there is none; its body in $work/body. The certificate is looked at elsewhere.
 ask() {

@@ -1,6 +1,8 @@
 # Sourced by setup_bluegreen.sh, new-site and uninstall.sh: what systemd knows of a unit, and what a unit of gunicorn needs.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
+readonly TRY=edgeproxy-try.service # of the app as it is to be, for a moment, and serving nobody
+
 property() { systemctl show --value --property "$2" "$1"; }
 exists() { [ "$(property "$1" LoadState)" = loaded ]; }
 is_active() { systemctl is-active --quiet "$1"; }
@@ -83,7 +85,7 @@ option_of() {
 # Other worker classes have no such number, and a file of settings may name threads.
 places_of() {
   local workers threads class
-  workers=$(option_of "$1" --workers -w) threads=$(option_of "$1" --threads) class=$(option_of "$1" --worker-class -k)
+  workers=$(setting_of "$1" workers --workers -w) threads=$(setting_of "$1" threads --threads) class=$(setting_of "$1" worker_class --worker-class -k)
   [ -n "$threads" ] || [ -n "$(option_of "$1" --config -c)" ] || threads=1
   [ -z "${gthread:-}" ] || [ "$class" = gthread ] || class=gthread threads=4 # as the option adds it
   case $class in '' | sync | gthread) ;; *) return 0 ;; esac
@@ -98,7 +100,7 @@ port_of() { option_of "$1" --bind -b | sed -n 's/.*:\([0-9]\{1,5\}\)$/\1/p'; }
 # All of them act on the running unit, too: nothing is restarted for them.
 repairs() {
   local unit=$1 service='' graceful stop
-  graceful=$(option_of "$unit" --graceful-timeout)
+  graceful=$(setting_of "$unit" graceful_timeout --graceful-timeout)
   graceful=$((${graceful:-30} + 10)) # gunicorn's default is 30
   stop=$(seconds "$unit" TimeoutStopUSec)
   [ "$(property "$unit" KillSignal)" = 15 ] || service+=$'# To the master: it ends its workers when their requests have ended. SIGQUIT would cut them.\nKillSignal=SIGTERM\n'
@@ -111,20 +113,94 @@ repairs() {
   [ -z "$service" ] || printf '[Service]\n%s' "$service"
 }
 
-# derived UNIT PORT: its text for another port. What systemctl cat shows, file and drop-ins, means the same in one file.
+# derived UNIT SLOT ADDRESS: its text for a slot. What systemctl cat shows, file and drop-ins, means the same in one file.
 derived() {
-  local from
-  from=$(port_of "$1")
-  systemctl cat "$1" | sed -E "s/^(# \/)/# From \//; s/((--bind|-b)[ =]\S*:)$from(\s|\\\\|$)/\1$2\3/; s/^Description=.*/& (port $2)/"
+  # shellcheck disable=SC2046 # a name each
+  systemctl cat "$1" | python3 -I "$here/lib/derive_unit.py" "$@" $(property "$1" TriggeredBy)
 }
 
-# not_twice UNIT: why two copies of it cannot run beside each other; nothing when they can.
-not_twice() {
-  local unit=$1
-  [ -n "$(port_of "$unit")" ] || say "$unit: its ExecStart has no --bind HOST:PORT to give the two slots ports of their own"
-  [ -z "$(option_of "$unit" --pid -p)$(property "$unit" PIDFile)" ] || say "$unit: both slots would write the same pid file; take --pid and PIDFile= out"
-  [ -z "$(property "$unit" RuntimeDirectory)" ] || say "$unit: RuntimeDirectory= would be removed under one slot when the other one stops"
-  [ -z "$(property "$unit" TriggeredBy)" ] || say "$unit: it gets its socket from $(property "$unit" TriggeredBy), which two slots cannot share"
+# exec_line UNIT: what follows ExecStart= in its file or the last drop-in that sets it, on one line and as it is quoted there.
+exec_line() {
+  systemctl cat "$1" | awk '
+    /^ExecStart=/ { text = ""; take = 1; sub(/^ExecStart=/, "") }
+    take { more = sub(/\\[ \t]*$/, ""); text = text $0; take = more }
+    END { gsub(/[ \t]+/, " ", text); print text }'
+}
+
+# sockets_heard: who listens where on this machine: ADDRESS PID, as a slot's address, a line for each process.
+sockets_heard() {
+  {
+    ss --no-header --listening --tcp --numeric --processes | awk '{ print "http://" $4, $0 }'
+    ss --no-header --listening --unix --processes | awk '$1 == "u_str" { print "unix:" $5, $0 }'
+  } | awk '{
+      address = $1; sub(/^http:\/\/(\*|0\.0\.0\.0|\[::\]):/, "http://127.0.0.1:", address)
+      while (match($0, /pid=[0-9]+/)) { print address, substr($0, RSTART + 4, RLENGTH - 4); $0 = substr($0, RSTART + RLENGTH) }
+    }' | sort -u
+}
+
+# unit_of_process PID: its service; nothing where it is of none.
+unit_of_process() { sed -nE 's/.*[:\/]([^\/]+\.service)(\/[^\/]*)*$/\1/p' "/proc/$1/cgroup" 2> /dev/null | head -n 1; }
+
+# listens_at UNIT: where its processes listen, or systemd for them, a line each.
+listens_at() {
+  local socket address pid
+  for socket in $(property "$1" TriggeredBy); do
+    property "$socket" Listen | sed -nE 's/^(\/.*) \(Stream\)$/unix:\1/p; s/^(.*:[0-9]+) \(Stream\)$/http:\/\/\1/p' | sed -E 's/(0\.0\.0\.0|\[::\]):/127.0.0.1:/'
+  done
+  while read -r address pid; do
+    [ "$(unit_of_process "$pid")" != "$1" ] || say "$address"
+  done < <(sockets_heard)
+}
+
+# unit_at ADDRESS: the service that listens there, or the one that systemd starts for whoever comes there.
+unit_at() {
+  local address=${1%/} pid unit heard socket
+  while read -r heard pid; do
+    [ "$heard" = "$address" ] || continue
+    if [ "$pid" = 1 ]; then
+      while read -r socket; do
+        ! property "$socket" Listen | grep -qF "${address#*:} (Stream)" || unit=$(property "$socket" Triggers)
+      done < <(systemctl list-units --plain --no-legend --type socket | awk '{ print $1 }')
+    else
+      unit=$(unit_of_process "$pid")
+    fi
+    [ -z "${unit:-}" ] || { say "${unit%% *}"; return; }
+  done < <(sockets_heard)
+  return 1
+}
+
+# gunicorn_config UNIT: what its gunicorn says of its settings, file and all, as NAME = VALUE in $work/gunicorn-UNIT. The app is loaded for that, as its user.
+gunicorn_config() {
+  local unit=$1 command try=$TRY output=/run/edgeproxy-try.out
+  command=$(systemctl cat "$unit" | python3 -I "$here/lib/derive_unit.py" config 2> /dev/null) || return 0
+  [ -n "$(option_of "$unit" --config -c)" ] || [ -e "$(property "$unit" WorkingDirectory | sed 's/^!//')/gunicorn.conf.py" ] || return 0
+  rm -f "$output"
+  {
+    systemctl cat "$unit"
+    printf '\n[Service]\nType=oneshot\nRestart=no\nExecStartPre=\nExecStartPost=\nExecStop=\nExecStopPost=\nExecReload=\nPIDFile=\nRuntimeDirectoryPreserve=yes\nExecStart=\nExecStart=%s\n' "$command"
+    printf 'StandardOutput=append:%s\nTimeoutStartSec=60\n' "$output"
+  } > "/run/systemd/system/$try"
+  systemctl daemon-reload
+  systemctl start "$try" 2> /dev/null || true
+  sed -nE 's/^([a-z_]+) += (.*)$/\1 = \2/p' "$output" > "$work/gunicorn-$unit" 2> /dev/null || true
+  rm -f "$output"
+  end_try
+}
+
+end_try() {
+  [ -e "/run/systemd/system/$TRY" ] || return 0
+  systemctl stop "$TRY"
+  rm -f "/run/systemd/system/$TRY"
+  systemctl reset-failed "$TRY" 2> /dev/null || true
+  systemctl daemon-reload
+}
+
+# setting_of UNIT NAME OPTION...: of gunicorn, as it says itself, else by the option.
+setting_of() {
+  local unit=$1 name=$2 value=''
+  shift 2
+  [ ! -s "${work:-}/gunicorn-$unit" ] || value=$(sed -n "s/^$name = //p" "$work/gunicorn-$unit" | tail -n 1)
+  if [ -n "$value" ]; then say "$value"; else option_of "$unit" "$@"; fi
 }
 
 # secret_lines FILE: its Environment= lines as lines of an EnvironmentFile; exit 1 where a line is beyond this translation.
@@ -155,7 +231,9 @@ secret_lines() {
 
 # health_status HOST ADDRESS PATH: what the app responds there when it is asked as EdgeProxy asks; 000: nothing.
 health_status() {
-  curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' --header "Host: $1" --header 'X-Forwarded-Proto: https' "$2$3" || true
+  local to=("$2$3")
+  [[ $2 != unix:* ]] || to=(--unix-socket "${2#unix:}" "http://localhost$3")
+  curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' --header "Host: $1" --header 'X-Forwarded-Proto: https' "${to[@]}" || true
 }
 
 healthy() { [[ $(health_status "$@") == 2?? ]]; }

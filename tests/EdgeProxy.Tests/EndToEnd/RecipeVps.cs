@@ -51,6 +51,9 @@ public sealed class RecipeVps : IAsyncDisposable
     public const string Checkout = "/app/test_project";
     public const string Project = $"{Checkout}/app-server";
 
+    /// <summary>The checkout behind nginx, and where the app runs.</summary>
+    public const string Home = "/home/sammy/shop";
+
     /// <summary>What clients trust.</summary>
     public const string TrustedRoot = "/etc/test-root.pem";
 
@@ -113,6 +116,28 @@ public sealed class RecipeVps : IAsyncDisposable
         }
     }
 
+    /// <summary>A server as the best known tutorial makes it: nginx with certbot's certificate, gunicorn.socket, the code in a home that others do not
+    /// see.</summary>
+    public static async Task<RecipeVps> StartBehindNginxAsync()
+    {
+        Demand();
+        Tool.Demand("nginx");
+        var vps = new RecipeVps(
+            await SystemdLab.BootAloneAsync($"{Binary}:/opt/edgeproxy/bin/edgeproxy", $"{Repository.File("deploy")}:/opt/edgeproxy/deploy"));
+        try
+        {
+            await vps.PrepareAsync();
+            await vps.InstallTutorialAsync();
+            await Eventually.TrueAsync(async () => await vps.AskAsync(Health) == "200", "nginx serves");
+            return vps;
+        }
+        catch
+        {
+            await vps.DisposeAsync();
+            throw;
+        }
+    }
+
     public ValueTask DisposeAsync() => Lab.DisposeAsync();
 
     /// <summary>Runs a command inside, which must succeed.</summary>
@@ -156,14 +181,14 @@ public sealed class RecipeVps : IAsyncDisposable
     /// <summary>Every file and directory that setup may touch, by mode, owner and content, and every unit concerned, by state.</summary>
     public Task<string> SnapshotAsync() => RunAsync("bash", "-c", """
         look() {
-          find /etc /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/bin/edgeproxy /run/systemd/system /var/lib/edgeproxy /var/log/edgeproxy /var/lib/caddy /app \
+          find /etc /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/bin/edgeproxy /run/systemd/system /var/lib/edgeproxy /var/log/edgeproxy /var/lib/caddy /app /home/sammy \
             ! -name '*-' ! -name .pwd.lock ! -path '*/__pycache__*' ! -path '*/logs/*' ! -path '*/.config/*' ! -name '*.lock' ! -name 'last_clean.json' ! -name 'instance.uuid' "$@"
         }
         {
           look \( -type f -o -type d \) -printf '%p %m %U:%G\n' -o -type l -printf '%p -> %l\n'
           look -type f -print0 | xargs --null sha1sum | sed -E 's/^([0-9a-f]+)  (.*)$/\2 \1/'
         } 2> /dev/null | sort
-        systemctl list-units --all --no-legend --plain 'caddy*' 'app-server*' 'edgeproxy*' | awk '{ print $1, $2, $3, $4 }' | sort
+        systemctl list-units --all --no-legend --plain 'caddy*' 'nginx*' 'app-server*' 'gunicorn*' 'edgeproxy*' | awk '{ print $1, $2, $3, $4 }' | sort
         systemctl show --property MainPID caddy.service app-server-blue.service app-server-green.service app-server-prod.service
         """);
 
@@ -186,6 +211,70 @@ public sealed class RecipeVps : IAsyncDisposable
         echo 'from sample.wsgi import application' > {{Project}}/app/wsgi.py
         echo 'body { color: #123 }' > {{Project}}/staticfiles/static/site.css
         """);
+
+    private async Task InstallTutorialAsync()
+    {
+        const string Archive = $"/etc/letsencrypt/archive/{Host}";
+        var authority = new TestAuthority();
+        var (chain, key) = authority.Issue([Host]);
+        await Lab.WriteFileAsync(TrustedRoot, authority.Root.ExportCertificatePem());
+        await Lab.WriteFileAsync($"{Archive}/fullchain1.pem", chain);
+        await Lab.WriteFileAsync($"{Archive}/privkey1.pem", key);
+        await Lab.WriteFileAsync($"/etc/letsencrypt/renewal/{Host}.conf", "[renewalparams]\nauthenticator = nginx\ninstaller = nginx\n");
+        await Lab.WriteFileAsync("/etc/letsencrypt/renewal-hooks/deploy/reload", "#!/bin/sh\nsystemctl reload nginx\n");
+        await Lab.WriteFileAsync("/etc/systemd/system/gunicorn.socket", """
+            [Unit]
+            Description=gunicorn socket
+            [Socket]
+            ListenStream=/run/gunicorn.sock
+            [Install]
+            WantedBy=sockets.target
+
+            """);
+        await Lab.WriteFileAsync("/etc/systemd/system/gunicorn.service", $"""
+            [Unit]
+            Description=gunicorn daemon
+            Requires=gunicorn.socket
+            After=network.target
+            [Service]
+            User=sammy
+            Group=www-data
+            WorkingDirectory={Home}
+            ExecStart={Home}/env/bin/gunicorn \
+                      --access-logfile - \
+                      --workers 3 \
+                      --bind unix:/run/gunicorn.sock \
+                      sample.wsgi:application
+            [Install]
+            WantedBy=multi-user.target
+
+            """);
+        await Lab.WriteFileAsync("/etc/nginx/sites-enabled/shop", NginxSite("unix:/run/gunicorn.sock"));
+        await RunAsync("bash", "-c", $$"""
+            set -e
+            rm /etc/nginx/sites-enabled/default
+            useradd --create-home --groups www-data sammy
+            mkdir -p {{Home}}/static
+            cp -r {{SystemdLab.TestsInside}}/django/. {{Home}}
+            echo 'body { color: #123 }' > {{Home}}/static/site.css
+            /usr/bin/python3 -m venv --without-pip --system-site-packages {{Home}}/env
+            sed '1c #!{{Home}}/env/bin/python3' /usr/bin/gunicorn > {{Home}}/env/bin/gunicorn
+            chmod +x {{Home}}/env/bin/gunicorn
+            git init --quiet {{Home}}
+            touch {{Home}}/manage.py
+            chown -R sammy:www-data /home/sammy
+            chmod 750 /home/sammy
+            mkdir -p /etc/letsencrypt/live/{{Host}}
+            ln -s ../../archive/{{Host}}/{fullchain1,privkey1}.pem /etc/letsencrypt/live/{{Host}}
+            cd /etc/letsencrypt/live/{{Host}}
+            mv fullchain1.pem fullchain.pem
+            mv privkey1.pem privkey.pem
+            chmod 700 /etc/letsencrypt/{live,archive} /etc/letsencrypt/renewal-hooks/deploy/reload
+            chmod 600 {{Archive}}/privkey1.pem
+            systemctl daemon-reload
+            systemctl --quiet enable --now gunicorn.socket gunicorn.service nginx.service
+            """);
+    }
 
     private async Task WriteUnitsAsync(RecipeUnits units)
     {
@@ -243,6 +332,36 @@ public sealed class RecipeVps : IAsyncDisposable
         await Lab.WriteFileAsync("/etc/caddy/upstream.txt", "to 127.0.0.1:8000\n");
         await Lab.WriteFileAsync(Caddyfile, global + Site(tls, units == RecipeUnits.Alone ? "to 127.0.0.1:8000" : "import /etc/caddy/upstream.txt"));
     }
+
+    /// <summary>The tutorial's server block, as certbot has changed it.</summary>
+    /// <param name="upstream">Behind <c>http://</c>.</param>
+    public static string NginxSite(string upstream) => $$"""
+        server {
+            listen 80;
+            listen [::]:80;
+            server_name {{Host}};
+            if ($host = {{Host}}) {
+                return 301 https://$host$request_uri;
+            }
+            return 404;
+        }
+        server {
+            listen 443 ssl;
+            listen [::]:443 ssl ipv6only=on;
+            server_name {{Host}};
+            ssl_certificate /etc/letsencrypt/live/{{Host}}/fullchain.pem;
+            ssl_certificate_key /etc/letsencrypt/live/{{Host}}/privkey.pem;
+            location = /favicon.ico { access_log off; log_not_found off; }
+            location /static/ {
+                root {{Home}};
+            }
+            location / {
+                include proxy_params;
+                proxy_pass http://{{upstream}};
+            }
+        }
+
+        """;
 
     private static string AppUnit(string title, string slot, int port) => $"""
         [Unit]
@@ -302,7 +421,7 @@ public sealed class RecipeVps : IAsyncDisposable
 /// <param name="CurlExit">curl's own word: 7, it could not connect; 35, the handshake was cut; 52 and 56, the response was cut.</param>
 public sealed record Visit(DateTimeOffset Began, DateTimeOffset Ended, string Status, int CurlExit)
 {
-    public bool IsGood => Status is "200" or "308" && CurlExit == 0;
+    public bool IsGood => Status is "200" or "301" or "308" && CurlExit == 0;
 
     /// <summary>It never came as far as the app.</summary>
     public bool IsRefused => Status == "000" && CurlExit is 7 or 35;

@@ -47,8 +47,8 @@ public sealed class SetupKilledTests
         await using var vps = await RecipeVps.StartAsync();
         var before = Lasting(await vps.SnapshotAsync());
         foreach (var moment in (string[])[
-            "undo rm -f /usr/bin/edgeproxy", "systemd-sysusers", "undo rm -f /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo caddy_takes_ports",
-            "clients watch", "EdgeProxy listens", "Caddy has let go", "systemctl --quiet enable edgeproxy.service"])
+            "undo rm -f /usr/bin/edgeproxy", "systemd-sysusers", "undo rm -f /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo front_takes_ports",
+            "clients watch", "EdgeProxy listens", "the other has let go", "systemctl --quiet enable edgeproxy.service"])
         {
             await KillAsync(vps, moment, RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
 

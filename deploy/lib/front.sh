@@ -1,0 +1,131 @@
+# Sourced by setup_bluegreen.sh and uninstall.sh: the server that has the ports before EdgeProxy, and gets them back: Caddy or nginx.
+# shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
+
+readonly FRONT=$BACKUP/front # of the take-over: caddy or nginx, and its configuration
+
+front=caddy
+front_config='' # --caddyfile, --nginx-config
+declare -rA TITLES=([caddy]=Caddy [nginx]=nginx) DEFAULT_CONFIGS=([caddy]=/etc/caddy/Caddyfile [nginx]=/etc/nginx/nginx.conf)
+
+title() { printf '%s' "${TITLES[$front]}"; }
+
+# find_front: of the take-over, if there was one; else who was named, or listens.
+find_front() {
+  local named=$front_config
+  if [ -s "$FRONT" ]; then
+    read -r front front_config < "$FRONT"
+  elif [ -z "$named" ] && ! is_active caddy.service && { listeners | grep -qx nginx || ! exists caddy.service && exists nginx.service; }; then
+    front=nginx
+  fi
+  : "${front_config:=${DEFAULT_CONFIGS[$front]}}"
+}
+
+# keep_front: for the way back, and for the next run.
+keep_front() {
+  [ -z "$dry" ] && [ ! -s "$FRONT" ] || return 0
+  undo rm -f "$FRONT"
+  append "$FRONT" "$front $front_config"
+}
+
+# front_import [OPTION...]: its configuration as EdgeProxy's settings. A Caddyfile's {$VARIABLES} are those of caddy.service.
+front_import() {
+  local variables
+  mapfile -t variables < <(property "$front.service" Environment | xargs --no-run-if-empty -n 1)
+  if [ "$front" = nginx ]; then
+    "$binary" import-nginx "$front_config" "$@"
+  else
+    env "${variables[@]}" "$binary" import-caddyfile "$front_config" "$@"
+  fi
+}
+
+# stop_lines: it gives its ports up when it is told to stop, and has time for the requests that it still has. Debian's nginx.service would have five seconds.
+stop_lines() {
+  printf '[Service]\nTimeoutStopSec=%s' "$PATIENCE"
+  [ "$front" != nginx ] || printf '\nExecStop=\nKillSignal=SIGQUIT\nKillMode=mixed'
+}
+
+# front_joins: it starts beside EdgeProxy. Caddy may bind a port that is shared with it; nginx gets the sockets themselves, so that both accept from one queue.
+front_joins() {
+  if [ "$front" = nginx ]; then
+    lend_ports
+  else
+    share_ports "$(front_user)"
+  fi || proxy_lets_go
+  systemctl start "$front.service" && has_started || fail "$(title) does not start: $(why_not "$front.service")"
+  steer_to second || fail "$(title) shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
+}
+
+# has_started: nginx with sockets that were lent stays in the foreground, and says nothing when its workers are there.
+has_started() {
+  local end=$((SECONDS + 20)) pid
+  is_lent || return 0
+  until pid=$(property nginx.service MainPID) && [ -n "$(cat "/proc/$pid/task/$pid/children" 2> /dev/null)" ]; do
+    [ "$SECONDS" -lt "$end" ] && is_active nginx.service || return 1
+    sleep 0.1
+  done
+}
+
+lend_ports() {
+  python3 -I -c 'import os; os.pidfd_open' 2> "$work/share" || { say "  the ports cannot be shared ($(tail -n 1 "$work/share")): one lets go, then the other takes them"; return 1; }
+  lay_in nginx.service lend "$(printf '[Service]\nType=exec\nExecStart=\nExecStart=%s -I %s lend %s' "$(command -v python3)" "$here/lib/share_ports.py" "$(exec_line nginx.service)")"
+  systemctl daemon-reload
+}
+
+is_lent() { [ -e "$RUNTIME/nginx.service.d/edgeproxy-lend.conf" ]; }
+
+end_lending() {
+  is_lent || return 0
+  take_out nginx.service lend
+  systemctl daemon-reload
+}
+
+# keep_addresses: systemd's sockets listen as nginx does, which has one for each family, as a rule: a port is shared by sockets that are bound alike.
+keep_addresses() {
+  local at addresses
+  for at in 0 1; do
+    mapfile -t addresses < <(addresses $((at ? 443 : 80)))
+    if [ "$front" != nginx ] || [ ${#addresses[@]} -eq 0 ] || [[ ${addresses[0]} != *:* ]]; then
+      continue
+    fi
+    {
+      printf '# As nginx had it.\n[Socket]\nListenStream=\n'
+      printf 'ListenStream=%s\n' "${addresses[@]}"
+      printf 'BindIPv6Only=ipv6-only\n'
+    } > "$work/addresses"
+    put "/etc/systemd/system/${SOCKETS[at]}.d/40-addresses.conf" 0644 < "$work/addresses"
+  done
+}
+
+# check_front: what only nginx has.
+check_front() {
+  [ "$front" = nginx ] || return 0
+  check_renewals
+}
+
+# check_renewals: what certbot does with nginx, which does not run any more.
+check_renewals() {
+  local file name plugin hook
+  for file in /etc/letsencrypt/renewal/*.conf; do
+    [ -e "$file" ] || continue
+    name=$(basename "$file" .conf)
+    values_of 'EdgeProxy__Tls__Certificates__*' | grep -qF "/live/$name/" || continue
+    plugin=$(sed -nE 's/^(authenticator|installer) *= *(nginx|standalone)$/\1 = \2/p' "$file" | paste -sd , -)
+    [ -z "$plugin" ] || say "  $name: certbot renews it by what needs the ports ($plugin in $file), and could not; EdgeProxy can order it: afterwards, in the \"EdgeProxy\" of $SETTINGS,  \"Tls\": { \"Acme\": { \"Domains\": [\"$name\"] } }  in place of the certificate's files"
+    hook=$(sed -nE 's/^(renew_hook|post_hook|pre_hook) *= *(.*nginx.*)/\1 = \2/p' "$file")
+    [ -z "$hook" ] || say "  $name: certbot runs \"$hook\" ($file); EdgeProxy reads renewed files by itself: take that line out"
+  done
+  while read -r hook; do
+    say "  $hook is about nginx; EdgeProxy reads renewed certificates by itself: sudo chmod -x $hook"
+  done < <(find /etc/letsencrypt/renewal-hooks -type f -perm /111 -exec grep -l nginx {} + 2> /dev/null)
+}
+
+# granted_with FILE: what has to be readable so that a file is, also after its renewal: of certbot's, whose next ones come into the archive beside it.
+granted_with() {
+  local target
+  target=$(realpath "$1" 2> /dev/null || printf '%s' "$1")
+  if [[ $1 == /etc/letsencrypt/live/* && $target == /etc/letsencrypt/archive/*/* ]]; then
+    printf '%s\n%s\n' "$(dirname "$target")" "$(dirname "$1")" # what the links lead to first
+  else
+    say "$1"
+  fi
+}
