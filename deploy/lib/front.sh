@@ -51,7 +51,9 @@ front_joins() {
   else
     share_ports "$(front_user)"
   fi || proxy_lets_go
-  systemctl start "$front.service" && has_started || fail "$(title) does not start: $(why_not "$front.service")"
+  if ! systemctl start "$front.service" || ! has_started; then
+    fail "$(title) does not start: $(why_not "$front.service")"
+  fi
   steer_to second || fail "$(title) shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
 }
 
@@ -110,7 +112,7 @@ check_renewals() {
     name=$(basename "$file" .conf)
     values_of 'EdgeProxy__Tls__Certificates__*' | grep -qF "/live/$name/" || continue
     plugin=$(sed -nE 's/^(authenticator|installer) *= *(nginx|standalone)$/\1 = \2/p' "$file" | paste -sd , -)
-    [ -z "$plugin" ] || say "  $name: certbot renews it by what needs the ports ($plugin in $file), and could not; EdgeProxy can order it: afterwards, in the \"EdgeProxy\" of $SETTINGS,  \"Tls\": { \"Acme\": { \"Domains\": [\"$name\"] } }  in place of the certificate's files"
+    [ -z "$plugin" ] || say "  $name: certbot renews it by what needs the ports ($plugin in $file), and could not; EdgeProxy can order it: afterwards, in $SETTINGS, without \"Acme\": false of the sites, and in Tls  \"Acme\": { \"Domains\": [\"$name\"], \"AcceptTermsOfService\": true }"
     hook=$(sed -nE 's/^(renew_hook|post_hook|pre_hook) *= *(.*nginx.*)/\1 = \2/p' "$file")
     [ -z "$hook" ] || say "  $name: certbot runs \"$hook\" ($file); EdgeProxy reads renewed files by itself: take that line out"
   done

@@ -73,8 +73,7 @@ check_free_ports() {
   ! is_active edgeproxy.service || in_the_way "edgeproxy.service runs already, elsewhere than on ports 80 and 443: systemctl stop edgeproxy"
   while read -r who; do
     hint="systemctl list-units --type service"
-    [ "$who" != caddy ] || hint="$here/setup_bluegreen.sh takes a site over from it"
-    [ "$who" != nginx ] || hint="docs/from-nginx.md says how to take a site over from it"
+    [[ $who != caddy && $who != nginx ]] || hint="$here/setup_bluegreen.sh takes a site over from it"
     in_the_way "port 80 or 443 is $who's: $hint"
   done < <(listeners)
   for slot in blue green; do

@@ -6,7 +6,9 @@ namespace EdgeProxy.Tests.Support;
 internal static class Tool
 {
     /// <summary>Skips the test where the program is not installed.</summary>
-    public static void Demand(string name) => Assert.SkipWhen(!File.Exists(PathOf(name)), $"{name} is not installed");
+    public static bool IsHere(string name) => File.Exists(PathOf(name));
+
+    public static void Demand(string name) => Assert.SkipWhen(!IsHere(name), $"{name} is not installed");
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="input">For its standard input.</param>
