@@ -215,13 +215,14 @@ go_back() {
   commit
   # Made by may_change, if at all.
   [ -s "$TOUCHED" ] || rm -rf "$BACKUP"
-  rmdir --ignore-fail-on-non-empty "$(dirname "$BACKUP")" 2> /dev/null || true
+  has_package || rmdir --ignore-fail-on-non-empty "$(dirname "$BACKUP")" 2> /dev/null || true # the package's own stays
 }
 
 who_serves() {
   local who
   who=$(listeners | paste -sd ' ')
-  printf '%s' "${who:-nobody: systemctl start ${front:-edgeproxy}}"
+  [ -n "$who" ] || ! exists "${front:-edgeproxy}.service" || who="nobody: systemctl start ${front:-edgeproxy}"
+  printf '%s' "${who:-nobody}"
 }
 
 on_exit() {

@@ -37,7 +37,7 @@ remove_product() {
     has_package || ! getent passwd edgeproxy > /dev/null || change "remove the user edgeproxy" userdel edgeproxy
   fi
   change "forget what was kept" rm -rf "$BACKUP"
-  [ -z "$everything" ] || [ -n "$dry" ] || rmdir --ignore-fail-on-non-empty /etc/edgeproxy
+  [ -z "$everything" ] || [ -n "$dry" ] || has_package || rmdir --ignore-fail-on-non-empty /etc/edgeproxy
   ! has_package || say "  the package stays, with its files and its user; apt purge edgeproxy removes it"
   [ -n "$dry" ] || systemctl daemon-reload
   left=1

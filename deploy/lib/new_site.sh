@@ -97,7 +97,7 @@ check_environment() {
 
 # check_repository: cloned for a look, by the user that will clone it, or by nobody where that user is still to be made.
 check_repository() {
-  local who=nobody clone=$work/look prefix=${app_dir:+$app_dir/} file url
+  local who=nobody clone=$work/look prefix=${app_dir:+$app_dir/} file url projects
   if [ -e "$BASE/repository.git" ]; then
     url=$(git config --file "$BASE/repository.git/config" remote.origin.url) || url='nowhere'
     [ "$url" = "$repository" ] || in_the_way "$BASE/repository.git is a clone of $url, not of $repository"
@@ -111,8 +111,15 @@ check_repository() {
     [[ ! $repository =~ ^(ssh://|[^/]*@) ]] || in_the_way "the repository wants a key of $deployer: $(key_of_deployer), and add the key that it shows to the repository, as one that may read"
     return
   fi
-  in_commit "${prefix}manage.py" \
-    || in_the_way "$branch has no ${prefix}manage.py: $(commit_files | sed -nE 's#^(.*/)?manage\.py$#--app-dir \1#p' | paste -sd ' ')"
+  if ! in_commit "${prefix}manage.py"; then
+    mapfile -t projects < <(commit_files | sed -nE 's#^((.*)/)?manage\.py$#--app-dir \2#p' | sed 's/ $/ ./')
+    case ${#projects[@]} in
+      0) in_the_way "$branch has no manage.py anywhere, so it is no Django project: --branch NAME, or another --repository" ;;
+      1) again+=" ${projects[0]}" && in_the_way "$branch has no ${prefix}manage.py; the project is in another directory of it: ${projects[0]}" ;;
+      *) in_the_way "$branch has no ${prefix}manage.py; which of these projects is it: ${projects[*]}" ;;
+    esac
+    return # all else is relative to it
+  fi
   has_module "$module" || in_the_way "$branch has no settings module $module; it has: $(modules settings)"
   has_module "$wsgi" || in_the_way "$branch has no module $wsgi, which gunicorn would run; it has: $(modules wsgi) (--wsgi MODULE)"
   while IFS= read -r file; do
