@@ -87,8 +87,8 @@ def listening(command, address, unit):
         )
     options, on_address, on_socket = SERVERS[found.group(1)]
     head, tail = command[:found.end()], command[found.end():]
-    tail = re.sub(r"(?<=[\s'\"])(?:%s)(?:=|%s+)%s" % (options, GAP, VALUE), "", tail)
-    tail = re.sub(r"(?<=[\s'\"])-b(?=[\w.:\[])%s" % VALUE, "", tail) if "-b" in options.split("|") else tail
+    tail = re.sub(r"[ \t]*(?<=[\s'\"])(?:%s)(?:=|%s+)%s" % (options, GAP, VALUE), "", tail)
+    tail = re.sub(r"[ \t]*(?<=[\s'\"])-b(?=[\w.:\[])%s" % VALUE, "", tail) if "-b" in options.split("|") else tail
     return inserted(head + tail, found, (on_socket if "path" in place else on_address).format(**place)), ""
 
 

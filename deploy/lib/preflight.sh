@@ -278,7 +278,7 @@ try_derived() {
     [ -z "$heard" ] || in_the_way "made of $single, $serving listens on $heard, too, which two slots cannot share; take that out of what $single starts"
   else
     heard=$(listens_at "$try" | sort -u | paste -sd ' ')
-    in_the_way "made of $single, $serving does not answer $address$(health_path) with 2xx (it listens on: ${heard:-nothing}): $(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
+    in_the_way "made of $single, $serving does not respond to $address$(health_path) with 2xx (it listens on: ${heard:-nothing}): $(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
   fi
   end_try
 }

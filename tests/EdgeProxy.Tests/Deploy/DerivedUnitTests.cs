@@ -16,8 +16,8 @@ public sealed class DerivedUnitTests
         "/v/bin/gunicorn -k uvicorn.workers.UvicornWorker --bind=0.0.0.0:80 a.asgi", "/v/bin/gunicorn --bind 127.0.0.1:8100 -k uvicorn.workers.UvicornWorker a.asgi")]
     [InlineData(
         "/bin/bash -c 'cd /srv/gunicorn && source v/bin/activate && exec gunicorn app -b 127.0.0.1:8000'",
-        "/bin/bash -c 'cd /srv/gunicorn && source v/bin/activate && exec gunicorn --bind 127.0.0.1:8100 app '")]
-    [InlineData("/bin/sh -c \"gunicorn app --bind $HOST:$PORT\"", "/bin/sh -c \"gunicorn --bind 127.0.0.1:8100 app \"")]
+        "/bin/bash -c 'cd /srv/gunicorn && source v/bin/activate && exec gunicorn --bind 127.0.0.1:8100 app'")]
+    [InlineData("/bin/sh -c \"gunicorn app --bind $HOST:$PORT\"", "/bin/sh -c \"gunicorn --bind 127.0.0.1:8100 app\"")]
     [InlineData("\"/srv/my app/bin/gunicorn\" app", "\"/srv/my app/bin/gunicorn\" --bind 127.0.0.1:8100 app")]
     [InlineData("/usr/bin/poetry run gunicorn --name gunicorn app", "/usr/bin/poetry run gunicorn --bind 127.0.0.1:8100 --name gunicorn app")]
     [InlineData("/usr/bin/uv run uvicorn a:b --uds /run/a.sock", "/usr/bin/uv run uvicorn --host 127.0.0.1 --port 8100 a:b")]

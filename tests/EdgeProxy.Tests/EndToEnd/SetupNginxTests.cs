@@ -111,7 +111,7 @@ public sealed class SetupNginxTests
         // What does not come up says why.
         await vps.Lab.WriteUnitAsync("shop.service", Unit($"ExecStart=/bin/sh -c '[ -e /run/started ] && exit 7; touch /run/started; exec {gunicorn} -b 127.0.0.1:8008 sample.wsgi'\n", "root"));
         told = await TryAsync(vps, "shop.service", "127.0.0.1:8008", 2);
-        Assert.Contains("green does not answer http://127.0.0.1:8108", told, StringComparison.Ordinal);
+        Assert.Contains("green does not respond to http://127.0.0.1:8108", told, StringComparison.Ordinal);
         Assert.Contains("status=7", told, StringComparison.Ordinal);
 
         if (Tool.IsHere("uvicorn") && Tool.IsHere("daphne"))
@@ -147,19 +147,19 @@ public sealed class SetupNginxTests
 
     private static async Task VisitAsync(RecipeVps vps)
     {
-        await vps.StartVisitorsAsync("https", RecipeVps.Health);
-        await vps.StartVisitorsAsync("http", $"http://{RecipeVps.Host}/");
-        await vps.StartVisitorsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=1500");
+        await vps.StartClientsAsync("https", RecipeVps.Health);
+        await vps.StartClientsAsync("http", $"http://{RecipeVps.Host}/");
+        await vps.StartClientsAsync("slow", $"https://{RecipeVps.Host}/slow?ms=1500");
     }
 
     private static async Task<IReadOnlyList<Visit>> LeaveAsync(RecipeVps vps) =>
-        [.. await vps.StopVisitorsAsync("https"), .. await vps.StopVisitorsAsync("http"), .. await vps.StopVisitorsAsync("slow")];
+        [.. await vps.StopClientsAsync("https"), .. await vps.StopClientsAsync("http"), .. await vps.StopClientsAsync("slow")];
 
     private static Task<string> ListenersAsync(RecipeVps vps) =>
         vps.RunAsync("bash", "-c", "ss -ltnpH 'sport = :443' | grep -oE '\\(\"[^\"]+' | tr -d '(\"' | sort -u | paste -sd ' '");
 
     private static string Gaps(string output) =>
-        string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good answers", StringComparison.Ordinal)).Select(line => line.Trim()));
+        string.Join("; ", output.Split('\n').Where(line => line.Contains("between two good responses", StringComparison.Ordinal)).Select(line => line.Trim()));
 
     /// <summary>Without processes, and what accounts leave that came and went.</summary>
     private static string Lasting(string snapshot) =>
