@@ -12,7 +12,7 @@ UNIT = "/etc/systemd/system/app-server-prod.service"
 
 
 def programs(files):
-    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(" ;",))
+    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";",))
     parser.read(files)
     return [(name.partition(":")[2], dict(parser.items(name))) for name in parser.sections() if name.startswith("program:")]
 

@@ -13,7 +13,8 @@ public sealed class DerivedUnitTests
     [InlineData("/v/bin/gunicorn -b127.0.0.1:8000 app.wsgi", "/v/bin/gunicorn --bind 127.0.0.1:8100 app.wsgi")]
     [InlineData("/v/bin/gunicorn -c gunicorn.conf.py app.wsgi", "/v/bin/gunicorn --bind 127.0.0.1:8100 -c gunicorn.conf.py app.wsgi")]
     [InlineData(
-        "/v/bin/gunicorn -k uvicorn.workers.UvicornWorker --bind=0.0.0.0:80 a.asgi", "/v/bin/gunicorn --bind 127.0.0.1:8100 -k uvicorn.workers.UvicornWorker a.asgi")]
+        "/v/bin/gunicorn -k uvicorn.workers.UvicornWorker --bind=0.0.0.0:80 a.asgi",
+        "/v/bin/gunicorn --bind 127.0.0.1:8100 -k uvicorn.workers.UvicornWorker a.asgi")]
     [InlineData(
         "/bin/bash -c 'cd /srv/gunicorn && source v/bin/activate && exec gunicorn app -b 127.0.0.1:8000'",
         "/bin/bash -c 'cd /srv/gunicorn && source v/bin/activate && exec gunicorn --bind 127.0.0.1:8100 app'")]
@@ -62,7 +63,9 @@ public sealed class DerivedUnitTests
     }
 
     [Theory]
-    [InlineData("start.sh", "#!/bin/sh\nexec gunicorn --bind 127.0.0.1:8000 app\n", "FILE", "sudo sed -i 's|127\\.0\\.0\\.1:8000|${BIND:-127.0.0.1:8000}|' FILE")]
+    [InlineData(
+        "start.sh", "#!/bin/sh\nexec gunicorn --bind 127.0.0.1:8000 app\n", "FILE",
+        "sudo sed -i 's|127\\.0\\.0\\.1:8000|${BIND:-127.0.0.1:8000}|' FILE")]
     [InlineData(
         "uwsgi.ini", "[uwsgi]\nhttp-socket = 127.0.0.1:8000\n", "/usr/bin/uwsgi --ini FILE", "printf '[Service]\\nEnvironment=BIND=127.0.0.1:8000\\n'")]
     public async Task A_file_that_says_where_to_listen_needs_a_place_for_it(string name, string content, string command, string told)
@@ -77,7 +80,8 @@ public sealed class DerivedUnitTests
         Assert.Contains(told.Replace("FILE", file, StringComparison.Ordinal), refused.Error.Split('\n')[^2], StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(
-            file, content.Replace("127.0.0.1:8000", name.EndsWith("sh", StringComparison.Ordinal) ? "${BIND:-127.0.0.1:8000}" : "$(BIND)", StringComparison.Ordinal),
+            file,
+            content.Replace("127.0.0.1:8000", name == "start.sh" ? "${BIND:-127.0.0.1:8000}" : "$(BIND)", StringComparison.Ordinal),
             TestContext.Current.CancellationToken);
         Assert.EndsWith("\n[Service]\nEnvironment=BIND=127.0.0.1:8100\n", await DeriveAsync("shop.service", unit), StringComparison.Ordinal);
     }

@@ -83,7 +83,9 @@ public sealed class SetupNginxTests
         // A socket and a number in a directory of its own.
         await vps.Lab.WriteUnitAsync(
             "shop.service",
-            Unit($"RuntimeDirectory=shop\nPIDFile=/run/shop/pid\nExecStart={gunicorn} --pid /run/shop/pid --umask 0 --bind unix:/run/shop/app.sock sample.wsgi\n"));
+            Unit(
+                "RuntimeDirectory=shop\nPIDFile=/run/shop/pid\n" +
+                    $"ExecStart={gunicorn} --pid /run/shop/pid --umask 0 --bind unix:/run/shop/app.sock sample.wsgi\n"));
         told = await TryAsync(vps, "shop.service", "unix:/run/shop/app.sock");
         Assert.Contains("RuntimeDirectory=shop-green", told, StringComparison.Ordinal);
         Assert.Contains("--bind 127.0.0.1:8100 --pid /run/shop-green/pid-green", told, StringComparison.Ordinal);
@@ -109,7 +111,9 @@ public sealed class SetupNginxTests
         Assert.Matches("green listens on http://127.0.0.1:[0-9]+, too, which two slots cannot share", told);
 
         // What does not come up says why.
-        await vps.Lab.WriteUnitAsync("shop.service", Unit($"ExecStart=/bin/sh -c '[ -e /run/started ] && exit 7; touch /run/started; exec {gunicorn} -b 127.0.0.1:8008 sample.wsgi'\n", "root"));
+        await vps.Lab.WriteUnitAsync(
+            "shop.service",
+            Unit($"ExecStart=/bin/sh -c '[ -e /run/started ] && exit 7; touch /run/started; exec {gunicorn} -b 127.0.0.1:8008 sample.wsgi'\n", "root"));
         told = await TryAsync(vps, "shop.service", "127.0.0.1:8008", 2);
         Assert.Contains("green does not respond to http://127.0.0.1:8108", told, StringComparison.Ordinal);
         Assert.Contains("status=7", told, StringComparison.Ordinal);
