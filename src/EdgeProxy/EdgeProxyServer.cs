@@ -33,12 +33,12 @@ internal static class EdgeProxyServer
 
     /// <summary>Serves until SIGTERM, SIGINT or <paramref name="cancellationToken"/>.</summary>
     /// <returns>The exit code: 0; 2 where an address cannot be had; 4 where another process uses the state directory.</returns>
-    internal static async Task<int> RunAsync(RunningSettings settings, EdgeProxyOptions options, TextWriter error, CancellationToken cancellationToken)
+    internal static async Task<int> RunAsync(
+        RunningSettings settings, EdgeProxyOptions options, Arrival? arrival, TextWriter error, CancellationToken cancellationToken)
     {
         DescriptorLimit.Raise();
         FileSizeLimit.LetWritesFail();
         var hasStarted = false;
-        var arrival = Arrival.Find();
         var sockets = new ListeningSockets(arrival?.Sockets ?? ListeningSockets.OfSystemd(), areShared: arrival is not null);
         try
         {
@@ -61,6 +61,7 @@ internal static class EdgeProxyServer
             hasStarted = true;
             using var socketThreads = SocketThreads.Watch(TimeProvider.System);
             await app.WaitForShutdownAsync(cancellationToken);
+            await app.Services.GetRequiredService<Farewell>().StayAsync();
             return ExitCode.Done;
         }
         catch (StateDirectoryInUseException inUse)

@@ -77,10 +77,11 @@ internal sealed class StatusReader(
         };
     }
 
-    private static FormerProcessView ViewOf(Holdings process)
+    private static FormerProcessView ViewOf(FormerProcess process)
     {
-        var held = process.InFlight.Values.SelectMany(slots => slots.Values).Aggregate(default(Held), (sum, slot) => sum + slot);
-        return new(process.Pid, process.Since, process.Connections, new InFlightView(held.Http, held.Stream, held.WebSocket));
+        var holds = process.Holds;
+        var held = holds.InFlight.Values.SelectMany(slots => slots.Values).Aggregate(default(Held), (sum, slot) => sum + slot);
+        return new(process.Pid, holds.Since, holds.Connections, new InFlightView(held.Http, held.Stream, held.WebSocket), !process.IsSilent);
     }
 
     private async Task<AppStatusView> ReadAppAsync(App app, AdminCaller caller, CancellationToken cancellationToken)

@@ -163,4 +163,5 @@ internal sealed record InFlightView(int Http, int Stream, int WebSocket);
 /// <param name="Since">When.</param>
 /// <param name="Connections">Of clients, that are open.</param>
 /// <param name="InFlight">With any slot of any app.</param>
-internal sealed record FormerProcessView(int Pid, DateTimeOffset Since, int Connections, InFlightView InFlight);
+/// <param name="Responds">False: it does not, and the figures are its last ones.</param>
+internal sealed record FormerProcessView(int Pid, DateTimeOffset Since, int Connections, InFlightView InFlight, bool Responds);

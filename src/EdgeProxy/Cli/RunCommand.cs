@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EdgeProxy.Common;
+using EdgeProxy.Handover;
 using EdgeProxy.Hosting;
 
 namespace EdgeProxy.Cli;
@@ -18,6 +19,8 @@ internal static class RunCommand
         command.Add(config);
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            EarlySignals.Ignore();
+            var arrival = Arrival.Find(); // before the environment is read for settings: it is none
             var file = parsed.GetValue(config);
             var settings = SettingsLoader.Load(file);
             var error = parsed.InvocationConfiguration.Error;
@@ -29,7 +32,7 @@ internal static class RunCommand
             }
 
             var running = new RunningSettings(settings, () => SettingsLoader.Load(file));
-            return await EdgeProxyServer.RunAsync(running, settings.Options, error, cancellationToken);
+            return await EdgeProxyServer.RunAsync(running, settings.Options, arrival, error, cancellationToken);
         });
         return command;
     }

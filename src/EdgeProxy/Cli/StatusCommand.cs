@@ -73,7 +73,8 @@ internal static class StatusCommand
                 : "";
             output.WriteLine(
                 $"process {JsonText.Of(process, "pid")}, replaced {JsonText.Of(process, "since")}, finishes {held}; " +
-                    $"{JsonText.Of(process, "connections")} connections");
+                    $"{JsonText.Of(process, "connections")} connections"
+                    + (JsonText.Get(process, "responds") is { ValueKind: JsonValueKind.False } ? "; it does not respond, and had that before" : ""));
         }
     }
 

@@ -79,6 +79,8 @@ internal sealed class Arrival
         CrashPoint.Pass("sockets", "accepting");
         await _channel.SendAsync(new(MessageKind.Accepting));
         await _channel.ReadAsync(_patience, time, cancellationToken);
+        CrashPoint.Pass("old process", "no longer accepting");
         systemd.BecomeMain();
+        CrashPoint.Pass("this process", "main");
     }
 }

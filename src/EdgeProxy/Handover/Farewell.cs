@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EdgeProxy.Apps;
 using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
@@ -12,9 +13,11 @@ namespace EdgeProxy.Handover;
 /// Begun by a handover; it ends with the ordinary stop of the host, and so does SIGTERM at any time. Where the newest process is gone, the last that it said
 /// stands.
 /// </remarks>
+/// <param name="isFirst">No other process has started this one to take its place.</param>
 /// <param name="parts">What runs units, orders certificates, sends messages and serves the admin API: the new process does that.</param>
 internal sealed partial class Farewell(
     ShutdownOptions shutdown,
+    bool isFirst,
     PublicConnections connections,
     AppRegistry apps,
     Func<IEnumerable<IHostedService>> parts,
@@ -28,15 +31,31 @@ internal sealed partial class Farewell(
 
     private static readonly TimeSpan PartPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>The first process of a container, and the child of its init or of systemd where it does not listen: their end is the end of all. Asked at once:
+    /// a process whose parent has ended is a child of init, too.</summary>
+    private readonly bool _isWaitedFor =
+        isFirst && (Environment.ProcessId == 1 || GetParentPid() == 1) && Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is null;
+
+    private readonly List<PosixSignalRegistration> _signals = [];
     private DateTimeOffset _since;
+    private Task? _following;
 
     /// <param name="successor">The channel to the new process; ours from now on.</param>
     public void Begin(HandoverChannel successor)
     {
         _since = time.GetUtcNow();
-        _ = WatchAsync(FollowAsync(successor));
+        _following = WatchAsync(FollowAsync(successor));
         _ = WatchAsync(EndAsync());
     }
+
+    /// <summary>Where this process is the one that a supervisor of another kind than systemd waits for, it stays until the newest one ends, and hands on what it
+    /// is told by signals. Called when the host has stopped; returns at once where nothing has replaced this process.</summary>
+    public async Task StayAsync()
+    {
+        await (_following is not null && _isWaitedFor ? _following : Task.CompletedTask);
+        _signals.ForEach(signal => signal.Dispose());
+    }
+
 
     private async Task WatchAsync(Task part)
     {
@@ -83,24 +102,39 @@ internal sealed partial class Farewell(
         }
     }
 
-    /// <summary>Ends with the channel.</summary>
+    /// <summary>Ends with the newest process or with this one: what is left is counted to the last, also during the stop.</summary>
     private async Task FollowAsync(HandoverChannel successor)
     {
-        using (successor)
+        if (_isWaitedFor)
         {
-            while (await successor.ReadAsync(life.ApplicationStopping) is { } message)
+            _signals.AddRange(((PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT]).Select(signal => PosixSignalRegistration.Create(signal, context =>
             {
-                switch (message.Kind)
-                {
-                    case MessageKind.Orders:
-                        Obey(message.Apps ?? []);
-                        await successor.SendAsync(new(MessageKind.Holds) { Holds = Holdings() });
-                        break;
-                    case MessageKind.End:
-                        life.StopApplication();
-                        return;
-                }
+                context.Cancel = true;
+                _ = successor.SendAsync(new(MessageKind.End));
+            })));
+        }
+
+        var hasTakenOver = false;
+        while (await successor.ReadAsync(CancellationToken.None) is { } message)
+        {
+            switch (message.Kind)
+            {
+                case MessageKind.Orders:
+                    hasTakenOver = true;
+                    Obey(message.Apps ?? []);
+                    await successor.SendAsync(new(MessageKind.Holds) { Number = message.Number, Holds = Holdings() });
+                    break;
+                case MessageKind.End:
+                    life.StopApplication();
+                    break;
             }
+        }
+
+        if (!hasTakenOver)
+        {
+            // Killed in that very moment. Nobody accepts, and systemd may wait for this process: the sooner it ends, the sooner another one is started.
+            Log.Alone(logger);
+            life.StopApplication();
         }
     }
 
@@ -143,13 +177,19 @@ internal sealed partial class Farewell(
         Environment.ProcessId,
         _since,
         connections.Open,
-        apps.All.ToDictionary(app => app.Name, app => SlotNameExtensions.All.ToDictionary(slot => slot, slot => HeldBy(app.Slots[slot]))));
+        apps.All.ToDictionary(app => app.Name, app => SlotNameExtensions.All.ToDictionary(slot => slot, slot => HeldBy(app.Slots[slot]))))
+    {
+        Stays = _isWaitedFor,
+    };
 
     private static Held HeldBy(Slot slot)
     {
         var now = slot.InFlight;
         return new(now.Http, now.Stream, now.WebSocket);
     }
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    private static partial int GetParentPid();
 
     private static partial class Log
     {
@@ -161,5 +201,8 @@ internal sealed partial class Farewell(
 
         [LoggerMessage(135, LogLevel.Warning, "{Part} did not stop in order")]
         public static partial void PartThrew(ILogger logger, Exception exception, string part);
+
+        [LoggerMessage(136, LogLevel.Error, "The new process has ended as soon as it had taken over; this one stops, so that EdgeProxy can be started again")]
+        public static partial void Alone(ILogger logger);
     }
 }

@@ -1,38 +1,51 @@
 using EdgeProxy.Apps;
+using EdgeProxy.Hosting;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 
 namespace EdgeProxy.Handover;
 
 /// <summary>The processes before this one that still have requests: they are told where these are to go, and asked what they have left.</summary>
-/// <remarks>Owned by the host. A round asks each of them; there is one every <see cref="Interval"/>, and one for each wait for their requests.</remarks>
-/// <param name="areExpected">They are still to come (<see cref="TakeAsync"/>): a call that asks for them waits.</param>
-internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry> apps, TimeProvider time, ILogger<FormerProcesses> logger)
-    : BackgroundService, IFormerRequests
+/// <remarks>
+/// Owned by the host. A round tells and asks each of them; there is one whenever the orders change, one for whoever wants to know, and one every
+/// <see cref="Refresh"/>. It never takes longer than <see cref="Patience"/>. When none is left the loop ends.
+/// </remarks>
+/// <param name="areExpected">They are still to come (<see cref="TakeAsync"/>): who asks for them waits.</param>
+internal sealed partial class FormerProcesses(
+    bool areExpected,
+    ShutdownOptions shutdown,
+    Func<AppRegistry> apps,
+    IHostApplicationLifetime life,
+    TimeProvider time,
+    ILogger<FormerProcesses> logger) : BackgroundService, IFormerRequests
 {
     /// <summary>One more ends the oldest, as SIGTERM does.</summary>
     internal const int Most = 3;
 
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+    /// <summary>At what is to be told: no process is asked for that.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>A process that does not respond for so long is not waited for.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(2);
+
+    /// <summary>For a response. One that is not there by then is still expected, but not waited for: its requests count as unknown.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _round = new(1, 1);
     private readonly TaskCompletionSource _taken = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private List<HandoverChannel> _channels = [];
-    private IReadOnlyList<Holdings> _last = [];
+    private List<FormerProcess> _all = []; // as well as what follows: changed in a round
+    private Dictionary<string, AppOrders> _told = [];
+    private long _lastRound;
 
     /// <summary>Takes them over, the oldest first.</summary>
     public async Task TakeAsync(IEnumerable<HandoverChannel> channels)
     {
         using (await HoldAsync(CancellationToken.None))
         {
-            _channels = [.. channels];
+            Volatile.Write(ref _all, [.. channels.Select(channel => new FormerProcess(channel, time))]);
             _taken.TrySetResult();
-            foreach (var oldest in _channels.SkipLast(Most))
+            foreach (var oldest in _all.SkipLast(Most))
             {
-                await oldest.SendAsync(new(MessageKind.End));
+                await oldest.EndAsync(shutdown.DrainTimeout + StopTimer.TimeToRespond + StopTimer.TimeToEnd);
             }
         }
 
@@ -47,36 +60,45 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
     }
 
     /// <summary>For the next process. The caller holds the rounds.</summary>
-    public IReadOnlyList<int> Descriptors => [.. _channels.Select(channel => channel.Descriptor)];
+    public IReadOnlyList<int> Descriptors => [.. _all.Select(process => process.Descriptor)];
 
     /// <summary>The next process has them. The caller holds the rounds.</summary>
-    public void LetGo()
+    public async Task LetGoAsync()
     {
-        _channels.ForEach(channel => channel.Dispose());
-        _channels = [];
-        Volatile.Write(ref _last, []);
+        var all = _all;
+        Volatile.Write(ref _all, []);
+        foreach (var process in all)
+        {
+            await process.LetGoAsync();
+        }
     }
 
     /// <summary>What they have, the oldest first.</summary>
-    public async Task<IReadOnlyList<Holdings>> ReadAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<FormerProcess>> ReadAsync(CancellationToken cancellationToken)
     {
         if (areExpected)
         {
             await _taken.Task.WaitAsync(cancellationToken);
         }
 
-        if (_channels.Count > 0)
+        if (Volatile.Read(ref _all).Count > 0)
         {
             await RoundAsync(cancellationToken);
         }
 
-        return Volatile.Read(ref _last);
+        return Volatile.Read(ref _all);
     }
 
     public async Task<InFlight> CountAsync(string app, SlotName slot, CancellationToken cancellationToken)
     {
-        var all = await ReadAsync(cancellationToken);
-        var sum = all.Aggregate(default(Held), (sum, process) => sum + (process.InFlight.GetValueOrDefault(app)?.GetValueOrDefault(slot) ?? default));
+        var sum = default(Held);
+        foreach (var process in await ReadAsync(cancellationToken))
+        {
+            var held = process.Holds.InFlight.GetValueOrDefault(app)?.GetValueOrDefault(slot) ?? default;
+            // Nobody knows what a silent one has: one that is not waited for could lose its app under its requests.
+            sum += process.IsSilent ? held with { Http = Math.Max(held.Http, 1) } : held;
+        }
+
         return new InFlight(sum.Http, sum.Stream, sum.WebSocket);
     }
 
@@ -84,20 +106,32 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        foreach (var channel in _channels)
+        foreach (var process in _all)
         {
-            await channel.SendAsync(new(MessageKind.End));
+            await process.EndAsync(Timeout.InfiniteTimeSpan);
         }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        if (!areExpected)
         {
-            if (_channels.Count > 0)
+            return;
+        }
+
+        await _taken.Task.WaitAsync(stoppingToken);
+        using var timer = new PeriodicTimer(Look, time);
+        while (_all.Count > 0 && await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            if (time.GetElapsedTime(_lastRound) >= Refresh || !Orders().SequenceEqual(_told))
             {
                 await RoundAsync(stoppingToken);
+            }
+
+            foreach (var process in _all.Where(process => process.IsOverdue))
+            {
+                Log.Killed(logger, process.Pid);
+                process.Kill();
             }
         }
     }
@@ -106,30 +140,25 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
     {
         using (await HoldAsync(cancellationToken))
         {
-            var orders = new HandoverMessage(MessageKind.Orders) { Apps = apps().All.ToDictionary(app => app.Name, OrdersOf) };
-            var responses = await Task.WhenAll(_channels.Select(channel => AskAsync(channel, orders)));
-            foreach (var (channel, _) in _channels.Zip(responses).Where(pair => pair.Second is null))
+            _told = Orders();
+            var before = _all.Where(process => process.IsSilent).ToHashSet();
+            await Task.WhenAll(_all.Select(process => process.AskAsync(_told, Patience)));
+            foreach (var process in _all.Where(process => process.IsSilent && !before.Contains(process)))
             {
-                channel.Dispose();
+                Log.Silent(logger, process.Pid);
             }
 
-            _channels = [.. _channels.Zip(responses).Where(pair => pair.Second is not null).Select(pair => pair.First)];
-            Volatile.Write(ref _last, [.. responses.OfType<Holdings>()]);
+            if (_all.Exists(process => process.WasToldToStop))
+            {
+                life.StopApplication();
+            }
+
+            Volatile.Write(ref _all, [.. _all.Where(process => !process.HasEnded)]);
+            _lastRound = time.GetTimestamp();
         }
     }
 
-    /// <returns>Null: it has ended.</returns>
-    private async Task<Holdings?> AskAsync(HandoverChannel channel, HandoverMessage orders)
-    {
-        await channel.SendAsync(orders);
-        var response = await channel.ReadAsync(Patience, time, CancellationToken.None);
-        if (response?.Holds is null && response is not null)
-        {
-            Log.NotUnderstood(logger, response.Kind);
-        }
-
-        return response?.Holds;
-    }
+    private Dictionary<string, AppOrders> Orders() => apps().All.ToDictionary(app => app.Name, OrdersOf);
 
     private static AppOrders OrdersOf(App app)
     {
@@ -147,7 +176,11 @@ internal sealed partial class FormerProcesses(bool areExpected, Func<AppRegistry
 
     private static partial class Log
     {
-        [LoggerMessage(140, LogLevel.Warning, "A former process of EdgeProxy responded with {Kind}; its requests are not counted any more")]
-        public static partial void NotUnderstood(ILogger logger, MessageKind kind);
+        [LoggerMessage(
+            140, LogLevel.Warning, "Former process {Pid} of EdgeProxy does not respond; until it does or has ended, a drain counts a request of it")]
+        public static partial void Silent(ILogger logger, int pid);
+
+        [LoggerMessage(141, LogLevel.Warning, "Former process {Pid} of EdgeProxy was told to end, has not ended in time, and is killed")]
+        public static partial void Killed(ILogger logger, int pid);
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text.Json;
 
@@ -19,6 +20,20 @@ internal sealed class HandoverChannel : IDisposable
     }
 
     public int Descriptor { get; }
+
+    /// <summary>The process that has made the channel, which is the one at its other end. 0: not known.</summary>
+    public int PeerPid
+    {
+        get
+        {
+            Span<byte> credentials = stackalloc byte[12]; // struct ucred
+            const int SocketLevel = 1; // SOL_SOCKET, SO_PEERCRED: unix(7)
+            const int PeerCredentials = 17;
+            return _socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials) == credentials.Length
+                ? BinaryPrimitives.ReadInt32LittleEndian(credentials)
+                : 0;
+        }
+    }
 
     public async Task SendAsync(HandoverMessage message)
     {

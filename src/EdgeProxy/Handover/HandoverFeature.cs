@@ -28,12 +28,14 @@ internal static class HandoverFeature
 
         services.AddSingleton(provider => new FormerProcesses(
             areExpected: arrival is not null,
+            shutdown,
             provider.GetRequiredService<AppRegistry>,
+            provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<FormerProcesses>>()));
         services.AddSingleton<IFormerRequests>(provider => provider.GetRequiredService<FormerProcesses>());
         services.AddHostedService(provider => provider.GetRequiredService<FormerProcesses>());
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Farewell>(provider, shutdown, () => parts(provider)));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Farewell>(provider, shutdown, arrival is null, () => parts(provider)));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings, units));
         services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());
     }

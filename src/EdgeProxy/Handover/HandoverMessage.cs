@@ -27,7 +27,7 @@ internal enum MessageKind
     /// <summary>Old: it does so, and this is what it has left.</summary>
     Holds,
 
-    /// <summary>New: stop, as by SIGTERM.</summary>
+    /// <summary>New: stop, as by SIGTERM. Old: it was told to, and means the new one.</summary>
     End,
 }
 
@@ -41,6 +41,9 @@ internal sealed record HandoverMessage(MessageKind Kind)
     public Dictionary<string, AppOrders>? Apps { get; init; }
 
     public Holdings? Holds { get; init; }
+
+    /// <summary>Of <see cref="MessageKind.Orders"/>, and of the <see cref="MessageKind.Holds"/> that answers it.</summary>
+    public long? Number { get; init; }
 }
 
 /// <summary>What an old process is to do with the requests of an app.</summary>
@@ -60,7 +63,11 @@ internal sealed record MaintenanceOrder(DateTimeOffset Since, string Message, Da
 /// <param name="Since">When it was replaced.</param>
 /// <param name="Connections">Of clients.</param>
 /// <param name="InFlight">By the name of the app, then by slot.</param>
-internal sealed record Holdings(int Pid, DateTimeOffset Since, int Connections, Dictionary<string, Dictionary<SlotName, Held>> InFlight);
+internal sealed record Holdings(int Pid, DateTimeOffset Since, int Connections, Dictionary<string, Dictionary<SlotName, Held>> InFlight)
+{
+    /// <summary>It stays without any (<see cref="Farewell.StayAsync"/>).</summary>
+    public bool Stays { get; init; }
+}
 
 /// <summary>Requests with a slot, by class.</summary>
 internal readonly record struct Held(int Http, int Stream, int WebSocket)

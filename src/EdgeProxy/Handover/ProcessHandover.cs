@@ -37,7 +37,7 @@ internal sealed partial class ProcessHandover(
     /// <summary>For the new process to be ready, for a running switch to end, and for the new process to accept: each.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private const int User2 = 12; // SIGUSR2, signal(7)
+    private const string StateDirectoryKey = "EdgeProxy:State:Directory";
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
@@ -51,7 +51,8 @@ internal sealed partial class ProcessHandover(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         Successor.RememberProgram();
-        _signal = PosixSignalRegistration.Create((PosixSignal)User2, context =>
+        EarlySignals.Listen(EarlySignals.User2);
+        _signal = PosixSignalRegistration.Create((PosixSignal)EarlySignals.User2, context =>
         {
             context.Cancel = true;
             _ = Task.Run(RunAsync);
@@ -130,9 +131,22 @@ internal sealed partial class ProcessHandover(
             return Refused($"{found.File} is not valid: {problems}") with { AreSettingsWrong = true };
         }
 
+        var directory = Path.GetFullPath(found.Configuration[StateDirectoryKey] ?? new StateOptions().Directory);
+        if (directory != state.FullPath)
+        {
+            return Refused(
+                $"State:Directory would move from {state.FullPath} to {directory}, and which slot is active, a pause or maintenance would stay behind; stop " +
+                    "EdgeProxy, move the directory, and start it again");
+        }
+
         using var rounds = await former.HoldAsync(stopping);
         CrashPoint.Enter(CrashPoint.Handover);
-        using var successor = Successor.Start(sockets.All, state.Descriptor, state.FullPath, former.Descriptors);
+        using var successor = TryStart(out var cannot);
+        if (successor is null)
+        {
+            return Refused(cannot);
+        }
+
         CrashPoint.Pass("new process", "started");
         var turns = new List<IDisposable>();
         string? fault = "this process stops";
@@ -161,12 +175,27 @@ internal sealed partial class ProcessHandover(
         sockets.GiveAway();
         systemd.Leave(successor.Pid);
         state.LetGo();
-        former.LetGo();
+        await former.LetGoAsync();
         successor.HasTakenOver();
         await successor.Channel.SendAsync(new(MessageKind.Main));
         CrashPoint.Pass("new process", "told that it is alone");
         farewell.Begin(successor.Channel);
         return new(successor.Pid, null, false, SettingChange.Between(settings.Loaded.Configuration, found.Configuration));
+    }
+
+    /// <param name="why">Null is returned: the file is none that can be run, say.</param>
+    private Successor? TryStart(out string why)
+    {
+        try
+        {
+            why = "";
+            return Successor.Start(sockets.All, state.Descriptor, state.FullPath, former.Descriptors);
+        }
+        catch (IOException e)
+        {
+            why = e.Message;
+            return null;
+        }
     }
 
     /// <summary>The steps of the protocol.</summary>
@@ -186,8 +215,7 @@ internal sealed partial class ProcessHandover(
         {
             foreach (var app in apps.All)
             {
-                app.Services.GetRequiredService<Reconciliation>().Interrupt();
-                turns.Add(await app.Warm.TakeTurnAsync(either.Token));
+                turns.Add(await app.Services.GetRequiredService<Reconciliation>().TakeTurnAsync(either.Token));
             }
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)

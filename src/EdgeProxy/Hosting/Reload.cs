@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics.AccessLogging;
-using EdgeProxy.Platform;
 
 namespace EdgeProxy.Hosting;
 
@@ -17,14 +16,11 @@ internal sealed record RunningSettings(LoadedSettings Loaded, Func<LoadedSetting
 /// <param name="log">Null: there is none.</param>
 internal sealed partial class Reload(RunningSettings settings, AccessLog? log, ILogger<Reload> logger) : IHostedService, IDisposable
 {
-    private const int HangUp = 1; // SIGHUP, signal(7)
-
     private PosixSignalRegistration? _signal;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        // A parent that ignores it, as nohup(1) does, hands that on (execve(2)), and the runtime then registers nothing: logrotate(8) would go unheard.
-        _ = LibC.SetSignalAction(HangUp, LibC.DefaultAction); // until the next line
+        EarlySignals.Listen(EarlySignals.HangUp); // its default is in force until the next line
         _signal = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
         {
             context.Cancel = true; // its default ends the process

@@ -15,7 +15,7 @@ internal sealed class StopTimer(Action passed, ShutdownOptions options, ISystemd
     public static readonly TimeSpan TimeToRespond = TimeSpan.FromSeconds(1);
 
     /// <summary>What is left to do after the last request: the journal of a switch, the end of the process.</summary>
-    private static readonly TimeSpan _timeToEnd = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(10);
 
     private ITimer? _timer;
 
@@ -27,7 +27,7 @@ internal sealed class StopTimer(Action passed, ShutdownOptions options, ISystemd
 
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        var microseconds = (options.DrainTimeout + TimeToRespond + _timeToEnd).TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
+        var microseconds = (options.DrainTimeout + TimeToRespond + TimeToEnd).TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
         systemd.Notify(new ServiceState($"EXTEND_TIMEOUT_USEC={microseconds}"));
         _timer = time.CreateTimer(static passed => ((Action)passed!)(), passed, options.DrainTimeout, Timeout.InfiniteTimeSpan);
         return Task.CompletedTask;

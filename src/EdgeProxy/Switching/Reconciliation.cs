@@ -109,8 +109,13 @@ internal sealed partial class Reconciliation(
         }
     }
 
-    /// <summary>Begins the round that runs anew, behind all that wait for the turn: another process is to do it, if all goes well.</summary>
-    public void Interrupt() => Interlocked.Exchange(ref _interruption, new()).Cancel();
+    /// <summary>Takes the turn from the round that runs, if one does. It begins anew behind the caller, who is to wait before it is interrupted.</summary>
+    public Task<IDisposable> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        var turn = warm.TakeTurnAsync(cancellationToken);
+        Interlocked.Exchange(ref _interruption, new()).Cancel();
+        return turn;
+    }
 
     private async Task RunRoundAsync(Func<CancellationToken, Task> work, CancellationToken stoppingToken)
     {

@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using EdgeProxy.Api;
 using EdgeProxy.Processes;
+using EdgeProxy.Tests.Packages;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tests.Tls;
 using Microsoft.AspNetCore.Http;
@@ -24,6 +25,7 @@ internal sealed class HandoverSite : IAsyncDisposable
     private Backend? _blue;
     private Backend? _green;
     private CommandProcess? _first;
+    private bool _isContainer;
 
     private HandoverSite()
     {
@@ -55,7 +57,8 @@ internal sealed class HandoverSite : IAsyncDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <param name="crashAt">Where a process ends as by SIGKILL; null: nowhere.</param>
-    public static async Task<HandoverSite> StartAsync(string? crashAt = null)
+    /// <param name="isContainer">The first process is the first one of its PID namespace: the namespace ends with it.</param>
+    public static async Task<HandoverSite> StartAsync(string? crashAt = null, bool isContainer = false, string more = "")
     {
         var site = new HandoverSite();
         var (chain, key) = _authority.Issue(["api.example.com"]);
@@ -63,9 +66,12 @@ internal sealed class HandoverSite : IAsyncDisposable
         await File.WriteAllTextAsync(site._directory["site.key"], key, Cancellation);
         site._blue = await Backend.StartAsync(context => RespondAsync(context, "blue"));
         site._green = await Backend.StartAsync(context => RespondAsync(context, "green"));
-        await site.WriteSettingsAsync();
+        await site.WriteSettingsAsync(more);
         File.CreateSymbolicLink(site.Program, ChildLauncher.OwnExecutable);
-        site._first = CommandProcess.StartProgram(site.Program, crashAt, "run", "--config", site.Settings);
+        site._first = isContainer
+            ? CommandProcess.StartProgram("unshare", crashAt, "--pid", "--fork", "--kill-child", "--mount-proc", site.Program, "run", "--config", site.Settings)
+            : CommandProcess.StartProgram(site.Program, crashAt, "run", "--config", site.Settings);
+        site._isContainer = isContainer;
         site._processes.Add(site._first.Id);
         _ = site.ReadLogAsync(site._first.Output);
         await Eventually.TrueAsync(async () => await site.PidAsync() is not null, "the proxy responds");
@@ -118,7 +124,12 @@ internal sealed class HandoverSite : IAsyncDisposable
     public Task<CommandLine> ReloadAsync() => RunAsync("reload");
 
     /// <summary>A verb that speaks to the proxy.</summary>
-    public Task<CommandLine> RunAsync(string verb) => CommandProcess.RunAsync(verb, "--socket", _directory["admin.sock"]);
+    public Task<CommandLine> RunAsync(string verb, params string[] arguments) =>
+        CommandProcess.RunAsync([verb, "--socket", _directory["admin.sock"], .. arguments]);
+
+    /// <summary>The number by which this machine knows the first process of a container.</summary>
+    public async Task<int> FirstOfContainerAsync() =>
+        int.Parse(await File.ReadAllTextAsync($"/proc/{First.Id}/task/{First.Id}/children", Cancellation), CultureInfo.InvariantCulture);
 
     /// <summary>The same, and it succeeds.</summary>
     /// <returns>The new process.</returns>
@@ -129,8 +140,25 @@ internal sealed class HandoverSite : IAsyncDisposable
         Assert.True(reload.ExitCode == 0, $"{reload.Output}{reload.Error}\n{Log}");
         await Eventually.TrueAsync(async () => await PidAsync() is { } pid && pid != before, "another process responds");
         var now = (await PidAsync())!.Value;
-        _processes.Add(now);
+        if (!_isContainer)
+        {
+            _processes.Add(now); // else a number of its own namespace
+        }
+
         return now;
+    }
+
+    /// <summary>The program is one of two files in turn, as an upgrade makes it.</summary>
+    public void Install(int version)
+    {
+        var copy = _directory[$"edgeproxy-{version % 2}"];
+        if (!File.Exists(copy))
+        {
+            // A build that is not native lies beside its assemblies.
+            File.CreateSymbolicLink(copy, version % 2 == 0 || Package.NativeBinary is not { } native ? ChildLauncher.OwnExecutable : native);
+        }
+
+        File.Move(copy, Program, overwrite: true);
     }
 
     /// <summary>The program is another one from now on.</summary>
@@ -166,7 +194,7 @@ internal sealed class HandoverSite : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (await PidAsync() is { } last)
+        if (!_isContainer && await PidAsync() is { } last)
         {
             _processes.Add(last);
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
@@ -14,28 +15,62 @@ public sealed class HandoverTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
+    /// <summary>More by hand, say 100.</summary>
+    private static int Handovers => Number("EDGEPROXY_HANDOVERS", 10);
+
+    /// <summary>How long what lasts does, in seconds, and how many WebSockets; by hand 60 and 500.</summary>
+    private static int Length => Number("EDGEPROXY_HANDOVER_SECONDS", 15);
+
+    private static int WebSockets => Number("EDGEPROXY_HANDOVER_SOCKETS", 100);
+
+    private static int Number(string variable, int otherwise) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
     [Fact]
-    public async Task Ten_handovers_lose_no_request()
+    public async Task Handovers_of_two_programs_and_two_settings_lose_no_request()
     {
         await using var site = await HandoverSite.StartAsync();
+        var without = LongestFast(await LoadAsync(site, () => Task.Delay(TimeSpan.FromSeconds(Handovers / 4), TimeProvider.System, Cancellation)));
+        long first = 0, last = 0;
+
+        var shots = await LoadAsync(site, async () =>
+        {
+            for (var i = 1; i <= Handovers; i++)
+            {
+                site.Install(i);
+                await site.WriteSettingsAsync(i % 2 == 0 ? "" : "\"Health\": { \"Path\": \"/other\" },");
+                last = Memory(await site.HandOverAsync());
+                first = i == 2 ? last : first; // of the program of the last one
+            }
+        });
+
+        var failed = shots.Where(shot => shot.Failure is not null).ToList();
+        Assert.True(failed.Count == 0, $"{failed.Count} of {shots.Count}: {string.Join("\n", failed.Take(3))}\n{site.Log}");
+        Figures.Report($"{Handovers} handovers: {shots.Count} requests, longest fast GET {LongestFast(shots):F0} ms, without a handover {without:F0} ms; " +
+            $"resident {first / 1048576} MB after two, {last / 1048576} MB after all");
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the first process ends when its clients have left it");
+    }
+
+    /// <summary>HTTP/1.1 and HTTP/2 over TLS, kept and new connections, while something is done.</summary>
+    private static async Task<IReadOnlyList<Shot>> LoadAsync(HandoverSite site, Func<Task> action)
+    {
         MixedLoad[] loads =
         [
             MixedLoad.Start(new Uri($"http://127.0.0.1:{site.Http}")),
+            MixedLoad.Start(new Uri($"https://api.example.com:{site.Https}"), root: HandoverSite.Root, connect: ConnectAsync),
             MixedLoad.Start(new Uri($"https://api.example.com:{site.Https}"), root: HandoverSite.Root, connect: ConnectAsync, isHttp2: true),
         ];
-        for (var i = 0; i < 10; i++)
-        {
-            await site.HandOverAsync();
-        }
+        await action();
+        return [.. (await Task.WhenAll(loads.Select(load => load.StopAsync()))).SelectMany(shots => shots)];
+    }
 
-        foreach (var load in loads)
-        {
-            var shots = await load.StopAsync();
-            var failed = shots.Where(shot => shot.Failure is not null).ToList();
-            Assert.True(failed.Count == 0, $"{failed.Count} of {shots.Count}: {string.Join("\n", failed.Take(3))}\n{site.Log}");
-        }
+    private static double LongestFast(IEnumerable<Shot> shots) =>
+        shots.Where(shot => shot.Kind.Contains("fast", StringComparison.Ordinal)).Max(shot => (shot.Ended - shot.Started).TotalMilliseconds);
 
-        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the first process ends when its clients have left it");
+    private static long Memory(int process)
+    {
+        using var of = Process.GetProcessById(process);
+        return of.WorkingSet64;
     }
 
     /// <summary>The last handover is longer ago than the time after which silent connections are closed.</summary>
@@ -46,11 +81,11 @@ public sealed class HandoverTests
         using var handler = new SocketsHttpHandler { UseProxy = false };
         using var client = new HttpClient(handler) { BaseAddress = new Uri($"http://127.0.0.1:{site.Http}"), Timeout = Timeout.InfiniteTimeSpan };
         using var end = new CancellationTokenSource();
-        var sockets = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => OpenAsync(site.Http)));
+        var sockets = await Task.WhenAll(Enumerable.Range(0, WebSockets).Select(_ => OpenAsync(site.Http)));
         var talks = sockets.Select(socket => TalkAsync(socket, end.Token)).ToList();
-        var streams = Enumerable.Range(0, 10).Select(_ => CountEventsAsync(client, end.Token)).ToList();
-        var download = client.GetByteArrayAsync("/download?steps=150", Cancellation); // 15 s
-        var upload = UploadAsync(client, TimeSpan.FromSeconds(15));
+        var streams = Enumerable.Range(0, WebSockets / 10).Select(_ => CountEventsAsync(client, end.Token)).ToList();
+        var download = client.GetByteArrayAsync($"/download?steps={Length * 10}", Cancellation); // ten a second
+        var upload = UploadAsync(client, TimeSpan.FromSeconds(Length));
 
         var processes = new List<int>();
         for (var i = 0; i < 3; i++)
@@ -62,10 +97,11 @@ public sealed class HandoverTests
         var status = (await site.StatusAsync())!.Value;
         var first = status.GetProperty("former").EnumerateArray().Single(process => process.GetProperty("pid").GetInt32() == site.First.Id);
         var held = first.GetProperty("inFlight");
-        Assert.Equal((100, 10), (held.GetProperty("webSocket").GetInt32(), held.GetProperty("stream").GetInt32()));
+        Assert.Equal((WebSockets, WebSockets / 10), (held.GetProperty("webSocket").GetInt32(), held.GetProperty("stream").GetInt32()));
 
-        Assert.Equal(150 * 16 * 1024, (await download.Within()).Length);
-        var (sent, hash) = await upload.Within();
+        var rest = TimeSpan.FromSeconds(Length * 3);
+        Assert.Equal(Length * 10 * 16 * 1024, (await download.Within(rest)).Length);
+        var (sent, hash) = await upload.Within(rest);
         Assert.Equal(sent, hash);
         await end.CancelAsync();
         var said = await Task.WhenAll(talks).Within();
@@ -103,16 +139,125 @@ public sealed class HandoverTests
         var done = await site.ReloadAsync();
         Assert.Equal(0, done.ExitCode);
         Assert.Contains("EdgeProxy:Health:Path: not set -> \"/health\"", done.Output, StringComparison.Ordinal);
+
+        await site.WriteSettingsAsync("\"Health\": { \"Path\": \"/healthz\" }, \"Notify\": { \"Receivers\": { \"chat\": { \"Url\": \"https://example.com/s3cret\" } } },");
+        var again = await site.ReloadAsync();
+        Assert.True(again.ExitCode == 0, again.Error);
+        Assert.Equal(
+            "EdgeProxy:Health:Path: \"/health\" -> \"/healthz\"\nEdgeProxy:Notify:Receivers:chat:Url: not set -> \"***\"",
+            again.Output[..again.Output.IndexOf("\nprocess", StringComparison.Ordinal)]);
+        Assert.EndsWith("has taken over; settings changed: 2\n", again.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Which slot is active, a pause and maintenance would stay behind.</summary>
+    [Fact]
+    public async Task A_state_directory_that_moves_is_refused()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        await File.WriteAllTextAsync(site.Settings, (await File.ReadAllTextAsync(site.Settings, Cancellation)).Replace("/state\"", "/other\"", StringComparison.Ordinal), Cancellation);
+
+        var refused = await site.ReloadAsync();
+
+        Assert.Equal(4, refused.ExitCode);
+        Assert.Contains("State:Directory would move", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(site.First.Id, await site.PidAsync());
+    }
+
+    /// <summary>It is not waited for, but its requests are.</summary>
+    [Fact]
+    public async Task An_old_process_that_hangs_is_not_waited_for_and_not_forgotten()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var slow = client.GetAsync($"http://127.0.0.1:{site.Http}/slow?ms=4000", Cancellation);
+        await InAppAsync(site);
+        await site.HandOverAsync();
+        await HandoverSite.SignalAsync(site.First.Id, "STOP");
+
+        for (var i = 0; i < 3; i++)
+        {
+            var asked = Stopwatch.GetTimestamp();
+            var former = (await site.StatusAsync())!.Value.GetProperty("former").EnumerateArray().Single();
+            Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(4)); // 1 s, on a machine that is busy
+            Assert.Equal(site.First.Id, former.GetProperty("pid").GetInt32());
+            Assert.False(former.GetProperty("responds").GetBoolean());
+        }
+
+        var refused = await site.RunAsync("pause", "--max-wait", "00:00:02");
+        Assert.NotEqual(0, refused.ExitCode);
+
+        await HandoverSite.SignalAsync(site.First.Id, "CONT");
+        Assert.Equal(0, (await site.RunAsync("pause")).ExitCode);
+        Assert.Equal(HttpStatusCode.OK, (await slow.Within()).StatusCode);
+    }
+
+    /// <summary>Told to end by too many reloads, it does not hear that.</summary>
+    [Fact]
+    public async Task An_old_process_that_hangs_at_its_end_is_killed()
+    {
+        await using var site = await HandoverSite.StartAsync(more: "\"Shutdown\": { \"DrainTimeout\": \"00:00:00\" },");
+        var held = new List<ClientWebSocket>();
+        for (var i = 0; i < 4; i++)
+        {
+            held.Add(await OpenAsync(site.Http));
+            if (i == 1)
+            {
+                await HandoverSite.SignalAsync(site.First.Id, "STOP");
+            }
+
+            await site.WriteSettingsAsync("\"Shutdown\": { \"DrainTimeout\": \"00:00:00\" },");
+            await site.HandOverAsync();
+        }
+
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "it is killed 11 s later");
+        held.ForEach(socket => socket.Dispose());
+    }
+
+    /// <summary>When its requests have ended, not when its time is over.</summary>
+    [Fact]
+    public async Task An_old_process_that_is_told_to_end_does_when_its_requests_have_ended()
+    {
+        await using var site = await HandoverSite.StartAsync(more: "\"Shutdown\": { \"DrainTimeout\": \"00:01:00\" },");
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var slow = client.GetAsync($"http://127.0.0.1:{site.Http}/slow?ms=3000", Cancellation);
+        await InAppAsync(site);
+        await site.HandOverAsync();
+
+        await HandoverSite.SignalAsync(site.First.Id, "TERM");
+
+        Assert.Equal(HttpStatusCode.OK, (await slow.Within()).StatusCode);
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "it ends", TimeSpan.FromSeconds(20));
+        Assert.True(await site.IsServedAsync());
+    }
+
+    /// <summary>The first process is what a container ends with.</summary>
+    [Fact]
+    public async Task In_a_container_the_first_process_stays_and_hands_on_its_stop()
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "makes a PID namespace");
+        await using var site = await HandoverSite.StartAsync(isContainer: true);
+        for (var i = 0; i < 5; i++)
+        {
+            await site.HandOverAsync();
+        }
+
+        await Eventually.TrueAsync(async () => (await site.StatusAsync())!.Value.GetProperty("former").GetArrayLength() == 1, "only the first one stays");
+        Assert.True(await site.IsServedAsync());
+
+        await HandoverSite.SignalAsync(await site.FirstOfContainerAsync(), "TERM");
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the container ends");
+        Assert.False(await site.IsServedAsync());
     }
 
     /// <summary>What was installed meanwhile does not run, or never gets ready.</summary>
     [Theory]
-    [InlineData("exit 7", "it ended with 7")]
-    [InlineData("exec sleep 600", "it was ended")]
-    public async Task A_new_program_that_fails_changes_nothing(string script, string ending)
+    [InlineData("#!/bin/sh\nexit 7\n", "it ended with 7")]
+    [InlineData("#!/bin/sh\nexec sleep 600\n", "it was ended")]
+    [InlineData("no program\n", "cannot be started: Exec format error")]
+    public async Task A_new_program_that_fails_changes_nothing(string program, string ending)
     {
         await using var site = await HandoverSite.StartAsync();
-        site.Install($"#!/bin/sh\n{script}\n");
+        site.Install(program);
 
         var refused = await site.ReloadAsync();
 
@@ -164,9 +309,16 @@ public sealed class HandoverTests
 
             var reload = await site.ReloadAsync();
 
-            if (reload.ExitCode == 0 && HandoverSite.IsAlive((await site.PidAsync()) ?? 0))
+            if (reload.ExitCode == 0)
             {
                 Assert.InRange(step, 5, 20);
+                if (await site.PidAsync() is null)
+                {
+                    // It had the sockets to itself already: as any end of the process that serves. The old one does not stay where nobody could start another.
+                    await Eventually.TrueAsync(() => !HandoverSite.IsAlive(first), "the old process ends soon", TimeSpan.FromSeconds(20));
+                    continue;
+                }
+
                 return;
             }
 
@@ -205,9 +357,7 @@ public sealed class HandoverTests
         await using var site = await HandoverSite.StartAsync();
         using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
         var slow = client.GetAsync($"http://127.0.0.1:{site.Http}/slow?ms=4000", Cancellation);
-        await Eventually.TrueAsync(
-            async () => (await site.StatusAsync())!.Value.GetProperty("slots").GetProperty("blue").GetProperty("inFlight").GetProperty("http").GetInt32() == 1,
-            "the request is in the app");
+        await InAppAsync(site);
         await site.HandOverAsync();
 
         var started = Stopwatch.GetTimestamp();
@@ -216,6 +366,10 @@ public sealed class HandoverTests
         Assert.True(paused.ExitCode == 0, paused.Error);
         Assert.True(slow.IsCompletedSuccessfully, $"the pause did not wait: {Stopwatch.GetElapsedTime(started)}\n{await site.StatusAsync()}\n{site.Log}");
     }
+
+    private static Task InAppAsync(HandoverSite site) => Eventually.TrueAsync(
+        async () => (await site.StatusAsync())!.Value.GetProperty("slots").GetProperty("blue").GetProperty("inFlight").GetProperty("http").GetInt32() == 1,
+        "the request is in the app");
 
     private static async ValueTask<Stream> ConnectAsync(int port, CancellationToken cancellation)
     {

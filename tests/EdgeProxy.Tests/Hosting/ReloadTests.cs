@@ -72,6 +72,32 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal(0, await proxy.TerminateAsync());
     }
 
+    /// <summary>Sent by name, say, to all processes of EdgeProxy while one starts: the default of either signal would end it.</summary>
+    [Fact]
+    public async Task Signals_of_operators_do_not_end_a_process_that_starts()
+    {
+        await WriteSettingsAsync();
+        var settings = await File.ReadAllTextAsync(Config, Cancellation);
+        var slow = _directory["slow.json"];
+        Assert.Equal(0, (await Tool.RunAsync("mkfifo", [slow])).ExitCode);
+        using var proxy = CommandProcess.Start("run", "--config", slow);
+        await Eventually.TrueAsync(() => Ignored(proxy.Id, 1) && Ignored(proxy.Id, 12), "the process begins");
+
+        await Tool.RunAsync("kill", ["-HUP", $"{proxy.Id}"]);
+        await Tool.RunAsync("kill", ["-USR2", $"{proxy.Id}"]);
+        await File.WriteAllTextAsync(slow, settings, Cancellation).Within(); // it waits for them
+
+        await RequestAsync("/first");
+        Assert.Equal(0, await proxy.TerminateAsync());
+    }
+
+    /// <summary>proc_pid_status(5), SigIgn.</summary>
+    private static bool Ignored(int pid, int signal)
+    {
+        var line = File.ReadLines($"/proc/{pid}/status").Single(line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
+        return (Convert.ToUInt64(line["SigIgn:".Length..].Trim(), 16) & (1UL << (signal - 1))) != 0;
+    }
+
     private async Task RequestAsync(string path)
     {
         using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{_port}") };

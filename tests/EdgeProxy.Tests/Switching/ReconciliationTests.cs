@@ -254,6 +254,30 @@ public sealed class ReconciliationTests : IAsyncDisposable
         Assert.Equal(SwitchOutcome.Completed, (await _plane.SwitchAsync()).Outcome);
     }
 
+    /// <summary>As a handover takes it from a process that has just started and waits for systemd.</summary>
+    [Fact]
+    public async Task The_turn_is_taken_from_a_round_that_waits_and_the_round_comes_after()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        using var begun = new SemaphoreSlim(0);
+        _plane.Units[SlotName.Blue].OnStart = async (unit, given) =>
+        {
+            begun.Release();
+            await Task.Delay(unit.Status.ExitStatus == 7 ? TimeSpan.Zero : Timeout.InfiniteTimeSpan, TimeProvider.System, given);
+            return unit.Runs();
+        };
+        var starting = _plane.StartAsync();
+        await begun.WaitAsync(cancellation).Within();
+
+        using (await _plane.Get<Reconciliation>().TakeTurnAsync(cancellation).Within(TimeSpan.FromSeconds(10)))
+        {
+            Assert.False(await begun.WaitAsync(0, cancellation));
+            _plane.Units[SlotName.Blue].Ends(UnitState.Inactive, "success", 7);
+        }
+
+        await starting.Within();
+    }
+
     public ValueTask DisposeAsync() => _plane.DisposeAsync();
 
     private async Task RunAsync(SlotName slot)
