@@ -48,7 +48,7 @@ internal static class EdgeProxyServer
             {
                 builder.Services.AddReload(settings);
                 builder.Services.AddSingleton(sockets);
-                builder.Services.AddHandover(settings, options.Shutdown, options.Units, arrival, PartsOfTheNewest);
+                builder.Services.AddHandover(settings, options.Shutdown, arrival, PartsOfTheNewest);
                 builder.Logging.UseJournal();
                 builder.Logging.QuietUntil(() => hasStarted && !sockets.AreShared); // parts of it are stopped before the host is
             });

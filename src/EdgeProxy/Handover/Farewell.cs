@@ -4,6 +4,7 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
+using EdgeProxy.Units;
 using Microsoft.Extensions.Options;
 
 namespace EdgeProxy.Handover;
@@ -48,11 +49,16 @@ internal sealed partial class Farewell(
         _ = WatchAsync(EndAsync());
     }
 
-    /// <summary>Where this process is the one that a supervisor of another kind than systemd waits for, it stays until the newest one ends, and hands on what it
-    /// is told by signals. Called when the host has stopped; returns at once where nothing has replaced this process.</summary>
+    /// <summary>As the parent of slots that it has started (Units:Manager = Process) this process stays until these have ended: they would end with it. Where
+    /// it is the one that a supervisor of another kind than systemd waits for, it stays until the newest one ends, and hands on what it is told by signals.
+    /// Called when the host has stopped; returns at once where nothing has replaced this process.</summary>
     public async Task StayAsync()
     {
-        await (_following is not null && _isWaitedFor ? _following : Task.CompletedTask);
+        if (_following is not null)
+        {
+            await Task.WhenAny(_following, _isWaitedFor ? _following : UnitsFeature.WhenNoChildIsLeftAsync());
+        }
+
         _signals.ForEach(signal => signal.Dispose());
     }
 
@@ -179,7 +185,7 @@ internal sealed partial class Farewell(
         connections.Open,
         apps.All.ToDictionary(app => app.Name, app => SlotNameExtensions.All.ToDictionary(slot => slot, slot => HeldBy(app.Slots[slot]))))
     {
-        Stays = _isWaitedFor,
+        Stays = _isWaitedFor || !UnitsFeature.WhenNoChildIsLeftAsync().IsCompleted,
     };
 
     private static Held HeldBy(Slot slot)

@@ -59,6 +59,13 @@ internal sealed partial class FormerProcesses(
         return new Hold(_round);
     }
 
+    /// <summary>The same, once they are there: the next process is to get them, however soon after this one it comes.</summary>
+    public async Task<IDisposable> HoldTakenAsync(CancellationToken cancellationToken)
+    {
+        await WhenTakenAsync(cancellationToken);
+        return await HoldAsync(cancellationToken);
+    }
+
     /// <summary>For the next process. The caller holds the rounds.</summary>
     public IReadOnlyList<int> Descriptors => [.. _all.Select(process => process.Descriptor)];
 
@@ -76,11 +83,7 @@ internal sealed partial class FormerProcesses(
     /// <summary>What they have, the oldest first.</summary>
     public async Task<IReadOnlyList<FormerProcess>> ReadAsync(CancellationToken cancellationToken)
     {
-        if (areExpected)
-        {
-            await _taken.Task.WaitAsync(cancellationToken);
-        }
-
+        await WhenTakenAsync(cancellationToken);
         if (Volatile.Read(ref _all).Count > 0)
         {
             await RoundAsync(cancellationToken);
@@ -135,6 +138,8 @@ internal sealed partial class FormerProcesses(
             }
         }
     }
+
+    private Task WhenTakenAsync(CancellationToken cancellationToken) => areExpected ? _taken.Task.WaitAsync(cancellationToken) : Task.CompletedTask;
 
     private async Task RoundAsync(CancellationToken cancellationToken)
     {

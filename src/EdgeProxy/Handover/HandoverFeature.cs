@@ -2,8 +2,8 @@ using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
 using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
+using EdgeProxy.State;
 using EdgeProxy.Switching;
-using EdgeProxy.Units;
 
 namespace EdgeProxy.Handover;
 
@@ -16,7 +16,6 @@ internal static class HandoverFeature
         this IServiceCollection services,
         RunningSettings settings,
         ShutdownOptions shutdown,
-        UnitsOptions units,
         Arrival? arrival,
         Func<IServiceProvider, IEnumerable<IHostedService>> parts)
     {
@@ -36,7 +35,7 @@ internal static class HandoverFeature
         services.AddSingleton<IFormerRequests>(provider => provider.GetRequiredService<FormerProcesses>());
         services.AddHostedService(provider => provider.GetRequiredService<FormerProcesses>());
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Farewell>(provider, shutdown, arrival is null, () => parts(provider)));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings, units));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings));
         services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());
     }
 
@@ -53,6 +52,7 @@ internal static class HandoverFeature
     {
         await arrival.TakeOverAsync(services.GetRequiredService<SystemdNotices>(), services.GetRequiredService<TimeProvider>(), cancellationToken);
         services.GetRequiredService<ListeningSockets>().TakeOver();
+        services.GetRequiredService<StateDirectory>().TakeOver();
         await services.GetRequiredService<FormerProcesses>().TakeAsync(arrival.Former);
     }
 

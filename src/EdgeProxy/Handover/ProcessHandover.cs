@@ -4,7 +4,6 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
-using EdgeProxy.Units;
 
 namespace EdgeProxy.Handover;
 
@@ -23,7 +22,6 @@ internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettin
 internal sealed partial class ProcessHandover(
     RunningSettings settings,
     AppRegistry apps,
-    UnitsOptions units,
     StateDirectory state,
     ListeningSockets sockets,
     PublicConnections connections,
@@ -119,11 +117,6 @@ internal sealed partial class ProcessHandover(
 
     private async Task<HandoverOutcome> TryAsync(CancellationToken stopping)
     {
-        if (units.Manager == UnitManagerKind.Process)
-        {
-            return Refused("the slots are child processes of this one (Units:Manager = Process) and would end with it; restart EdgeProxy instead");
-        }
-
         var found = settings.LoadAgain();
         if (!found.IsValid)
         {
@@ -139,7 +132,7 @@ internal sealed partial class ProcessHandover(
                     "EdgeProxy, move the directory, and start it again");
         }
 
-        using var rounds = await former.HoldAsync(stopping);
+        using var rounds = await former.HoldTakenAsync(stopping);
         CrashPoint.Enter(CrashPoint.Handover);
         using var successor = TryStart(out var cannot);
         if (successor is null)

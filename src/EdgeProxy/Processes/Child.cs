@@ -10,7 +10,7 @@ internal sealed class Child : IDisposable
     /// <summary>How long the last output may take to arrive after the end: processes that left the group may keep the pipe open for ever.</summary>
     private static readonly TimeSpan OutputTimeout = TimeSpan.FromMilliseconds(250);
 
-    private readonly OsProcess _process;
+    private readonly OsProcess? _process; // null: another process's child
     private readonly Task _ready;
     private readonly Task _output;
     private readonly Task _exited;
@@ -37,6 +37,20 @@ internal sealed class Child : IDisposable
             }
         }
     }
+
+    private Child(ProcessGroup group, string invocationId, TimeProvider time)
+    {
+        (Group, InvocationId, _ready, _output) = (group, invocationId, Task.CompletedTask, Task.CompletedTask);
+        _exited = group.WaitLeaderEndedAsync(time);
+    }
+
+    /// <summary>The child of another process, which has handed it over. How it ends by itself is not known.</summary>
+    public static Child Adopt(ProcessGroup group, string invocationId, TimeProvider time) => new(group, invocationId, time);
+
+    public bool IsAdopted => _process is null;
+
+    /// <summary>Completes when the leader has ended.</summary>
+    public Task Exited => _exited;
 
     public string InvocationId { get; }
 
@@ -82,20 +96,25 @@ internal sealed class Child : IDisposable
     /// <returns>How the leader ended, and whether SIGKILL was needed.</returns>
     public async Task<(ExitStatus Exit, bool Killed)> EndAsync(TimeSpan timeout, TimeProvider time)
     {
+        const int bySignal = 128;
+        var endsByItself = !Group.LeaderRuns;
         var killed = !await Group.EndAsync(timeout, time);
         await _exited;
         await Task.WhenAny(_output, Task.Delay(OutputTimeout, time));
-        return (new ExitStatus(_process.ExitCode), killed);
+        var exit = _process is not null ? new ExitStatus(_process.ExitCode)
+            : endsByItself ? ExitStatus.Unknown
+            : new ExitStatus(bySignal + (killed ? ProcessGroup.Kill : ProcessGroup.Terminate));
+        return (exit, killed);
     }
 
-    public void Dispose() => _process.Dispose();
+    public void Dispose() => _process?.Dispose();
 
     /// <summary>Ends with the child at the latest: the pipe breaks then. Never throws.</summary>
     private async Task GiveInputAsync(ReadOnlyMemory<byte> input)
     {
         try
         {
-            await using var pipe = _process.StandardInput.BaseStream;
+            await using var pipe = _process!.StandardInput.BaseStream;
             await pipe.WriteAsync(input);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)

@@ -7,6 +7,9 @@ internal readonly record struct ExitStatus(int Code)
     /// <summary>The program could not be executed (EXIT_EXEC of systemd.exec(5)).</summary>
     public const int CannotExecute = 203;
 
+    /// <summary>It was another process's child: nobody has told this one.</summary>
+    public static readonly ExitStatus Unknown = new(-1);
+
     private const int HighestSignal = 64;
 
     public int? Signal => Code is > 128 and <= 128 + HighestSignal ? Code - 128 : null;
@@ -23,5 +26,6 @@ internal readonly record struct ExitStatus(int Code)
     /// <summary>Exit code or signal number, as systemd's ExecMainStatus.</summary>
     public int Status => Signal ?? Code;
 
-    public override string ToString() => Signal is { } signal ? $"ended by signal {signal}" : $"exited with code {Code}";
+    public override string ToString() =>
+        this == Unknown ? "ended, nobody knows how" : Signal is { } signal ? $"ended by signal {signal}" : $"exited with code {Code}";
 }

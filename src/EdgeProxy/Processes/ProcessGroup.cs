@@ -58,6 +58,15 @@ internal readonly partial record struct ProcessGroup(int Pid, long StartTime)
         }
     }
 
+    /// <summary>Waits until the leader, which is no child of this process, has ended.</summary>
+    public async Task WaitLeaderEndedAsync(TimeProvider time)
+    {
+        while (LeaderRuns)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time);
+        }
+    }
+
     /// <summary>Waits until nothing of the group runs.</summary>
     /// <returns>False: something still ran when the time was over.</returns>
     public async Task<bool> WaitGoneAsync(TimeSpan timeout, TimeProvider time)

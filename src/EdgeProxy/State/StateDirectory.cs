@@ -97,7 +97,17 @@ internal sealed partial class StateDirectory : IDisposable
     /// <summary>The directory as another process has opened and locked it: the lock belongs to the open file, not to a process (flock(2)).</summary>
     /// <param name="path">As that process has it.</param>
     /// <param name="descriptor">Ours, by inheritance.</param>
-    public static StateDirectory Adopt(string path, int descriptor) => new(path, new SafeFileHandle(descriptor, ownsHandle: true), null);
+    public static StateDirectory Adopt(string path, int descriptor) =>
+        new(path, new SafeFileHandle(descriptor, ownsHandle: true), null, new() { IsShared = true });
+
+    /// <summary>Another process has opened it, and may still want it back.</summary>
+    public bool IsShared => _ownership.IsShared;
+
+    /// <summary>Another process has it, or is about to.</summary>
+    public bool IsGivenAway => _ownership.IsGivenAway;
+
+    /// <summary>It is this process's alone from now on.</summary>
+    public void TakeOver() => _ownership.IsShared = false;
 
     /// <summary>The lock, for a process that takes the place of this one; null: there is none, as the directory cannot be used.</summary>
     public int? Descriptor => _directory is { IsClosed: false } ? (int)_directory.DangerousGetHandle() : null;
@@ -122,6 +132,7 @@ internal sealed partial class StateDirectory : IDisposable
     private sealed class Ownership
     {
         public volatile bool IsGivenAway;
+        public volatile bool IsShared;
     }
 
     private static string Explain(string what, Exception e) => $"{what}: {e.Message.TrimEnd('.')}" + e switch

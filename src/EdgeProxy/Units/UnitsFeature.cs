@@ -11,12 +11,15 @@ internal static class UnitsFeature
     public static IServiceCollection AddUnits(this IServiceCollection services, SlotsOptions slots, UnitsOptions options) =>
         services.AddSingleton(provider => Create(provider, provider.GetRequiredService<StateDirectory>(), slots, options));
 
+    /// <summary>Completes when no child of this process runs in a unit.</summary>
+    public static Task WhenNoChildIsLeftAsync() => ProcessUnit.WhenNoneIsLeftAsync();
+
     /// <param name="state">Asked for first of all, as it is locked: a second instance must not touch the units of the first.</param>
     public static IUnitManager Create(IServiceProvider provider, StateDirectory state, SlotsOptions slots, UnitsOptions options)
     {
         var time = provider.GetRequiredService<TimeProvider>();
         return options.Manager == UnitManagerKind.Process
-            ? new ProcessUnits(slots, options, state.FullPath, time, provider.GetRequiredService<ILogger<ProcessUnits>>())
+            ? new ProcessUnits(slots, options, state.FullPath, time, provider.GetRequiredService<ILogger<ProcessUnits>>(), state)
             : new SystemdUnits(slots, options, time, provider.GetRequiredService<ILogger<SystemdUnits>>());
     }
 }

@@ -31,6 +31,9 @@ internal sealed class HandoverSite : IAsyncDisposable
     {
     }
 
+    /// <summary>For <see cref="StartAsync"/>: slots that EdgeProxy runs itself.</summary>
+    public static string ChildProcesses { get; } = "\"children\": true,";
+
     public int Http { get; } = Backend.FreePort();
 
     public int Https { get; } = Backend.FreePort();
@@ -80,15 +83,27 @@ internal sealed class HandoverSite : IAsyncDisposable
 
     /// <param name="more">Further members of the section <c>EdgeProxy</c>, each with a comma behind it.</param>
     /// <param name="endpoints">Further ones, each with a comma behind it.</param>
-    public Task WriteSettingsAsync(string more = "", string endpoints = "") => File.WriteAllTextAsync(
+    public Task WriteSettingsAsync(string more = "", string endpoints = "") => WriteSettingsAsync(
+        more == ChildProcesses
+            ? $$"""
+              "Units": { "Manager": "Process", "Process": { "Command": "{{ChildLauncher.OwnExecutable}} sample-backend --port {port} --slot {slot}" } },
+              "Switch": { "Observe": "00:00:00" },
+              """
+            : $$"""
+              "Units": { "Bus": "unix:path={{_directory["no-bus"]}}" }, {{more}}
+              """,
+        endpoints,
+        more == ChildProcesses ? (Backend.FreePort(), Backend.FreePort()) : (_blue!.Port, _green!.Port));
+
+    private Task WriteSettingsAsync(string more, string endpoints, (int Blue, int Green) slots) => File.WriteAllTextAsync(
         Settings,
         $$"""
         {
           "EdgeProxy": {
             {{more}}
             "Slots": {
-              "Blue": { "Address": "{{_blue!.Address}}", "Unit": "blue.service" }, "Green": { "Address": "{{_green!.Address}}", "Unit": "green.service" } },
-            "Units": { "Bus": "unix:path={{_directory["no-bus"]}}" },
+              "Blue": { "Address": "http://127.0.0.1:{{slots.Blue}}", "Unit": "blue.service" },
+              "Green": { "Address": "http://127.0.0.1:{{slots.Green}}", "Unit": "green.service" } },
             "Tls": { "Certificates": [{ "Certificate": "{{_directory["site.pem"]}}", "Key": "{{_directory["site.key"]}}" }], "RedirectHttp": false },
             "Admin": { "Socket": "{{_directory["admin.sock"]}}", "Url": null },
             "State": { "Directory": "{{_directory["state"]}}" },
@@ -119,6 +134,11 @@ internal sealed class HandoverSite : IAsyncDisposable
             return null;
         }
     }
+
+    /// <summary>The process of a slot; 0: none runs.</summary>
+    public async Task<int> SlotAsync(string slot) =>
+        (await StatusAsync())!.Value.GetProperty("slots").GetProperty(slot) is var view && view.TryGetProperty("mainPid", out var pid)
+            && pid.ValueKind == JsonValueKind.Number ? pid.GetInt32() : 0;
 
     /// <summary><c>edgeproxy reload</c>.</summary>
     public Task<CommandLine> ReloadAsync() => RunAsync("reload");

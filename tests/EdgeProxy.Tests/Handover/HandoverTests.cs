@@ -140,7 +140,10 @@ public sealed class HandoverTests
         Assert.Equal(0, done.ExitCode);
         Assert.Contains("EdgeProxy:Health:Path: not set -> \"/health\"", done.Output, StringComparison.Ordinal);
 
-        await site.WriteSettingsAsync("\"Health\": { \"Path\": \"/healthz\" }, \"Notify\": { \"Receivers\": { \"chat\": { \"Url\": \"https://example.com/s3cret\" } } },");
+        await site.WriteSettingsAsync(
+            """
+            "Health": { "Path": "/healthz" }, "Notify": { "Receivers": { "chat": { "Url": "https://example.com/s3cret" } } },
+            """);
         var again = await site.ReloadAsync();
         Assert.True(again.ExitCode == 0, again.Error);
         Assert.Equal(
@@ -154,13 +157,51 @@ public sealed class HandoverTests
     public async Task A_state_directory_that_moves_is_refused()
     {
         await using var site = await HandoverSite.StartAsync();
-        await File.WriteAllTextAsync(site.Settings, (await File.ReadAllTextAsync(site.Settings, Cancellation)).Replace("/state\"", "/other\"", StringComparison.Ordinal), Cancellation);
+        var settings = await File.ReadAllTextAsync(site.Settings, Cancellation);
+        await File.WriteAllTextAsync(site.Settings, settings.Replace("/state\"", "/other\"", StringComparison.Ordinal), Cancellation);
 
         var refused = await site.ReloadAsync();
 
         Assert.Equal(4, refused.ExitCode);
         Assert.Contains("State:Directory would move", refused.Error, StringComparison.Ordinal);
         Assert.Equal(site.First.Id, await site.PidAsync());
+    }
+
+    /// <summary>The process that has started them stays until they have ended, and only for that.</summary>
+    [Fact]
+    public async Task Slots_that_are_child_processes_are_handed_over()
+    {
+        await using var site = await HandoverSite.StartAsync(more: HandoverSite.ChildProcesses);
+        await Eventually.TrueAsync(async () => await site.SlotAsync("blue") > 0 && await site.IsServedAsync(), "the slot serves");
+        var child = await site.SlotAsync("blue");
+
+        await site.HandOverAsync();
+        var newest = await site.HandOverAsync();
+
+        Assert.Equal(child, await site.SlotAsync("blue"));
+        Assert.True(await site.IsServedAsync());
+        Assert.True(HandoverSite.IsAlive(site.First.Id));
+
+        await HandoverSite.SignalAsync(child, "KILL"); // it is watched by the newest process
+        await Eventually.TrueAsync(
+            async () => await site.SlotAsync("blue") is > 0 and var pid && pid != child && await site.IsServedAsync(), "it is started again");
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "its parent has nothing to stay for");
+
+        var second = await site.SlotAsync("blue");
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var slow = client.GetAsync($"http://127.0.0.1:{site.Http}/slow?ms=5000", Cancellation);
+        await InAppAsync(site);
+        var last = await site.HandOverAsync();
+        Assert.Equal(second, await site.SlotAsync("blue"));
+        Assert.Equal(0, (await site.RunAsync("switch")).ExitCode);
+        Assert.False(HandoverSite.IsAlive(second)); // stopped by a process whose child it is not
+        Assert.Equal(HttpStatusCode.OK, (await slow.Within()).StatusCode); // and that has not got the request: its drain waited for the one that has
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(newest), "nor has that one");
+
+        var green = await site.SlotAsync("green");
+        await site.HandOverAsync();
+        await HandoverSite.SignalAsync((await site.PidAsync())!.Value, "KILL");
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(green) && !HandoverSite.IsAlive(last), "no slot outlives EdgeProxy");
     }
 
     /// <summary>It is not waited for, but its requests are.</summary>

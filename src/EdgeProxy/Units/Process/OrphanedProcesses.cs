@@ -1,10 +1,12 @@
 using System.Text.Json;
 using EdgeProxy.Processes;
+using EdgeProxy.State;
 
 namespace EdgeProxy.Units.Process;
 
 /// <summary>The file <c>processes.json</c>: which children run, so that the next proxy finds those that a killed one has orphaned.</summary>
-internal sealed partial class OrphanedProcesses(string stateDirectory, TimeProvider time, ILogger logger)
+/// <param name="state">Where that directory is handed from process to process; null: it is not.</param>
+internal sealed partial class OrphanedProcesses(string stateDirectory, StateDirectory? state, TimeProvider time, ILogger logger)
 {
     /// <summary>The death of their proxy has sent them SIGTERM already, and no client waits for their responses.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
@@ -14,11 +16,17 @@ internal sealed partial class OrphanedProcesses(string stateDirectory, TimeProvi
 
     /// <summary>Writes down what runs. A failure is logged, not thrown: it only keeps the next proxy from finding orphaned processes.</summary>
     /// <param name="running">Called under the lock of the writer: the last write has the last state.</param>
-    public void Save(Func<IEnumerable<Child>> running)
+    public void Save(Func<IEnumerable<(string Unit, Child Child)>> running)
     {
         lock (_oneWriter)
         {
-            var records = running().Select(child => new ProcessRecord(child.Group.Pid, child.Group.StartTime, child.InvocationId));
+            if (state is { IsGivenAway: true })
+            {
+                return; // the file is another process's
+            }
+
+            var records = running()
+                .Select(of => new ProcessRecord(of.Child.Group.Pid, of.Child.Group.StartTime, of.Child.InvocationId) { Unit = of.Unit });
             try
             {
                 // Whole or not at all, but not flushed to disk: after a power failure none of these processes is there.
@@ -33,6 +41,11 @@ internal sealed partial class OrphanedProcesses(string stateDirectory, TimeProvi
             }
         }
     }
+
+    /// <summary>The children of the process that hands over to this one, by the unit.</summary>
+    public IReadOnlyDictionary<string, Child> Adopt() => Read()
+        .Where(record => record.Unit is not null && new ProcessGroup(record.Pid, record.StartTime).LeaderRuns)
+        .ToDictionary(record => record.Unit!, record => Child.Adopt(new(record.Pid, record.StartTime), record.InvocationId, time));
 
     /// <summary>Stops the children of an earlier proxy.</summary>
     public async Task EndAsync()
@@ -94,4 +107,8 @@ internal sealed partial class OrphanedProcesses(string stateDirectory, TimeProvi
 internal sealed record ProcessRecords(string BootId, IReadOnlyList<ProcessRecord> Processes);
 
 /// <summary>One child.</summary>
-internal sealed record ProcessRecord(int Pid, long StartTime, string InvocationId);
+internal sealed record ProcessRecord(int Pid, long StartTime, string InvocationId)
+{
+    /// <summary>Null: an earlier version has written it.</summary>
+    public string? Unit { get; init; }
+}

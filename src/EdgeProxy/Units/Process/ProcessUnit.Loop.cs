@@ -6,7 +6,9 @@ namespace EdgeProxy.Units.Process;
 internal sealed partial class ProcessUnit
 {
     /// <summary>Runs the command until it ends well or is stopped. Begun by a start job, ended by a stop job; never throws.</summary>
-    private async Task RunAsync(CancellationToken stop)
+    /// <param name="adopted">Runs already; null: nothing does.</param>
+    /// <param name="stop">By a stop job.</param>
+    private async Task RunAsync(Child? adopted, CancellationToken stop)
     {
         try
         {
@@ -14,7 +16,9 @@ internal sealed partial class ProcessUnit
             while (true)
             {
                 var began = _time.GetTimestamp();
-                var (exit, killed) = await RunOnceAsync(stop);
+                var (exit, killed) = await RunOnceAsync(adopted, stop);
+                adopted = null;
+                await WaitUntilOursAsync(stop);
                 if (stop.IsCancellationRequested || exit.IsClean)
                 {
                     SetEnded(exit, killed);
@@ -39,12 +43,12 @@ internal sealed partial class ProcessUnit
         }
     }
 
-    private async Task<(ExitStatus Exit, bool Killed)> RunOnceAsync(CancellationToken stop)
+    private async Task<(ExitStatus Exit, bool Killed)> RunOnceAsync(Child? adopted, CancellationToken stop)
     {
         Child child;
         try
         {
-            child = await Child.StartAsync(
+            child = adopted ?? await Child.StartAsync(
                 _launcher, new ChildStart(_command) { WorkingDirectory = _options.WorkingDirectory, Variables = _options.Environment ?? [] }, OnLine);
         }
         catch (Win32Exception e)
@@ -56,11 +60,17 @@ internal sealed partial class ProcessUnit
         using (child)
         {
             SetChild(child);
+            if (!child.IsAdopted)
+            {
+                _started[child.Exited] = true;
+                _ = child.Exited.ContinueWith(static ended => _started.TryRemove(ended, out _), TaskScheduler.Default);
+            }
+
             // Before it is ready it does not lead its group, so there would be nobody to send a signal to.
             if (await child.WaitReadyAsync())
             {
                 Set(UnitState.Active, "running", s => s with { InvocationId = child.InvocationId });
-                Log.Started(_logger, Status.Unit, child.Group.Pid);
+                Log.Started(_logger, Status.Unit, child.IsAdopted ? "goes on" : "started", child.Group.Pid);
             }
 
             var ended = await child.WaitExitAsync(stop);
@@ -68,6 +78,15 @@ internal sealed partial class ProcessUnit
             var end = await child.EndAsync(_options.StopTimeout, _time);
             SetChild(null);
             return end;
+        }
+    }
+
+    /// <summary>Where the unit is given away: until that has failed, or for good.</summary>
+    private async Task WaitUntilOursAsync(CancellationToken stop)
+    {
+        while (_isGivenAway() && !stop.IsCancellationRequested)
+        {
+            await Task.Delay(RestartPolicy.FirstDelay, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -120,8 +139,8 @@ internal sealed partial class ProcessUnit
 
     private static partial class Log
     {
-        [LoggerMessage(500, LogLevel.Information, "{Unit}: started, pid {Pid}")]
-        public static partial void Started(ILogger logger, string unit, int pid);
+        [LoggerMessage(500, LogLevel.Information, "{Unit}: {What}, pid {Pid}")]
+        public static partial void Started(ILogger logger, string unit, string what, int pid);
 
         [LoggerMessage(501, LogLevel.Information, "{Unit}: {Exit}")]
         public static partial void Ended(ILogger logger, string unit, ExitStatus exit);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EdgeProxy.Processes;
 
 namespace EdgeProxy.Units.Process;
@@ -9,10 +10,14 @@ namespace EdgeProxy.Units.Process;
 /// </remarks>
 internal sealed partial class ProcessUnit
 {
+    /// <summary>Of this process, whatever unit they belong to.</summary>
+    private static readonly ConcurrentDictionary<Task, bool> _started = [];
+
     private readonly IReadOnlyList<string> _command;
     private readonly ProcessUnitsOptions _options;
     private readonly ChildLauncher _launcher;
     private readonly Action _changed;
+    private readonly Func<bool> _isGivenAway;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _oneJob = new(1, 1);
@@ -34,12 +39,20 @@ internal sealed partial class ProcessUnit
     /// <param name="options">How to run it.</param>
     /// <param name="launcher">Starts it; outlives the unit.</param>
     /// <param name="changed">Called whenever <see cref="Running"/> has changed.</param>
+    /// <param name="isGivenAway">Another process has the unit, or is about to: what ends is that one's to start again.</param>
     /// <param name="time">The clock of delays and timeouts.</param>
     /// <param name="logger">Also gets the output of the command, a line an entry.</param>
     public ProcessUnit(
-        string name, IReadOnlyList<string> command, ProcessUnitsOptions options, ChildLauncher launcher, Action changed, TimeProvider time, ILogger logger)
+        string name,
+        IReadOnlyList<string> command,
+        ProcessUnitsOptions options,
+        ChildLauncher launcher,
+        Action changed,
+        Func<bool> isGivenAway,
+        TimeProvider time,
+        ILogger logger)
     {
-        (_command, _options, _launcher, _changed, _time, _logger) = (command, options, launcher, changed, time, logger);
+        (_command, _options, _launcher, _changed, _isGivenAway, _time, _logger) = (command, options, launcher, changed, isGivenAway, time, logger);
         _status = new UnitStatus
         {
             Unit = name,
@@ -54,6 +67,19 @@ internal sealed partial class ProcessUnit
     public Child? Running => Volatile.Read(ref _child);
 
     public UnitStatus Status => Volatile.Read(ref _status);
+
+    /// <summary>Completes when none of the children that this process has started runs. More may be started meanwhile.</summary>
+    public static Task WhenNoneIsLeftAsync() => Task.WhenAll(_started.Keys);
+
+    /// <summary>Goes on with a child of the process before. Called before any job.</summary>
+    public void Adopt(Child child)
+    {
+        _stop = new CancellationTokenSource();
+        _child = child;
+        Set(UnitState.Active, "running", s => s with { InvocationId = child.InvocationId });
+        _loop = Task.Run(() => RunAsync(child, _stop.Token));
+        _changed();
+    }
 
     public IReadOnlyList<string> Tail(int lines) => _output.Tail(lines);
 
@@ -102,7 +128,7 @@ internal sealed partial class ProcessUnit
                     _output.Clear();
                     _stop = new CancellationTokenSource();
                     Set(UnitState.Activating, "start", s => s with { Result = "success", ExitStatus = null, Restarts = 0 });
-                    _loop = Task.Run(() => RunAsync(_stop.Token));
+                    _loop = Task.Run(() => RunAsync(null, _stop.Token));
                     break;
             }
         }

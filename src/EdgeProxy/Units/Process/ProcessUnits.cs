@@ -1,5 +1,6 @@
 using EdgeProxy.Processes;
 using EdgeProxy.Slots;
+using EdgeProxy.State;
 
 namespace EdgeProxy.Units.Process;
 
@@ -13,28 +14,39 @@ internal sealed class ProcessUnits : IUnitManager
     private readonly SlotsOptions _slots;
     private readonly ChildLauncher _launcher = new();
     private readonly ProcessUnit[] _units = [];
-    private readonly Task _orphansStopped;
+    private readonly OrphanedProcesses _orphans;
+    private readonly StateDirectory? _state;
+    private readonly Lazy<Task> _begun;
 
-    /// <summary>Begins to stop the processes that a killed proxy has orphaned; every later call waits for that.</summary>
+    /// <summary>The first call takes what the process before has handed over, or stops what a killed one has orphaned; every call waits for that.</summary>
     /// <param name="slots">Where each slot listens.</param>
     /// <param name="options">The command, and how it is run.</param>
     /// <param name="stateDirectory">Keeps <c>processes.json</c>; belongs to one proxy at a time.</param>
     /// <param name="time">The clock of delays and timeouts.</param>
     /// <param name="logger">Also gets the output of the children.</param>
+    /// <param name="state">Where that directory is handed from process to process; null: it is not.</param>
     /// <exception cref="UnitException">The command cannot be run for one of the slots.</exception>
-    public ProcessUnits(SlotsOptions slots, UnitsOptions options, string stateDirectory, TimeProvider time, ILogger<ProcessUnits> logger)
+    public ProcessUnits(
+        SlotsOptions slots, UnitsOptions options, string stateDirectory, TimeProvider time, ILogger<ProcessUnits> logger, StateDirectory? state = null)
     {
-        _slots = slots;
+        (_slots, _state) = (slots, state);
         var template = CommandTemplate.Parse(options.Process.Command, out var problem)
             ?? throw new UnitException($"EdgeProxy:Units:Process:Command {problem}");
-        var orphans = new OrphanedProcesses(stateDirectory, time, logger);
+        _orphans = new OrphanedProcesses(stateDirectory, state, time, logger);
         _units = [.. SlotNameExtensions.All.Select(Create)];
-        _orphansStopped = Task.Run(orphans.EndAsync);
+        _begun = new(() => Task.Run(BeginAsync));
 
         ProcessUnit Create(SlotName slot) => new(
-            slot.ToKey(), template.For(slot, AddressOf(slot)), options.Process, _launcher, () => orphans.Save(Running), time, logger);
+            slot.ToKey(),
+            template.For(slot, AddressOf(slot)),
+            options.Process,
+            _launcher,
+            () => _orphans.Save(Running),
+            () => state is { IsGivenAway: true },
+            time,
+            logger);
 
-        IEnumerable<Child> Running() => _units.Select(unit => unit.Running).OfType<Child>();
+        IEnumerable<(string, Child)> Running() => _units.Where(unit => unit.Running is not null).Select(unit => (unit.Status.Unit, unit.Running!));
 
         SlotAddress AddressOf(SlotName slot) => SlotAddress.TryParse(slots[slot].Address, out var address)
             ? address
@@ -45,7 +57,7 @@ internal sealed class ProcessUnits : IUnitManager
 
     public async Task<UnitStatus> GetStatusAsync(SlotName slot, CancellationToken cancellationToken)
     {
-        await _orphansStopped.WaitAsync(cancellationToken);
+        await _begun.Value.WaitAsync(cancellationToken);
         var unit = _units[(int)slot];
         return unit.Running is { } child ? unit.Status with { Memory = child.Group.Memory() } : unit.Status;
     }
@@ -62,15 +74,36 @@ internal sealed class ProcessUnits : IUnitManager
 
     public async ValueTask DisposeAsync()
     {
-        await _orphansStopped;
-        await Task.WhenAll(_units.Select(unit => unit.StopAsync()));
+        if (_begun.IsValueCreated)
+        {
+            await _begun.Value;
+        }
+
+        // What another process has begun is not ended by one that has handed it on, or never got as far as to have it for its own.
+        var isOthers = _state is { IsGivenAway: true } or { IsShared: true };
+        await Task.WhenAll(_units.Where(unit => !(isOthers && unit.Running is { IsAdopted: true })).Select(unit => unit.StopAsync()));
         _launcher.Dispose();
+    }
+
+    private Task BeginAsync()
+    {
+        if (_state is not { IsShared: true })
+        {
+            return _orphans.EndAsync();
+        }
+
+        foreach (var (name, child) in _orphans.Adopt())
+        {
+            Array.Find(_units, unit => unit.Status.Unit == name)?.Adopt(child);
+        }
+
+        return Task.CompletedTask;
     }
 
     /// <summary>The job goes on when the caller stops waiting.</summary>
     private async Task<UnitJobResult> JobAsync(SlotName slot, Func<ProcessUnit, Task<UnitJobResult>> job, CancellationToken cancellationToken)
     {
-        await _orphansStopped.WaitAsync(cancellationToken);
+        await _begun.Value.WaitAsync(cancellationToken);
         return await job(_units[(int)slot]).WaitAsync(cancellationToken);
     }
 }
