@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What a reload or an upgrade costs those who are served meanwhile: requests that fail, the longest wait, WebSockets that are cut.
 
 bench/reloads.py [--reloads N] [--sockets N]: EdgeProxy, nginx (reload, and upgrade of the binary), HAProxy (master-worker) and Caddy, one after the other.

@@ -42,7 +42,7 @@ internal sealed record HandoverMessage(MessageKind Kind)
 
     public Holdings? Holds { get; init; }
 
-    /// <summary>Of <see cref="MessageKind.Orders"/>, and of the <see cref="MessageKind.Holds"/> that answers it.</summary>
+    /// <summary>Of <see cref="MessageKind.Orders"/>, and of the <see cref="MessageKind.Holds"/> that responds to it.</summary>
     public long? Number { get; init; }
 }
 
