@@ -2,7 +2,7 @@ using EdgeProxy.Platform;
 
 namespace EdgeProxy.Hosting;
 
-/// <summary>Signals that an operator may send to every process of EdgeProxy at any time: their default ends one that has not come to listen to them yet.</summary>
+/// <summary>Signals that an operator may send to every process of EdgeProxy at any time: their default ends one that does not listen to them yet.</summary>
 internal static class EarlySignals
 {
     public const int HangUp = 1; // SIGHUP, signal(7)
