@@ -4,7 +4,7 @@ It means the same, but for where it listens: the options of the server that it s
 or BIND in its environment where it starts a script, or uWSGI with a file, which has a place for that. Exit code 1 and a reason where neither is so: the last
 line is what to paste. What the unit really does is tried afterwards; this is no verdict.
 
-  derive_unit.py config < ...    the command alone, with which its gunicorn prints its settings; exit code 1 where it is not gunicorn
+  derive_unit.py config UNIT < ...    the same unit, in which its gunicorn prints its settings; exit code 1 where it is not gunicorn
 """
 
 import os
@@ -29,13 +29,14 @@ PLACE = "BIND"
 
 def main(arguments):
     text = sys.stdin.read()
-    if arguments == ["config"]:
+    if arguments[0] == "config":
+        text = specified(text, arguments[1])
         start, end = exec_start(text)
         command = text[start:end]
         found = server_in(command)
         if not found or found.group(1) != "gunicorn":
             sys.exit("it is not gunicorn")
-        print(re.sub(r"\\\n", " ", inserted(command, found, "--print-config")))
+        print("%s\n[Service]\nExecStart=\nExecStart=%s" % (text, re.sub(r"\\\n", " ", inserted(command, found, "--print-config"))))
         return
     unit, slot, address = arguments[:3]
     text = without_sockets(own_files(specified(text, unit), slot), arguments[3:])

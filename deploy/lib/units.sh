@@ -171,13 +171,13 @@ unit_at() {
 
 # gunicorn_config UNIT: what its gunicorn says of its settings, file and all, as NAME = VALUE in $work/gunicorn-UNIT. The app is loaded for that, as its user.
 gunicorn_config() {
-  local unit=$1 command try=$TRY output=/run/edgeproxy-try.out
-  command=$(systemctl cat "$unit" | python3 -I "$here/lib/derive_unit.py" config 2> /dev/null) || return 0
+  local unit=$1 text try=$TRY output=/run/edgeproxy-try.out
+  text=$(systemctl cat "$unit" | python3 -I "$here/lib/derive_unit.py" config "$unit" 2> /dev/null) || return 0
   [ -n "$(option_of "$unit" --config -c)" ] || [ -e "$(property "$unit" WorkingDirectory | sed 's/^!//')/gunicorn.conf.py" ] || return 0
   rm -f "$output"
   {
-    systemctl cat "$unit"
-    printf '\n[Service]\nType=oneshot\nRestart=no\nExecStartPre=\nExecStartPost=\nExecStop=\nExecStopPost=\nExecReload=\nPIDFile=\nRuntimeDirectoryPreserve=yes\nExecStart=\nExecStart=%s\n' "$command"
+    say "$text"
+    printf '\n[Service]\nType=oneshot\nRestart=no\nExecStartPre=\nExecStartPost=\nExecStop=\nExecStopPost=\nExecReload=\nPIDFile=\nRuntimeDirectoryPreserve=yes\n'
     printf 'StandardOutput=append:%s\nTimeoutStartSec=60\n' "$output"
   } > "/run/systemd/system/$try"
   systemctl daemon-reload
