@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using EdgeProxy.Admin;
+using EdgeProxy.Handover;
 using EdgeProxy.Platform;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
@@ -44,9 +45,12 @@ internal sealed class AdminHost : IAsyncDisposable
         host.Options.TokenFile = host._directory["state/admin.token"];
         host.Plane.Options.Health.Interval = TimeSpan.FromMilliseconds(200);
         host.Plane.ConfigureServices = services =>
+        {
+            services.AddHandoverCalls();
             services.AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls)
                 .AddAdmin(host.Plane.Options.Admin)
                 .AddSingleton(new ListeningSockets([]));
+        };
         configure?.Invoke(host);
         await host.Plane.StartAsync();
         return host;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using EdgeProxy.Admin;
+using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Slots;
@@ -137,6 +138,11 @@ public sealed class PublicListenerTests : IAsyncLifetime
     {
         IEndpointRouteBuilder routes = WebApplication.CreateSlimBuilder().Build();
         _server.Services.GetRequiredService<AdminEndpoints>().Map(routes);
+        foreach (var calls in _server.Services.GetServices<IAdminCalls>())
+        {
+            calls.Map(routes);
+        }
+
         return [.. routes.DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()
             .Select(endpoint => endpoint.RoutePattern.RawText!.Replace("{id}", "x", StringComparison.Ordinal))];
     }

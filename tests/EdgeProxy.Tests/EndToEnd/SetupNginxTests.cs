@@ -118,17 +118,14 @@ public sealed class SetupNginxTests
         Assert.Contains("green does not respond to http://127.0.0.1:8108", told, StringComparison.Ordinal);
         Assert.Contains("status=7", told, StringComparison.Ordinal);
 
-        if (Tool.IsHere("uvicorn") && Tool.IsHere("daphne"))
+        await vps.Lab.WriteFileAsync(
+            $"{RecipeVps.Home}/sample/asgi.py",
+            "import os\nfrom django.core.asgi import get_asgi_application\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'sample.settings')\n" +
+                "application = get_asgi_application()\n");
+        foreach (var command in (string[])["uvicorn --port 8009", "daphne -p 8009", "gunicorn -k uvicorn.workers.UvicornWorker -b 127.0.0.1:8009"])
         {
-            await vps.Lab.WriteFileAsync(
-                $"{RecipeVps.Home}/sample/asgi.py",
-                "import os\nfrom django.core.asgi import get_asgi_application\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'sample.settings')\n" +
-                    "application = get_asgi_application()\n");
-            foreach (var command in (string[])["uvicorn --port 8009", "daphne -p 8009", "gunicorn -k uvicorn.workers.UvicornWorker -b 127.0.0.1:8009"])
-            {
-                await vps.Lab.WriteUnitAsync("shop.service", Unit($"ExecStart=/usr/bin/{command} sample.asgi:application\n"));
-                Assert.Contains("nothing is in the way", await TryAsync(vps, "shop.service", "127.0.0.1:8009"), StringComparison.Ordinal);
-            }
+            await vps.Lab.WriteUnitAsync("shop.service", Unit($"ExecStart=/usr/bin/{command} sample.asgi:application\n"));
+            Assert.Contains("nothing is in the way", await TryAsync(vps, "shop.service", "127.0.0.1:8009"), StringComparison.Ordinal);
         }
 
         static string Unit(string lines, string user = "sammy") => $"[Service]\nUser={user}\nWorkingDirectory={RecipeVps.Home}\n{lines}";

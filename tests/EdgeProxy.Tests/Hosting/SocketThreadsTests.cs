@@ -27,7 +27,8 @@ public sealed class SocketThreadsTests : IDisposable
         await File.WriteAllTextAsync(_directory["appsettings.json"], Settings(), Cancellation);
         using var proxy = CommandProcess.Start("run", "--config", _directory["appsettings.json"]);
 
-        await Eventually.TrueAsync(() => ThreadsOf(proxy.Id).Any(thread => thread.Name == Sockets), "it waits for sockets");
+        await Eventually.TrueAsync(
+            () => File.Exists(_directory["admin.sock"]) && ThreadsOf(proxy.Id).Any(thread => thread.Name == Sockets), "it waits for sockets");
         Assert.DoesNotContain(ThreadsOf(proxy.Id), thread => thread.Policy == Batch);
         Assert.Equal(0, await proxy.TerminateAsync());
     }
