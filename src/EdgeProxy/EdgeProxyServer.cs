@@ -61,7 +61,7 @@ internal static class EdgeProxyServer
             hasStarted = true;
             using var socketThreads = SocketThreads.Watch(TimeProvider.System);
             await app.WaitForShutdownAsync(cancellationToken);
-            await app.Services.GetRequiredService<Farewell>().StayAsync();
+            await app.Services.GetRequiredService<ReplacedProcess>().StayAsync();
             return ExitCode.Done;
         }
         catch (StateDirectoryInUseException inUse)

@@ -26,7 +26,7 @@ internal static class EndPointCheck
                     if (Uri.TryCreate(upstream, UriKind.Absolute, out var uri) && endPoints.Serve(uri.Host, uri.Port))
                     {
                         scope.Warn(
-                            key, "is this proxy itself (Kestrel:Endpoints): a request that meets the same route again goes round until something gives up");
+                            key, "is this proxy itself (Kestrel:Endpoints): a request that meets the same route again loops until a limit is reached");
                     }
                 });
             }
@@ -40,7 +40,7 @@ internal static class EndPointCheck
                 if (Uri.TryCreate(app.Slots.Find(slot)?.Address, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttp
                     && endPoints.Serve(uri.Host, uri.Port))
                 {
-                    slots.In(slot.ToString()).Warn(nameof(SlotOptions.Address), "is where this proxy itself listens (Kestrel:Endpoints): the app cannot");
+                    slots.In(slot.ToString()).Warn(nameof(SlotOptions.Address), "is an address of this proxy (Kestrel:Endpoints): the app cannot listen there, too");
                 }
             }
         }

@@ -26,10 +26,10 @@ public sealed class DependencyTests
         ("AdminCalls", ["Json"]),
         ("Configuration", []),
         ("State", ["Configuration", "Platform"]),
-        ("Processes", ["Configuration", "Platform"]),
+        ("Processes", ["Common", "Configuration", "Platform"]),
 
         // The data plane. It knows nothing of units, switches and the admin API.
-        ("Slots", ["Configuration"]),
+        ("Slots", ["Common", "Configuration"]),
         ("Http", ["Slots"]),
         ("Clients", ["Configuration"]),
         ("Diagnostics", ["Clients", "Configuration", "Http", "Platform", "Slots"]),
@@ -45,13 +45,19 @@ public sealed class DependencyTests
         ("Units", ["Configuration", "Processes", "Slots", "State"]),
         ("Switching",
         [
-            "AdminCalls", "Clients", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units",
+            "AdminCalls", "Clients", "Common", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units",
         ]),
         ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
         ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
         ("Api", ["AdminCalls", "Json", "Slots", "Switching", "Tls", "Units"]),
-        ("Handover", ["AdminCalls", "Apps", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Units"]),
-        ("Admin", ["AdminCalls", "Api", "Apps", "Configuration", "Diagnostics", "Handover", "Platform", "Proxying", "Slots", "Switching", "Tls", "Units"]),
+        ("Handover",
+        [
+            "AdminCalls", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Units",
+        ]),
+        ("Admin",
+        [
+            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Diagnostics", "Handover", "Platform", "Proxying", "Slots", "Switching", "Tls", "Units",
+        ]),
 
         // The program.
         (Root,

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
+using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Switching;
 
@@ -74,11 +75,10 @@ internal sealed class EventStream(EventHub hub, AppRegistry apps, IHostApplicati
     /// <returns>Null: nothing happened for a while.</returns>
     private async Task<EdgeEvent?> NextAsync(EventHub.Subscription subscription, CancellationToken ended)
     {
-        using var quiet = new CancellationTokenSource(KeepAlive, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(quiet.Token, ended);
+        using var quiet = new Deadline(KeepAlive, time, ended);
         try
         {
-            return await subscription.Events.ReadAsync(either.Token);
+            return await subscription.Events.ReadAsync(quiet.Token);
         }
         catch (OperationCanceledException) when (!ended.IsCancellationRequested)
         {

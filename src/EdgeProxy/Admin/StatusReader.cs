@@ -1,6 +1,7 @@
 using EdgeProxy.AdminCalls;
 using EdgeProxy.Api;
 using EdgeProxy.Apps;
+using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Handover;
 using EdgeProxy.Slots;
@@ -129,11 +130,10 @@ internal sealed class StatusReader(
 
     private async Task<UnitStatus?> ReadUnitAsync(Func<CancellationToken, Task<UnitStatus>> read, CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(UnitPatience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var patience = new Deadline(UnitPatience, time, cancellationToken);
         try
         {
-            return await read(either.Token);
+            return await read(patience.Token);
         }
         catch (UnitException)
         {

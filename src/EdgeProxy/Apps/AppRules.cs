@@ -49,7 +49,7 @@ internal static partial class AppRules
     {
         if (!AppName().IsMatch(name))
         {
-            at.Error(name, "is no name for an app: 1 to 32 of a-z, 0-9 and -, the first one a letter or digit");
+            at.Error(name, "is not a valid app name: 1 to 32 of a-z, 0-9 and -, the first one a letter or digit");
         }
         else if (apps.Keys.FirstOrDefault(other => AppCluster.StreamsIdOf(other) == name) is { } other)
         {

@@ -68,19 +68,18 @@ internal sealed class AvailabilityWatch(Uri url, TimeSpan interval, TimeProvider
         using var http = new HttpClient(
             new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })
         { Timeout = Timeout.InfiniteTimeSpan };
-        using var timeout = new CancellationTokenSource(RequestTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var timeout = new Deadline(RequestTimeout, time, cancellationToken);
         var at = time.GetUtcNow();
         var began = time.GetTimestamp();
         int? status = null;
         try
         {
-            using var response = await http.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            using var response = await http.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, timeout.Token);
             status = (int)response.StatusCode;
-            await response.Content.CopyToAsync(Stream.Null, either.Token);
+            await response.Content.CopyToAsync(Stream.Null, timeout.Token);
             return new WatchedRequest(at, status, time.GetElapsedTime(began), null);
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (timeout.HasPassed && !cancellationToken.IsCancellationRequested)
         {
             return new WatchedRequest(at, status, time.GetElapsedTime(began), $"no complete response within {RequestTimeout.TotalSeconds} s");
         }

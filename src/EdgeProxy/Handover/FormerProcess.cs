@@ -1,10 +1,10 @@
-using System.Runtime.InteropServices;
+using EdgeProxy.Platform;
 
 namespace EdgeProxy.Handover;
 
 /// <summary>A process before this one that still has requests.</summary>
 /// <remarks>Its calls are made one at a time; what it says may be read at any time.</remarks>
-internal sealed partial class FormerProcess
+internal sealed class FormerProcess
 {
     private const int SignalKill = 9;
 
@@ -86,7 +86,7 @@ internal sealed partial class FormerProcess
     }
 
     /// <summary>Its channel is open, so its number is still its own.</summary>
-    public void Kill() => _ = Signal(Pid, SignalKill);
+    public void Kill() => _ = LibC.Kill(Pid, SignalKill);
 
     /// <summary>Another process speaks with it from now on.</summary>
     public async Task LetGoAsync()
@@ -96,7 +96,4 @@ internal sealed partial class FormerProcess
         _channel.Dispose();
         _letGo.Dispose();
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Signal(int pid, int signal);
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text.Json;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Handover;
 
@@ -67,11 +68,10 @@ internal sealed class HandoverChannel : IDisposable
     /// <returns>Also null: nothing came.</returns>
     public async Task<HandoverMessage?> ReadAsync(TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var deadline = new Deadline(patience, time, cancellationToken);
         try
         {
-            return await ReadAsync(either.Token);
+            return await ReadAsync(deadline.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -11,7 +11,7 @@ namespace EdgeProxy.Handover;
 internal static class HandoverFeature
 {
     /// <param name="arrival">Of a process that another one has started; null: it is on its own.</param>
-    /// <param name="parts">See <see cref="Farewell"/>.</param>
+    /// <param name="parts">See <see cref="ReplacedProcess"/>.</param>
     public static void AddHandover(
         this IServiceCollection services,
         RunningSettings settings,
@@ -34,7 +34,7 @@ internal static class HandoverFeature
             provider.GetRequiredService<ILogger<FormerProcesses>>()));
         services.AddSingleton<IFormerRequests>(provider => provider.GetRequiredService<FormerProcesses>());
         services.AddHostedService(provider => provider.GetRequiredService<FormerProcesses>());
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Farewell>(provider, shutdown, arrival is null, () => parts(provider)));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ReplacedProcess>(provider, shutdown, arrival is null, () => parts(provider)));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings));
         services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());
     }

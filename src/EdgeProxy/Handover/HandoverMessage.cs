@@ -65,7 +65,7 @@ internal sealed record MaintenanceOrder(DateTimeOffset Since, string Message, Da
 /// <param name="InFlight">By the name of the app, then by slot.</param>
 internal sealed record Holdings(int Pid, DateTimeOffset Since, int Connections, Dictionary<string, Dictionary<SlotName, Held>> InFlight)
 {
-    /// <summary>It stays without any (<see cref="Farewell.StayAsync"/>).</summary>
+    /// <summary>It stays without any (<see cref="ReplacedProcess.StayAsync"/>).</summary>
     public bool Stays { get; init; }
 }
 

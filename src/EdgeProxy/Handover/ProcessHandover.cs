@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EdgeProxy.Apps;
+using EdgeProxy.Common;
 using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
 using EdgeProxy.State;
@@ -28,7 +29,7 @@ internal sealed partial class ProcessHandover(
     ConnectionCloseOnShutdown connectionClose,
     SystemdNotices systemd,
     FormerProcesses former,
-    Farewell farewell,
+    ReplacedProcess farewell,
     TimeProvider time,
     ILogger<ProcessHandover> logger) : IHostedService, IDisposable
 {
@@ -202,13 +203,12 @@ internal sealed partial class ProcessHandover(
             return Fault(first, "get ready");
         }
 
-        using var deadline = new CancellationTokenSource(Patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
+        using var deadline = new Deadline(Patience, time, stopping);
         try
         {
             foreach (var app in apps.All)
             {
-                turns.Add(await app.Services.GetRequiredService<Reconciliation>().TakeTurnAsync(either.Token));
+                turns.Add(await app.Services.GetRequiredService<Reconciliation>().TakeTurnAsync(deadline.Token));
             }
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)

@@ -71,7 +71,7 @@ internal sealed partial class Successor : IDisposable
     /// <summary>Ends it and says how it ended by itself.</summary>
     public string End()
     {
-        _ = Signal(Pid, Kill); // first: the end of the channel would tell it that this process has ended, and that the state is its own
+        _ = LibC.Kill(Pid, Kill); // first: the end of the channel would tell it that this process has ended, and that the state is its own
         int status;
         while (WaitPid(Pid, out status, 0) < 0 && Marshal.GetLastPInvokeError() == 4)
         {
@@ -209,7 +209,4 @@ internal sealed partial class Successor : IDisposable
 
     [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
     private static partial int WaitPid(int pid, out int status, int options);
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Signal(int pid, int signal);
 }

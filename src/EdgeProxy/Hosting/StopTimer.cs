@@ -14,7 +14,7 @@ internal sealed class StopTimer(Action passed, ShutdownOptions options, ISystemd
     /// <summary>For responses that begin at the deadline.</summary>
     public static readonly TimeSpan TimeToRespond = TimeSpan.FromSeconds(1);
 
-    /// <summary>What is left to do after the last request: the journal of a switch, the end of the process.</summary>
+    /// <summary>What is left to do after the last request: the checkpoint of a switch, the end of the process.</summary>
     public static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(10);
 
     private ITimer? _timer;

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using EdgeProxy.Common;
 using EdgeProxy.Processes;
 
 namespace EdgeProxy.Notify;
@@ -39,8 +40,7 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
 
     private async Task<string?> PostAsync(ReceiverOptions receiver, NotifyMessage message, CancellationToken stopping)
     {
-        using var budget = new CancellationTokenSource(receiver.Timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, stopping);
+        using var budget = new Deadline(receiver.Timeout, time, stopping);
         try
         {
             byte[]? key = null;
@@ -51,9 +51,9 @@ internal sealed class NotifyDelivery(CommandRunner runner, TimeProvider time) : 
 
             using var request = Create(receiver, message, key);
             // The status decides: a body that is long, slow or without an end is not waited for.
-            using var response = await _http.Value.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            using var response = await _http.Value.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, budget.Token);
             return !response.IsSuccessStatusCode ? $"it responded with {(int)response.StatusCode}"
-                : receiver.Format is NotifyFormat.DingTalk or NotifyFormat.WeCom ? await ReadProblemAsync(response, either.Token)
+                : receiver.Format is NotifyFormat.DingTalk or NotifyFormat.WeCom ? await ReadProblemAsync(response, budget.Token)
                 : null;
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Processes;
 
@@ -42,9 +43,8 @@ internal sealed class CommandRunner(TimeProvider time) : IDisposable
         {
             // Before it is ready it does not lead its group, so there would be nobody to send a signal to.
             await child.WaitReadyAsync();
-            using var budget = new CancellationTokenSource(timeout, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, cancellationToken);
-            var isInTime = await child.WaitExitAsync(either.Token);
+            using var budget = new Deadline(timeout, time, cancellationToken);
+            var isInTime = await child.WaitExitAsync(budget.Token);
             var (exit, _) = await child.EndAsync(Grace, time);
             cancellationToken.ThrowIfCancellationRequested();
             var problem = !isInTime ? $"was not done within {timeout.TotalSeconds:0.###} s and was ended" : exit.Code == 0 ? null : exit.ToString();

@@ -47,7 +47,7 @@ internal static partial class ExecChild
         }
 
         // SIGTERM, not SIGKILL: an app server that is asked to end takes its workers along.
-        if (PrCtl(SetParentDeathSignal, ProcessGroup.Terminate, 0, 0, 0) != 0 || GetParentPid() != parent || SetSession() < 0)
+        if (PrCtl(SetParentDeathSignal, ProcessGroup.Terminate, 0, 0, 0) != 0 || LibC.GetParentPid() != parent || SetSession() < 0)
         {
             Console.Error.WriteLine($"edgeproxy: the proxy (pid {parent}) that wanted to run {command[0]} is gone");
             return ExitStatus.CannotExecute;
@@ -80,9 +80,6 @@ internal static partial class ExecChild
 
     [LibraryImport("libc", EntryPoint = "prctl")]
     private static partial int PrCtl(int option, nuint value, nuint unused3, nuint unused4, nuint unused5);
-
-    [LibraryImport("libc", EntryPoint = "getppid")]
-    private static partial int GetParentPid();
 
     [LibraryImport("libc", EntryPoint = "setsid")]
     private static partial int SetSession();

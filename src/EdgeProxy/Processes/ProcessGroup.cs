@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using EdgeProxy.Platform;
 
 namespace EdgeProxy.Processes;
 
@@ -54,7 +54,7 @@ internal readonly partial record struct ProcessGroup(int Pid, long StartTime)
         // kill(2) takes 0 for the caller's own group and -1 for everybody: no file may ever make it that.
         if (Pid > 1)
         {
-            _ = SendSignal(-Pid, signal);
+            _ = LibC.Kill(-Pid, signal);
         }
     }
 
@@ -126,9 +126,6 @@ internal readonly partial record struct ProcessGroup(int Pid, long StartTime)
             return 0; // it has just ended
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int SendSignal(int pid, int signal);
 
     /// <summary>What /proc/PID/stat says.</summary>
     private readonly record struct Stat(char State, int Group, long StartTime)

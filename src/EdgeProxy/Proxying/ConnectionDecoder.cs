@@ -3,7 +3,7 @@ using System.Text;
 namespace EdgeProxy.Proxying;
 
 /// <summary>
-/// Keeps all options of <c>Connection</c> for <see cref="ConnectionOptions"/>. Where Kestrel finds exactly one of <c>keep-alive</c>, <c>close</c> and
+/// Keeps all options of <c>Connection</c> for <see cref="RequestConnectionOptions"/>. Where Kestrel finds exactly one of <c>keep-alive</c>, <c>close</c> and
 /// <c>upgrade</c>, it sets the header to that one (<c>HttpHeaders.ParseConnection</c>), and the names beside it are lost. With two it leaves the header alone.
 /// </summary>
 /// <remarks>

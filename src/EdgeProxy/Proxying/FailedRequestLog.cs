@@ -9,8 +9,8 @@ namespace EdgeProxy.Proxying;
 /// the access log; what is left out here <see cref="ServerLogReport"/> counts.</summary>
 internal sealed partial class FailedRequestLog(ServerLog server, TimeProvider time, ILogger<SlotForwarder> logger)
 {
-    private readonly RateLimit _ofSlot = new(burst: 50, perSecond: 5, time);
-    private readonly RateLimit _ofClients = new(burst: 10, perSecond: 1 / 6.0, time);
+    private readonly LogThrottle _ofSlot = new(burst: 50, perSecond: 5, time);
+    private readonly LogThrottle _ofClients = new(burst: 10, perSecond: 1 / 6.0, time);
 
     /// <summary>The forwarder has given up.</summary>
     /// <param name="isOfSlot">The app has failed; otherwise the client has caused it.</param>

@@ -71,7 +71,7 @@ internal static class RequestFields
             }
             else if (name.Equals(HeaderNames.Connection, StringComparison.OrdinalIgnoreCase))
             {
-                ConnectionOptions.AddNamed(values, ref unwanted);
+                RequestConnectionOptions.AddNamed(values, ref unwanted);
             }
         }
 

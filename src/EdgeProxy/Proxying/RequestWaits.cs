@@ -6,7 +6,7 @@ namespace EdgeProxy.Proxying;
 /// <summary>Where requests wait, without a lease, until what keeps them from the slot is over: a flip frees them, and no drain waits for them.</summary>
 internal sealed class RequestWaits(
     UpstreamWaitQueue outage,
-    MaintenanceGate app,
+    MaintenanceGate gate,
     PlaceQueue? places,
     UpstreamOptions options,
     TimeProvider time,
@@ -26,7 +26,7 @@ internal sealed class RequestWaits(
         var end = HoldResult.TimedOut;
         try
         {
-            end = await app.WaitAsync(pause, pause.MaxWait - request.InPause, over.Token);
+            end = await gate.WaitAsync(pause, pause.MaxWait - request.InPause, over.Token);
         }
         catch (OperationCanceledException)
         {
@@ -63,7 +63,7 @@ internal sealed class RequestWaits(
         turn.Waited += time.GetElapsedTime(began, ended);
         request.OutageSince += ended - began; // the outage that it has met before is not longer for that
         placeMetrics.Waited(slot.App, end, time.GetElapsedTime(began, ended));
-        if (!clientLeft.IsCancellationRequested && app.TurnsAway(context) is null && end == PlaceEnd.Granted)
+        if (!clientLeft.IsCancellationRequested && gate.TurnsAway(context) is null && end == PlaceEnd.Granted)
         {
             return true;
         }
@@ -74,7 +74,7 @@ internal sealed class RequestWaits(
             return false;
         }
 
-        if (app.TurnsAway(context) is { } begun)
+        if (gate.TurnsAway(context) is { } begun)
         {
             await GatewayErrors.MaintenanceAsync(context, begun);
             return false;

@@ -18,7 +18,7 @@ namespace EdgeProxy.Proxying;
 /// </remarks>
 internal sealed class SlotForwarder(
     SlotPair slots,
-    MaintenanceGate app,
+    MaintenanceGate gate,
     LeaseClassifier classifier,
     BodyIntake intake,
     RequestWaits waits,
@@ -35,7 +35,7 @@ internal sealed class SlotForwarder(
     /// <param name="next">The forwarder. Called once more for each further try.</param>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (app.TurnsAway(context) is { } maintenance)
+        if (gate.TurnsAway(context) is { } maintenance)
         {
             await GatewayErrors.MaintenanceAsync(context, maintenance);
             return;
@@ -50,7 +50,7 @@ internal sealed class SlotForwarder(
         }
 
         using var spool = request.Spooled?.Request; // null: nothing of the body had to wait
-        if (spool is not null && app.TurnsAway(context) is { } begun) // while the body came
+        if (spool is not null && gate.TurnsAway(context) is { } begun) // while the body came
         {
             await GatewayErrors.MaintenanceAsync(context, begun);
             return;
@@ -93,7 +93,7 @@ internal sealed class SlotForwarder(
     private async ValueTask<TryResult> TryAsync(HttpContext context, ForwardedRequest request, LeaseClass @class, RequestDelegate next)
     {
         using var lease = slots.Acquire(@class, request.Choice);
-        if (app.Pause is { } pause)
+        if (gate.Pause is { } pause)
         {
             places?.Return(request.Turn);
             return new TryResult.WaitForPause(pause);

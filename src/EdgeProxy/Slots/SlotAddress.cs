@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using EdgeProxy.Common;
 
 namespace EdgeProxy.Slots;
 
@@ -90,11 +91,10 @@ internal sealed class SlotAddress
         var socket = endPoint is UnixDomainSocketEndPoint
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        using var deadline = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var deadline = new Deadline(timeout, time, cancellationToken);
         try
         {
-            await socket.ConnectAsync(endPoint, either.Token);
+            await socket.ConnectAsync(endPoint, deadline.Token);
             // Of a connection that was reset meanwhile this fails, too. HttpClient asks the same, later, and what that throws reaches its caller as it is.
             var peer = socket.RemoteEndPoint;
             if (endPoint is not UnixDomainSocketEndPoint && peer!.Equals(socket.LocalEndPoint))
@@ -107,7 +107,7 @@ internal sealed class SlotAddress
 
             return socket;
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (deadline.HasPassed && !cancellationToken.IsCancellationRequested)
         {
             socket.Dispose();
             throw new SocketException((int)SocketError.TimedOut);

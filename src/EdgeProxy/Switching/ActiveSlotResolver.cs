@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching.Records;
@@ -62,11 +63,10 @@ internal sealed partial class ActiveSlotResolver(
     private async Task<(SlotName Slot, string Why)> GuessAsync(CancellationToken cancellationToken)
     {
         SlotName[] order = [initialSlot, initialSlot.Other()];
-        using var patience = new CancellationTokenSource(GuessTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var patience = new Deadline(GuessTimeout, time, cancellationToken);
         try
         {
-            var seen = await Task.WhenAll(order.Select(slot => LookAsync(slot, either.Token)));
+            var seen = await Task.WhenAll(order.Select(slot => LookAsync(slot, patience.Token)));
             var best = seen.OrderByDescending(look => look.Responses).ThenByDescending(look => look.Runs).First(); // stable: InitialSlot wins a tie
             return (best.Slot, best switch
             {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching;
@@ -46,14 +47,13 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
         SlotAddress address, string path, TimeSpan timeout, Func<HttpResponseMessage, string, string, string?> judge, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        using var patience = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var patience = new Deadline(timeout, time, cancellationToken);
         try
         {
             using var client = Connect(address, timeout);
             using var request = Compose(address, path);
-            using var response = await client.SendAsync(request, either.Token);
-            var body = await ReadBodyAsync(response, either.Token);
+            using var response = await client.SendAsync(request, patience.Token);
+            var body = await ReadBodyAsync(response, patience.Token);
             var error = judge(response, body, request.Headers.Host!);
             return new((int)response.StatusCode, time.GetElapsedTime(started), Shorten(body), error);
         }

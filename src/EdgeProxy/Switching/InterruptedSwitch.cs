@@ -10,7 +10,7 @@ namespace EdgeProxy.Switching;
 internal sealed partial class InterruptedSwitch
 {
     private readonly ActiveSlotRecord _active;
-    private readonly SwitchJournal _journal;
+    private readonly SwitchCheckpointFile _checkpoint;
     private readonly SwitchHistory _history;
     private readonly SwitchHooks _hooks;
     private readonly IOperatorNotice _notice;
@@ -22,7 +22,7 @@ internal sealed partial class InterruptedSwitch
 
     public InterruptedSwitch(
         ActiveSlotRecord active,
-        SwitchJournal journal,
+        SwitchCheckpointFile checkpoint,
         SwitchHistory history,
         SwitchHooks hooks,
         IOperatorNotice notice,
@@ -30,15 +30,15 @@ internal sealed partial class InterruptedSwitch
         TimeProvider time,
         ILogger<InterruptedSwitch> logger)
     {
-        (_active, _journal, _history, _hooks, _notice, _slots, _time, _logger) = (active, journal, history, hooks, notice, slots, time, logger);
-        var (entry, problem) = journal.Read();
+        (_active, _checkpoint, _history, _hooks, _notice, _slots, _time, _logger) = (active, checkpoint, history, hooks, notice, slots, time, logger);
+        var (entry, problem) = checkpoint.Read();
         if (problem is not null)
         {
             Log.JournalUnreadable(logger, problem);
         }
 
         _hasFile = entry is not null || problem is not null;
-        // one that is in the history lacked the removal of its journal only
+        // one that is in the history lacked the removal of its checkpoint only
         _unfinished = entry is not null && history.Find(entry.Switch.Id) is null ? entry : null;
     }
 
@@ -54,10 +54,10 @@ internal sealed partial class InterruptedSwitch
     /// <summary>Ends what may be left of the hook that ran when the process was killed: before anything else is done about the switch.</summary>
     public Task EndHookAsync() => _unfinished?.HookInvocation is { } invocation ? _hooks.EndLeftOverAsync(invocation) : Task.CompletedTask;
 
-    /// <summary>Runs the hooks after its end, puts it into the history, if there is one to be told, and removes the journal.</summary>
+    /// <summary>Runs the hooks after its end, puts it into the history, if there is one to be told, and removes the checkpoint.</summary>
     /// <param name="idle">What was done with the idle slot, in a clause; or why the units are not as they should be.</param>
-    /// <param name="stopping">The proxy stops; the journal is left to the next process.</param>
-    /// <exception cref="StateException">The journal could not be removed.</exception>
+    /// <param name="stopping">The proxy stops; the checkpoint is left to the next process.</param>
+    /// <exception cref="StateException">The checkpoint could not be removed.</exception>
     public async Task ConcludeAsync(string idle, CancellationToken stopping)
     {
         if (_unfinished is { Switch: { } left })
@@ -75,7 +75,7 @@ internal sealed partial class InterruptedSwitch
             };
             if (_hooks.HasAfterEnd)
             {
-                ended = await _hooks.AfterEndAsync(ended, invocation => _journal.NoteHook(ended, _unfinished.StartsCandidate, invocation), stopping);
+                ended = await _hooks.AfterEndAsync(ended, invocation => _checkpoint.NoteHook(ended, _unfinished.StartsCandidate, invocation), stopping);
             }
 
             _notice.SwitchEnded(_slots.Active.App.Name, ended);
@@ -85,7 +85,7 @@ internal sealed partial class InterruptedSwitch
 
         if (_hasFile)
         {
-            _journal.Clear();
+            _checkpoint.Clear();
         }
     }
 

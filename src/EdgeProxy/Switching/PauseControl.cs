@@ -183,7 +183,7 @@ internal sealed partial class PauseControl(
         [LoggerMessage(392, LogLevel.Warning, "The app has been paused since {Since}, as the former process has left it; `edgeproxy resume` ends that")]
         public static partial void Restored(ILogger logger, DateTimeOffset since);
 
-        [LoggerMessage(393, LogLevel.Error, "Whether the app was paused is not known, and it is served: {Problem}")]
+        [LoggerMessage(393, LogLevel.Error, "The pause state is unknown, so the app is served: {Problem}")]
         public static partial void NotRestored(ILogger logger, string problem);
 
         [LoggerMessage(394, LogLevel.Error, "The app is resumed, but the next start would pause it again: {Problem}")]

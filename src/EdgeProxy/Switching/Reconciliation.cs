@@ -196,7 +196,7 @@ internal sealed partial class Reconciliation(
 
     private static partial class Log
     {
-        [LoggerMessage(359, LogLevel.Error, "The journal of a switch that has ended stays; the next start looks at it again: {Problem}")]
+        [LoggerMessage(359, LogLevel.Error, "The checkpoint of a switch that has ended stays; the next start looks at it again: {Problem}")]
         public static partial void JournalStays(ILogger logger, string problem);
 
         [LoggerMessage(360, LogLevel.Error, "The units could not be brought in line with what is stored")]
@@ -217,7 +217,7 @@ internal sealed partial class Reconciliation(
                 "restart of EdgeProxy, tries again")]
         public static partial void NotFollowed(ILogger logger, SlotName slot, SlotName from, string problem);
 
-        [LoggerMessage(366, LogLevel.Error, "What is stored of the active slot could not be watched; it is tried again")]
+        [LoggerMessage(366, LogLevel.Error, "The stored active slot cannot be watched; retrying")]
         public static partial void WatchFailed(ILogger logger, Exception exception);
     }
 }

@@ -12,7 +12,7 @@ namespace EdgeProxy.Switching;
 
 /// <summary>Takes the commands about switches, and runs one at a time. What a switch does is <see cref="SwitchCourse"/>.</summary>
 /// <remarks>
-/// A switch belongs to the host: it goes on when its caller has left, and stops where it is when the proxy stops. The journal
+/// A switch belongs to the host: it goes on when its caller has left, and stops where it is when the proxy stops. The checkpoint
 /// then tells the next process what to clean up (<see cref="Reconciliation"/>).
 /// </remarks>
 internal sealed partial class SwitchCoordinator(
@@ -23,7 +23,7 @@ internal sealed partial class SwitchCoordinator(
     WarmSlot warm,
     SwitchCourse course,
     IOperatorNotice notice,
-    SwitchJournal journal,
+    SwitchCheckpointFile checkpoint,
     SwitchHistory history,
     EventHub events,
     SwitchingMetrics metrics,
@@ -93,7 +93,7 @@ internal sealed partial class SwitchCoordinator(
         {
             if (_running is { } canary && canary.RollbackSignal.TryAsk()) // before its flip the previous slot is the candidate
             {
-                return new SwitchStart.Recalled(canary.Current, _completion!);
+                return new SwitchStart.Joined(canary.Current, _completion!);
             }
 
             var plan = slots.Plan;
@@ -130,7 +130,7 @@ internal sealed partial class SwitchCoordinator(
         lock (_starting)
         {
             return _running is not { } run ? new SwitchStart.Refused("no switch runs")
-                : run.Promotion.TryAsk() ? new SwitchStart.Recalled(run.Current, _completion!)
+                : run.Promotion.TryAsk() ? new SwitchStart.Joined(run.Current, _completion!)
                 : new SwitchStart.Refused($"switch {run.Id} is in {run.Current.Phase} and is not waiting for a promotion");
         }
     }
@@ -141,7 +141,7 @@ internal sealed partial class SwitchCoordinator(
         lock (_starting)
         {
             return _running is not { } run ? new SwitchStart.Refused("no switch runs")
-                : run.RollbackSignal.TryAbort() ? new SwitchStart.Recalled(run.Current, _completion!)
+                : run.RollbackSignal.TryAbort() ? new SwitchStart.Joined(run.Current, _completion!)
                 : new SwitchStart.Refused(
                     $"switch {run.Id} is in {run.Current.Phase}: it is too late to abort it"
                         + (run.HasOnlyHooksLeft && slots.Active.Name == run.To ? "; a rollback ends its hooks and takes traffic back" : ""));
@@ -198,7 +198,7 @@ internal sealed partial class SwitchCoordinator(
             ByRescue = request.RescueOf is not null,
             StartedAt = time.GetUtcNow(),
         };
-        var run = new SwitchRun(first, request, warmUse, journal, events, metrics, time, logger);
+        var run = new SwitchRun(first, request, warmUse, checkpoint, events, metrics, time, logger);
         _running = run;
         _completion = Task.Run(() => RunAndRecordAsync(run), CancellationToken.None);
         return new SwitchStart.Started(first, _completion);
@@ -215,7 +215,7 @@ internal sealed partial class SwitchCoordinator(
     private SwitchStart? Join(SlotName? to) => _running switch
     {
         null => null,
-        { } run when run.Current is { } current && to == current.From && run.RollbackSignal.TryAsk() => new SwitchStart.Recalled(current, _completion!),
+        { } run when run.Current is { } current && to == current.From && run.RollbackSignal.TryAsk() => new SwitchStart.Joined(current, _completion!),
         { } run => new SwitchStart.Busy(run.Current),
     };
 
@@ -246,7 +246,7 @@ internal sealed partial class SwitchCoordinator(
             CrashPoint.Enter(CrashPoint.Switch);
             var ended = await course.RunAsync(run, _stopping.Token);
             Keep(ended);
-            ClearJournal(run);
+            ClearCheckpoint(run);
             Log.Ended(logger, run.Id, ended.Outcome!.Value, ended.Duration.TotalSeconds, ended.Reason ?? "all went well");
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -276,11 +276,11 @@ internal sealed partial class SwitchCoordinator(
         history.Add(ended);
     }
 
-    private void ClearJournal(SwitchRun run)
+    private void ClearCheckpoint(SwitchRun run)
     {
         try
         {
-            run.ClearJournal();
+            run.ClearCheckpoint();
         }
         catch (StateException e)
         {
@@ -325,7 +325,7 @@ internal sealed partial class SwitchCoordinator(
         [LoggerMessage(322, LogLevel.Warning, "Switch {SwitchId} stops in {Phase} as EdgeProxy stops; the next process finishes or undoes it")]
         public static partial void LeftBehind(ILogger logger, string switchId, SwitchPhase phase);
 
-        [LoggerMessage(324, LogLevel.Warning, "The journal of switch {SwitchId} could not be removed: {Problem}")]
+        [LoggerMessage(324, LogLevel.Warning, "The checkpoint of switch {SwitchId} could not be removed: {Problem}")]
         public static partial void JournalStays(ILogger logger, string switchId, string problem);
     }
 }

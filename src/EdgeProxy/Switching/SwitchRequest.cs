@@ -42,11 +42,11 @@ internal abstract record SwitchStart
     /// </param>
     public sealed record Started(Switch Switch, Task<Switch> Completion) : SwitchStart;
 
-    /// <summary>The running one was about to leave the slot that is asked for: it goes back there, and ends <see cref="SwitchOutcome.RolledBack"/> unless that
-    /// slot is gone.</summary>
-    /// <param name="Switch">As it was when it was called back.</param>
+    /// <summary>The running one does what is asked for: it goes back to its old slot (and ends <see cref="SwitchOutcome.RolledBack"/> unless that slot is
+    /// gone), or on to its next phase.</summary>
+    /// <param name="Switch">As it was when it was told.</param>
     /// <param name="Completion">As that of <see cref="Started"/>.</param>
-    public sealed record Recalled(Switch Switch, Task<Switch> Completion) : SwitchStart;
+    public sealed record Joined(Switch Switch, Task<Switch> Completion) : SwitchStart;
 
     /// <summary>Another one runs.</summary>
     public sealed record Busy(Switch Running) : SwitchStart;

@@ -28,8 +28,8 @@ internal static class SwitchResponse
         {
             SwitchStart.Started started when wait => Ended(caller.View(await started.Completion.WaitAsync(context.RequestAborted))),
             SwitchStart.Started started => Accepted(context, caller.View(started.Switch)),
-            SwitchStart.Recalled recalled when wait => Ended(caller.View(await recalled.Completion.WaitAsync(context.RequestAborted)), wanted),
-            SwitchStart.Recalled recalled => Accepted(context, caller.View(recalled.Switch)),
+            SwitchStart.Joined joined when wait => Ended(caller.View(await joined.Completion.WaitAsync(context.RequestAborted)), wanted),
+            SwitchStart.Joined joined => Accepted(context, caller.View(joined.Switch)),
             SwitchStart.Busy busy => Of(caller.View(busy.Running), StatusCodes.Status409Conflict),
             SwitchStart.Refused refused => Refused(slots, asked, refused.Reason),
             var unknown => throw new InvalidOperationException(unknown.GetType().Name),

@@ -10,16 +10,16 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>The record of a switch while it runs: every change is kept, journalled, logged and published here.</summary>
+/// <summary>The record of a switch while it runs: every change is kept, written to the checkpoint, logged and published here.</summary>
 /// <remarks>Changed by the run alone; <see cref="Current"/> may be read by anyone.</remarks>
 internal sealed partial class SwitchRun(
-    Switch first, SwitchRequest request, WarmUse warmUse, SwitchJournal journal, EventHub events, SwitchingMetrics metrics, TimeProvider time,
+    Switch first, SwitchRequest request, WarmUse warmUse, SwitchCheckpointFile checkpoint, EventHub events, SwitchingMetrics metrics, TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
     private readonly long _started = time.GetTimestamp();
     private readonly List<string> _problems = [];
     private Switch _current = first;
-    private bool _isJournalled;
+    private bool _hasCheckpoint;
     private readonly CancellationTokenSource _unwantedHooks = new(); // without a timer or a wait handle: nothing is to be disposed
     private Switch? _ending; // how it will have ended when its last hooks have run
 
@@ -93,7 +93,7 @@ internal sealed partial class SwitchRun(
     /// <summary>Fires when the hooks after the end are not to be waited for.</summary>
     public CancellationToken UnwantedHooks => _unwantedHooks.Token;
 
-    /// <summary>The candidate's unit is ours to stop: the journal says so, durably.</summary>
+    /// <summary>The candidate's unit is ours to stop: the checkpoint says so, durably.</summary>
     public bool CandidateIsOurs { get; private set; }
 
     /// <summary>Watches the candidate from its start to the flip.</summary>
@@ -103,8 +103,8 @@ internal sealed partial class SwitchRun(
     /// <exception cref="StateException">It could not: nothing may be started.</exception>
     public void ClaimCandidate()
     {
-        journal.Begin(Current, startsCandidate: true);
-        (CandidateIsOurs, _isJournalled) = (true, true);
+        checkpoint.Begin(Current, startsCandidate: true);
+        (CandidateIsOurs, _hasCheckpoint) = (true, true);
     }
 
     /// <summary>Takes a warm candidate as it is: it is not ours to stop.</summary>
@@ -113,23 +113,23 @@ internal sealed partial class SwitchRun(
     public void Reuse(string? label)
     {
         Volatile.Write(ref _current, _current with { Label = label });
-        journal.Begin(Current, startsCandidate: false);
-        (IsReuse, _isJournalled) = (true, true);
+        checkpoint.Begin(Current, startsCandidate: false);
+        (IsReuse, _hasCheckpoint) = (true, true);
     }
 
     /// <summary>Nothing of the switch is left to the next process.</summary>
-    /// <exception cref="StateException">The journal could not be removed; the history has the switch, so the next start drops it.</exception>
-    public void ClearJournal()
+    /// <exception cref="StateException">The checkpoint could not be removed; the history has the switch, so the next start drops it.</exception>
+    public void ClearCheckpoint()
     {
-        if (_isJournalled)
+        if (_hasCheckpoint)
         {
-            journal.Clear();
+            checkpoint.Clear();
         }
     }
 
     /// <summary>Runs a phase: its time, its detail and what went wrong are kept.</summary>
     /// <returns>Whether all went well.</returns>
-    /// <exception cref="OperationCanceledException">The proxy stops; the journal is left to the next process.</exception>
+    /// <exception cref="OperationCanceledException">The proxy stops; the checkpoint is left to the next process.</exception>
     public async Task<bool> PhaseAsync(SwitchPhase phase, Func<SwitchRun, CancellationToken, Task<PhaseResult>> work, CancellationToken stopping)
     {
         stopping.ThrowIfCancellationRequested();
@@ -179,12 +179,12 @@ internal sealed partial class SwitchRun(
     /// <summary>Keeps what the last probe saw.</summary>
     public void Probed(ProbeSummary probe) => Volatile.Write(ref _current, _current with { LastProbe = probe });
 
-    /// <summary>Notes a hook in the journal, durably, before it runs.</summary>
+    /// <summary>Notes a hook in the checkpoint, durably, before it runs.</summary>
     /// <exception cref="StateException">It could not: the hook may not be run.</exception>
     public void NoteHook(string invocation)
     {
-        journal.NoteHook(JournalledNow, CandidateIsOurs, invocation);
-        _isJournalled = true;
+        checkpoint.NoteHook(CheckpointNow, CandidateIsOurs, invocation);
+        _hasCheckpoint = true;
     }
 
     /// <summary>Keeps what a hook did.</summary>
@@ -222,14 +222,14 @@ internal sealed partial class SwitchRun(
         }
     }
 
-    /// <summary>As the journal has it: with its outcome as soon as that is known.</summary>
-    private Switch JournalledNow => _ending is { } ending ? ending with { Phase = _current.Phase, Phases = _current.Phases, Hooks = _current.Hooks } : Current;
+    /// <summary>As the checkpoint has it: with its outcome as soon as that is known.</summary>
+    private Switch CheckpointNow => _ending is { } ending ? ending with { Phase = _current.Phase, Phases = _current.Phases, Hooks = _current.Hooks } : Current;
 
     private PhaseRun Begin(SwitchPhase phase)
     {
         var run = new PhaseRun { Phase = phase, StartedAt = time.GetUtcNow() };
         Volatile.Write(ref _current, _current with { Phase = phase, Phases = [.. _current.Phases, run] });
-        if (_isJournalled)
+        if (_hasCheckpoint)
         {
             Advance();
         }
@@ -246,12 +246,12 @@ internal sealed partial class SwitchRun(
         events.Publish(EventNames.Phase, run, SwitchingJson.Relaxed.PhaseRun, Id);
     }
 
-    /// <summary>The phase in the journal is for the history only; the claim and <c>active.json</c> decide. So a failure to write it stops nothing.</summary>
+    /// <summary>The phase in the checkpoint is for the history only; the claim and <c>active.json</c> decide. So a failure to write it stops nothing.</summary>
     private void Advance()
     {
         try
         {
-            journal.Advance(JournalledNow, CandidateIsOurs);
+            checkpoint.Advance(CheckpointNow, CandidateIsOurs);
         }
         catch (StateException e)
         {
@@ -267,7 +267,7 @@ internal sealed partial class SwitchRun(
         [LoggerMessage(331, LogLevel.Error, "Switch {SwitchId}: {Phase} threw")]
         public static partial void PhaseThrew(ILogger logger, string switchId, SwitchPhase phase, Exception exception);
 
-        [LoggerMessage(332, LogLevel.Warning, "Switch {SwitchId} goes on, but its journal is a phase behind: {Problem}")]
+        [LoggerMessage(332, LogLevel.Warning, "Switch {SwitchId} goes on, but its checkpoint is a phase behind: {Problem}")]
         public static partial void JournalBehind(ILogger logger, string switchId, string problem);
     }
 }

@@ -30,7 +30,7 @@ internal static class SwitchingFeature
     {
         services.AddSingleton<IActiveSlotStore, ActiveSlotFile>();
         services.AddSingleton<ActiveSlotRecord>();
-        services.AddSingleton<SwitchJournal>();
+        services.AddSingleton<SwitchCheckpointFile>();
         services.AddSingleton<SwitchingMetrics>();
         services.AddSingleton<SwitchHistory>();
 

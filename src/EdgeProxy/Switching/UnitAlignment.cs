@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching.Phases;
@@ -44,14 +45,13 @@ internal sealed partial class UnitAlignment(
     /// <returns>Why there was none; null: there was.</returns>
     private async Task<string?> ProveAsync(SlotName slot, CancellationToken stoppingToken)
     {
-        using var budget = new CancellationTokenSource(health.StartBudget, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, stoppingToken);
+        using var budget = new Deadline(health.StartBudget, time, stoppingToken);
         var last = "no probe came to an end";
         try
         {
             while (true)
             {
-                var response = await probe.ProbeAsync(slots[slot].Address, either.Token);
+                var response = await probe.ProbeAsync(slots[slot].Address, budget.Token);
                 monitor.Record(slot, response);
                 if (response.IsGood)
                 {
@@ -59,7 +59,7 @@ internal sealed partial class UnitAlignment(
                 }
 
                 last = response.Error!;
-                await Task.Delay(BetweenProbes, time, either.Token);
+                await Task.Delay(BetweenProbes, time, budget.Token);
             }
         }
         catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)

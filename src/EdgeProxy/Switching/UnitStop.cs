@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Units;
@@ -15,15 +16,14 @@ internal sealed class UnitStop(IUnitManager units, HealthMonitor health, TimePro
     /// <exception cref="UnitException">It could not be told.</exception>
     public async Task<string?> StopAsync(SlotName slot, CancellationToken stopping)
     {
-        using var patience = new CancellationTokenSource(Patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stopping);
+        using var patience = new Deadline(Patience, time, stopping);
         try
         {
-            var before = await units.GetStatusAsync(slot, either.Token);
+            var before = await units.GetStatusAsync(slot, patience.Token);
             CrashPoint.Pass("unit", "about to be stopped");
-            var result = await units.StopAsync(slot, either.Token); // also out of a restart that is due
+            var result = await units.StopAsync(slot, patience.Token); // also out of a restart that is due
             CrashPoint.Pass("unit", "stopped");
-            var status = await units.GetStatusAsync(slot, either.Token);
+            var status = await units.GetStatusAsync(slot, patience.Token);
             if (status.IsRunning)
             {
                 return $"{status.Unit} still runs (its stop job ended with {result}); `systemctl stop {status.Unit}` stops it";

@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching.Records;
@@ -50,16 +51,15 @@ internal sealed class WarmSlot(ActiveSlotRecord active, SlotPair slots, TimeProv
         while (true)
         {
             var seen = active.Current; // before the look, so that no change is missed
-            var left = Kept is { } kept ? kept.Until - time.GetUtcNow() : Timeout.InfiniteTimeSpan;
-            if (left <= TimeSpan.Zero && left != Timeout.InfiniteTimeSpan)
+            var left = Kept?.Until - time.GetUtcNow();
+            if (left <= TimeSpan.Zero)
             {
                 return;
             }
 
-            var wait = left < LongestWait ? left : LongestWait;
-            using var timeout = new CancellationTokenSource(wait, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-            await active.WaitForChangeAsync(seen, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var wait = left is { } some ? TimeSpan.FromTicks(Math.Min(some.Ticks, LongestWait.Ticks)) : Timeout.InfiniteTimeSpan;
+            using var timeout = new Deadline(wait, time, cancellationToken);
+            await active.WaitForChangeAsync(seen, timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

@@ -72,10 +72,10 @@ public sealed class AppsSettingsTests
     [InlineData("http://127.0.0.1:8200", "http://localhost:8000", "EdgeProxy:Apps:shop:Slots:Blue:Address", "is an address of blog-2 too")]
     [InlineData("http://127.0.0.1:8200", "unix:/run/blog.sock", "EdgeProxy:Apps:blog-2:Slots:Green:Address", "is the address of blue too")]
     [InlineData("blog-blue.service", "shop-green.service", "EdgeProxy:Apps:shop:Slots:Green:Unit", "is a unit of blog-2 too")]
-    [InlineData("\"blog-2\"", "\"Blog\"", "EdgeProxy:Apps:Blog", "is no name for an app")]
-    [InlineData("\"blog-2\"", "\"../x\"", "EdgeProxy:Apps:../x", "is no name for an app")]
+    [InlineData("\"blog-2\"", "\"Blog\"", "EdgeProxy:Apps:Blog", "is not a valid app name")]
+    [InlineData("\"blog-2\"", "\"../x\"", "EdgeProxy:Apps:../x", "is not a valid app name")]
     [InlineData("\"blog-2\"", "\"shop-streams\"", "EdgeProxy:Apps:shop-streams", "choose another")]
-    [InlineData("\"blog-2\"", "\"a23456789012345678901234567890123\"", "EdgeProxy:Apps:a23456789012345678901234567890123", "is no name for an app")]
+    [InlineData("\"blog-2\"", "\"a23456789012345678901234567890123\"", "EdgeProxy:Apps:a23456789012345678901234567890123", "is not a valid app name")]
     [InlineData("\"Observe\": \"00:00:03\"", "\"Observe\": \"02:00:00\"", "EdgeProxy:Apps:blog-2:Switch:Observe", "must be a duration from")]
     [InlineData("\"Observe\"", "\"Obserf\"", "EdgeProxy:Apps:blog-2:Switch:Obserf", "did you mean EdgeProxy:Apps:blog-2:Switch:Observe?")]
     [InlineData(

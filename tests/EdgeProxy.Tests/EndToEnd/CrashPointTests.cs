@@ -215,7 +215,7 @@ public sealed class CrashPointTests
         var left = new Switch { Id = id, From = SlotName.Blue, To = SlotName.Green, Phase = SwitchPhase.Drain, StartedAt = DateTimeOffset.UnixEpoch };
         await WriteAsync(ActiveSlotFile.FileName, JsonSerializer.Serialize(
             new ActiveSlot { Version = 1, Slot = SlotName.Green, Since = DateTimeOffset.UnixEpoch, Switch = id }, SwitchingJson.Default.ActiveSlot));
-        await WriteAsync(SwitchJournal.FileName, JsonSerializer.Serialize(
+        await WriteAsync(SwitchCheckpointFile.FileName, JsonSerializer.Serialize(
             new SwitchCheckpoint { Version = 1, StartsCandidate = true, Switch = left }, SwitchingJson.Default.SwitchCheckpoint));
 
         // Into the files that are there: a new one would be root's.
@@ -227,7 +227,7 @@ public sealed class CrashPointTests
     }
 
     private static async Task<bool> IsSettledAsync(Vps vps, SlotName active, bool isIdleStopped) =>
-        !File.Exists($"{vps.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}")
+        !File.Exists($"{vps.Lab.Root}/var/lib/edgeproxy/{SwitchCheckpointFile.FileName}")
         && await vps.ActiveStateAsync(Vps.UnitOf(active)) == "active"
         && (!isIdleStopped || await vps.ActiveStateAsync(Vps.UnitOf(active.Other())) == "inactive");
 

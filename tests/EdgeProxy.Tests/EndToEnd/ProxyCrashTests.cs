@@ -120,7 +120,7 @@ public sealed class ProxyCrashTests(ProxyCrashTests.Machine machine) : IClassFix
         Assert.False(File.Exists(JournalOf(vps)));
     }
 
-    private static string JournalOf(Vps vps) => $"{vps.Lab.Root}{StateInside}/{SwitchJournal.FileName}";
+    private static string JournalOf(Vps vps) => $"{vps.Lab.Root}{StateInside}/{SwitchCheckpointFile.FileName}";
 
     private static Switch ReadJournal(Vps vps) =>
         JsonSerializer.Deserialize(File.ReadAllText(JournalOf(vps)), SwitchingJson.Default.SwitchCheckpoint)!.Switch;

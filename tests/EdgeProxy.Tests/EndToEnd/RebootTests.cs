@@ -74,7 +74,7 @@ public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<Reb
         var candidate = $"app-server-{to}.service";
         await site.Lab.WriteUnitAsync($"{candidate}.d/test.conf", phase == "StartIdle" ? "[Service]\nEnvironment=SAMPLE_BOOT_SECONDS=10\n" : "");
         await site.RunAsync("edgeproxy", "switch", "--no-wait");
-        var journal = $"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}";
+        var journal = $"{site.Lab.Root}/var/lib/edgeproxy/{SwitchCheckpointFile.FileName}";
         await Eventually.TrueAsync(() => IsIn(journal, phase), $"the switch is in {phase}");
 
         await site.Lab.RebootAsync(cutsPower: true);
@@ -115,7 +115,7 @@ public sealed class RebootTests(RebootTests.Machine machine) : IClassFixture<Reb
                 $"{what}: of {visits.Count} visits from the moment when the ports were open {visits.Count(visit => visit[0] != "200")} failed; the first " +
                     $"waited for {waits[0]:F2} s, the longest for {waits.Max():F2} s");
             Assert.All(visits, visit => Assert.Equal($"200 {slot}", $"{visit[0]} {visit[1]}"));
-            await Eventually.TrueAsync(() => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}"), "the switch is concluded");
+            await Eventually.TrueAsync(() => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchCheckpointFile.FileName}"), "the switch is concluded");
             Assert.Equal("active", await site.ShowAsync($"app-server-{slot}.service", "ActiveState"));
             Assert.Equal("inactive", await site.ShowAsync($"app-server-{Other(slot)}.service", "ActiveState"));
             Assert.Equal(slot, (await site.StatusAsync()).GetProperty("active").GetString());

@@ -108,12 +108,12 @@ public sealed class RestartTests(RestartTests.Machine machine) : IClassFixture<R
         {
             await site.RunAsync("edgeproxy", "switch", "--no-wait");
             await Eventually.TrueAsync(
-                async () => File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}")
+                async () => File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchCheckpointFile.FileName}")
                     && (await site.StatusAsync()).GetProperty("switch").GetProperty("phase").GetString() is { } now && (now == phase || now == "StopOld"),
                 $"the switch is in {phase}");
             await site.SystemctlAsync("restart", ShippedSite.Proxy);
             await Eventually.TrueAsync(
-                () => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchJournal.FileName}"),
+                () => !File.Exists($"{site.Lab.Root}/var/lib/edgeproxy/{SwitchCheckpointFile.FileName}"),
                 "the switch is concluded",
                 GracefulTimeout + Eventually.Patience);
             await clients.MoreAsync();

@@ -61,7 +61,7 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         var history = _plane.StateFile(SwitchHistory.FileName);
         var later = File.ReadLines(history).First().Replace("\"Completed\"", "\"CompletedTwice\"", StringComparison.Ordinal);
         File.AppendAllText(history, later + "\n");
-        var journal = _plane.StateFile(SwitchJournal.FileName);
+        var journal = _plane.StateFile(SwitchCheckpointFile.FileName);
         File.WriteAllText(journal, File.ReadAllText(journal).Replace("\"phase\":\"Observe\"", "\"phase\":\"Shadow\"", StringComparison.Ordinal));
         var log = new LogLines<InterruptedSwitch>();
         var historyLog = new LogLines<SwitchHistory>();
@@ -107,7 +107,7 @@ public sealed class OtherVersionsTests : IAsyncDisposable
             ["g7h8i9 CompletedWithWarnings", "d4e5f6 Completed", " Completed", "a1b2c3 Completed"], history.Select(each => $"{each.Label} {each.Outcome}"));
         Assert.Contains("EdgeProxy ended in Observe", history[0].Reason, StringComparison.Ordinal);
         Assert.Equal(7, history[1].Phases.Count);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         AssertCertificates(new CertificateStore(_plane.Get<StateDirectory>()));
         Assert.True(AdminToken.Load(_plane.StateFile("admin.token"), new LogLines<AdminToken>()).Matches("EZ9HtJiQjJrPtluGXOEZLeXaQk9RvSe_8T48bx_ibY0"));
     }

@@ -103,7 +103,7 @@ public sealed class StateDirectoryTests : IDisposable
         using var directory = StateDirectory.Open(place.Path);
         File.WriteAllBytes(place["switch.json"], content);
 
-        Assert.True(new SwitchJournal(directory).Read() is { Value: null, Problem: not null });
+        Assert.True(new SwitchCheckpointFile(directory).Read() is { Value: null, Problem: not null });
     }
 
     [Fact]

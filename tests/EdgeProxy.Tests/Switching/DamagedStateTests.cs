@@ -12,7 +12,7 @@ public sealed class DamagedStateTests : IAsyncDisposable
     private readonly ControlPlane _plane = new();
 
     private static readonly string[] Files = [
-        ActiveSlotFile.FileName, SwitchJournal.FileName, SwitchHistory.FileName, PauseRecord.FileName, MaintenanceRecord.FileName];
+        ActiveSlotFile.FileName, SwitchCheckpointFile.FileName, SwitchHistory.FileName, PauseRecord.FileName, MaintenanceRecord.FileName];
 
     private static readonly (string How, string Content)[] Damages =
     [
@@ -70,7 +70,7 @@ public sealed class DamagedStateTests : IAsyncDisposable
         await _plane.StartAsync();
         Assert.Equal((SlotName.Blue, ended.Id), (_plane.Slots.Active.Name, _plane.Switches.Last!.Id));
         Assert.Equal(SlotName.Blue, _plane.ReadActive()!.Slot);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
     }
 
     public ValueTask DisposeAsync() => _plane.DisposeAsync();

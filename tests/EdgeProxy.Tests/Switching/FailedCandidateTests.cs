@@ -217,7 +217,7 @@ public sealed class FailedCandidateTests : IAsyncDisposable
     public async Task A_journal_that_cannot_be_written_before_anything_is_started()
     {
         await _plane.StartAsync();
-        Directory.CreateDirectory(_plane.StateFile(SwitchJournal.FileName)); // a rename onto a directory fails for root, too
+        Directory.CreateDirectory(_plane.StateFile(SwitchCheckpointFile.FileName)); // a rename onto a directory fails for root, too
 
         Assert.Contains("cannot write", (await AbortedAsync()).Reason, StringComparison.Ordinal);
         Assert.DoesNotContain("start green", _plane.Units.Calls);
@@ -247,7 +247,7 @@ public sealed class FailedCandidateTests : IAsyncDisposable
         Assert.Equal(before, _plane.Get<ActiveSlotRecord>().Current);
         Assert.False(Candidate.Status.IsRunning);
         Assert.DoesNotContain("stop blue", _plane.Units.Calls);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         Assert.Equal(ended.Id, _plane.Switches.Last!.Id);
         return ended;
     }

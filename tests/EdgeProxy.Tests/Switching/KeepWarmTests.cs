@@ -68,7 +68,7 @@ public sealed class KeepWarmTests : IAsyncDisposable
         Assert.True(_plane.Units[SlotName.Green].Status.IsRunning);
         Assert.NotNull(_plane.Get<WarmSlot>().Until(SlotName.Green));
         Assert.Null(_plane.Get<WarmSlot>().Until(SlotName.Blue));
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
     }
 
     [Theory]

@@ -242,7 +242,7 @@ public sealed class ObserveTests : IAsyncDisposable
         Assert.Equal(
             [SwitchPhase.Flip, SwitchPhase.Observe, SwitchPhase.Flip, SwitchPhase.Drain, SwitchPhase.StopOld],
             ended.Phases.Select(phase => phase.Phase).Skip(3));
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         return ended;
     }
 

@@ -240,17 +240,17 @@ public sealed class ReconciliationTests : IAsyncDisposable
         await _plane.StartAsync();
 
         Assert.Equal(SwitchOutcome.Completed, Assert.Single(_plane.Get<SwitchHistory>().Recent).Outcome);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
     }
 
     [Fact]
     public async Task A_journal_of_garbage_is_dropped()
     {
-        await File.WriteAllTextAsync(_plane.StateFile(SwitchJournal.FileName), "{\"version\":1", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(_plane.StateFile(SwitchCheckpointFile.FileName), "{\"version\":1", TestContext.Current.CancellationToken);
 
         await _plane.StartAsync();
 
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         Assert.Equal(SwitchOutcome.Completed, (await _plane.SwitchAsync()).Outcome);
     }
 
@@ -291,12 +291,12 @@ public sealed class ReconciliationTests : IAsyncDisposable
     {
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), TestContext.Current.CancellationToken));
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == phase, $"the switch is in {phase}");
-        await Eventually.TrueAsync(() => File.Exists(_plane.StateFile(SwitchJournal.FileName)), "the journal is written");
+        await Eventually.TrueAsync(() => File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)), "the journal is written");
 
         await _plane.StopAsync();
 
         Assert.Null((await start.Completion.Within()).Outcome);
-        Assert.True(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.True(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         return start.Switch.Id;
     }
 
@@ -304,7 +304,7 @@ public sealed class ReconciliationTests : IAsyncDisposable
     {
         var ended = _plane.Get<SwitchHistory>().Find(id);
         Assert.Equal(outcome, ended!.Outcome);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         return ended;
     }
 
@@ -314,7 +314,7 @@ public sealed class ReconciliationTests : IAsyncDisposable
             new ActiveSlot { Version = 1, Slot = slot, Since = DateTimeOffset.UnixEpoch, Switch = switchId }, SwitchingJson.Default.ActiveSlot));
 
     private void WriteJournal(SwitchPhase phase, string id = "killed") => File.WriteAllBytes(
-        _plane.StateFile(SwitchJournal.FileName),
+        _plane.StateFile(SwitchCheckpointFile.FileName),
         JsonSerializer.SerializeToUtf8Bytes(
             new SwitchCheckpoint
             {

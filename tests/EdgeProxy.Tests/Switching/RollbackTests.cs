@@ -29,7 +29,7 @@ public sealed class RollbackTests : IAsyncDisposable
             ? await _plane.Switches.BeginAsync(new(SlotName.Blue), Cancellation)
             : await _plane.Switches.BeginRollbackAsync(force: false, Cancellation);
 
-        var recalled = Assert.IsType<SwitchStart.Recalled>(start);
+        var recalled = Assert.IsType<SwitchStart.Joined>(start);
         var ended = await recalled.Completion.Within();
         Assert.Same(ended, await running);
         Assert.Equal(SwitchOutcome.RolledBack, ended.Outcome);
@@ -81,7 +81,7 @@ public sealed class RollbackTests : IAsyncDisposable
         var running = await BeginAsync(SwitchPhase.Observe);
         _plane.Blue.Handler = SlotApp.Responds(500);
 
-        Assert.IsType<SwitchStart.Recalled>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
+        Assert.IsType<SwitchStart.Joined>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
 
         var ended = await running;
         Assert.Equal((SwitchOutcome.CompletedWithWarnings, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));

@@ -40,7 +40,7 @@ public sealed class SwitchCoordinatorTests : IAsyncDisposable
 
         var active = _plane.ReadActive()!;
         Assert.Equal((SlotName.Blue, second.Id, "two", "one"), (active.Slot, active.Switch, active.LabelOf(SlotName.Blue), active.LabelOf(SlotName.Green)));
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
         Assert.Equal([second.Id, first.Id], _plane.Get<SwitchHistory>().Recent.Select(ended => ended.Id));
         Assert.Equal(second.Id, _plane.Switches.Last!.Id);
         Assert.Null(_plane.Switches.Running);

@@ -20,7 +20,7 @@ internal sealed partial class AccessLog(LineFormat format, LineOutput output, Ti
     private readonly LineBuffer _lines = new(Backlog);
 
     /// <summary>For refused and aborted requests alone, of which a client can make tens of thousands a second.</summary>
-    private readonly RateLimit _refusals = new(burst: 1000, perSecond: 100, time);
+    private readonly LogThrottle _refusals = new(burst: 1000, perSecond: 100, time);
     private long _dropped;
     private long _suppressed;
     private volatile bool _reopen;

@@ -22,8 +22,8 @@ internal sealed class ServerLog(TimeProvider time)
     /// rest.</summary>
     private const int BodyReaderInvalidState = 67;
 
-    private readonly RateLimit _debug = new(burst: 20, perSecond: 10, time);
-    private readonly RateLimit _failures = new(burst: 10, perSecond: 1 / 6.0, time);
+    private readonly LogThrottle _debug = new(burst: 20, perSecond: 10, time);
+    private readonly LogThrottle _failures = new(burst: 10, perSecond: 1 / 6.0, time);
     private long _suppressed;
     private string? _example;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using EdgeProxy.Clients;
+using EdgeProxy.Diagnostics;
 using EdgeProxy.Http;
 
 namespace EdgeProxy.Proxying.RateLimiting;
@@ -9,13 +10,13 @@ namespace EdgeProxy.Proxying.RateLimiting;
 internal sealed partial class RateLimits
 {
     private readonly ILogger _logger;
-    private readonly Diagnostics.RateLimit[] _logs;
+    private readonly LogThrottle[] _logs;
 
     private RateLimits(IReadOnlyList<RateLimitOptions> options, TimeProvider time, ILogger logger)
     {
         _logger = logger;
         All = [.. options.Select((limit, index) => new RateLimit(limit, index))];
-        _logs = [.. All.Select(_ => new Diagnostics.RateLimit(burst: 1, perSecond: 1.0 / 60, time))];
+        _logs = [.. All.Select(_ => new LogThrottle(burst: 1, perSecond: 1.0 / 60, time))];
     }
 
     public IReadOnlyList<RateLimit> All { get; }

@@ -19,7 +19,7 @@ internal sealed partial class SpoolStore(BufferingOptions options, TimeProvider 
     private const string DefaultDirectory = "/var/tmp";
 
     private readonly string _directory = options.Directory ?? DefaultDirectory;
-    private readonly RateLimit _logs = new(burst: 1, perSecond: 1.0 / 60, time);
+    private readonly LogThrottle _logs = new(burst: 1, perSecond: 1.0 / 60, time);
     private readonly long[] _failures = new long[2];
     private long _files;
 

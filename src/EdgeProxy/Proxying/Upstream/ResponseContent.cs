@@ -20,7 +20,7 @@ internal sealed class ResponseContent(UpstreamExchange exchange) : HttpContent, 
     {
         if (head.NamesHeaders)
         {
-            ConnectionOptions.Drop(response);
+            ResponseConnectionOptions.Drop(response);
         }
 
         if (framing == ResponseFraming.Upgraded)

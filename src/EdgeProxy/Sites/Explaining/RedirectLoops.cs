@@ -29,7 +29,7 @@ internal sealed class RedirectLoops(IReadOnlyList<SiteOptions> sites, bool redir
                 if (sites[i].Routes![j] is { Redirect: { } redirect } route && Sample(sites[i], route) is { } first && Follow(first, (i, j)) is { } way)
                 {
                     root.In(list, i).In(nameof(SiteOptions.Routes), j).In(nameof(route.Redirect)).Warn(
-                        nameof(redirect.To), $"leads round in a circle: {string.Join(" -> ", way.Take(4))}{(way.Count > 4 ? " -> ..." : "")}");
+                        nameof(redirect.To), $"is a redirect loop: {string.Join(" -> ", way.Take(4))}{(way.Count > 4 ? " -> ..." : "")}");
                 }
             }
         }

@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Units;
@@ -142,11 +143,10 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
     private async Task<string?> TryAsync(SlotName slot, Func<SlotName, CancellationToken, Task<string?>> act, CancellationToken stopping)
     {
         var key = Key(slot);
-        using var patience = new CancellationTokenSource(options.StopTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stopping);
+        using var patience = new Deadline(options.StopTimeout, time, stopping);
         try
         {
-            return await act(key, either.Token) is { } problem ? InWords(problem) : null;
+            return await act(key, patience.Token) is { } problem ? InWords(problem) : null;
         }
         catch (UnitException e)
         {

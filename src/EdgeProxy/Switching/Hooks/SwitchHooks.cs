@@ -6,7 +6,7 @@ namespace EdgeProxy.Switching.Hooks;
 
 /// <summary>Runs the commands of <c>Switch:Hooks</c>.</summary>
 /// <remarks>
-/// Each is noted in the journal of the switch before it starts, so that the next process ends what a killed one has left of it. A hook is told what happens by
+/// Each is noted in the checkpoint of the switch before it starts, so that the next process ends what a killed one has left of it. A hook is told what happens by
 /// its environment alone, and gets nothing else of the proxy's own.
 /// </remarks>
 internal sealed partial class SwitchHooks(
@@ -31,7 +31,7 @@ internal sealed partial class SwitchHooks(
 
     /// <summary>The hooks after the end of a switch that a former process has left.</summary>
     /// <param name="ended">The switch.</param>
-    /// <param name="note">Notes the invocation in the journal, durably.</param>
+    /// <param name="note">Notes the invocation in the checkpoint, durably.</param>
     /// <param name="stopping">The proxy stops.</param>
     /// <returns>The switch with them.</returns>
     public async Task<Switch> AfterEndAsync(Switch ended, Action<string> note, CancellationToken stopping)

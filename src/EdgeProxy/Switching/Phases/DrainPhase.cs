@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching.Phases;
@@ -7,7 +8,7 @@ namespace EdgeProxy.Switching.Phases;
 internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerRequests former, Action<SlotName> closeIdle, TimeProvider time)
 {
     /// <summary>How long a request may take to end after it was told to.</summary>
-    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan GraceAfterDeadline = TimeSpan.FromSeconds(5);
 
     /// <summary>Forced ends take the last tenth of a deadline, but no more than this.</summary>
     private static readonly TimeSpan LongestSpread = TimeSpan.FromSeconds(5);
@@ -16,9 +17,9 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
 
     private readonly ForcedEnd[] _forcedEnds =
     [
-        .. Deadline(LeaseClass.Http, options.DrainTimeout)
-            .Concat(Deadline(LeaseClass.Stream, options.StreamDrainTimeout))
-            .Concat(Deadline(LeaseClass.WebSocket, options.StreamDrainTimeout))
+        .. ForcedEndsOf(LeaseClass.Http, options.DrainTimeout)
+            .Concat(ForcedEndsOf(LeaseClass.Stream, options.StreamDrainTimeout))
+            .Concat(ForcedEndsOf(LeaseClass.WebSocket, options.StreamDrainTimeout))
             .OrderBy(end => end.At),
     ];
 
@@ -42,7 +43,7 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
             leases.End(end.Class, end.Wave);
         }
 
-        var cut = await IsIdleWithinAsync(old, Farewell, stopping) ? leases.Cut : leases.Cut + old.InFlight.Total;
+        var cut = await IsIdleWithinAsync(old, GraceAfterDeadline, stopping) ? leases.Cut : leases.Cut + old.InFlight.Total;
         cut += await WaitForFormerAsync(slot, started, stopping);
         var closedGracefully = leases.ClosedGracefully;
         leases.EndAll();
@@ -54,7 +55,7 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
     /// <returns>How many are left.</returns>
     private async Task<int> WaitForFormerAsync(SlotName slot, long started, CancellationToken stopping)
     {
-        var longest = (options.DrainTimeout > options.StreamDrainTimeout ? options.DrainTimeout : options.StreamDrainTimeout) + Farewell;
+        var longest = (options.DrainTimeout > options.StreamDrainTimeout ? options.DrainTimeout : options.StreamDrainTimeout) + GraceAfterDeadline;
         while (await former.CountAsync(slots.App.Name, slot, stopping) is { Total: > 0 } left)
         {
             if (time.GetElapsedTime(started) >= longest)
@@ -85,7 +86,7 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
                     $"{options.StreamDrainTimeout.TotalSeconds:0.#} s, Switch:StreamDrainTimeout)");
     }
 
-    private static IEnumerable<ForcedEnd> Deadline(LeaseClass @class, TimeSpan deadline)
+    private static IEnumerable<ForcedEnd> ForcedEndsOf(LeaseClass @class, TimeSpan deadline)
     {
         var spread = TimeSpan.FromTicks(Math.Min(deadline.Ticks / 10, LongestSpread.Ticks));
         return Enumerable.Range(0, LeaseCancellations.Waves)
@@ -98,11 +99,10 @@ internal sealed class DrainPhase(SwitchOptions options, SlotPair slots, IFormerR
 
     private async Task<bool> IsIdleWithinAsync(Slot slot, TimeSpan patience, CancellationToken stopping)
     {
-        using var deadline = new CancellationTokenSource(patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
+        using var deadline = new Deadline(patience, time, stopping);
         try
         {
-            await slot.WaitIdleAsync(either.Token);
+            await slot.WaitIdleAsync(deadline.Token);
             return true;
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeProxy.Common;
 using EdgeProxy.Switching.Progressive;
 
 namespace EdgeProxy.Switching.Phases;
@@ -11,9 +12,8 @@ internal sealed class PreviewPhase(CandidateTraffic candidate, ActiveUnitFailure
     {
         var duration = run.Preview!.Value;
         using var promoted = run.Promotion.Open();
-        using var over = new CancellationTokenSource(duration, time);
         using var early = CancellationTokenSource.CreateLinkedTokenSource(promoted.Token);
-        using var wake = CancellationTokenSource.CreateLinkedTokenSource([over.Token, run.Watch!.Ended, early.Token, stopping]);
+        using var wake = new Deadline(duration, time, run.Watch!.Ended, early.Token, stopping);
         var started = time.GetTimestamp();
         run.PreviewUntil = time.GetUtcNow() + duration;
         candidate.Give(run, percent: 0);

@@ -1,3 +1,4 @@
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
 
@@ -16,11 +17,10 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
         var watch = run.Watch!;
         // One that is warm has nothing to boot: a rollback to it must not wait for a boot.
         var left = run.IsReuse ? options.Timeout : options.StartBudget - run.Elapsed;
-        using var budget = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
-        using var any = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, watch.Ended, stopping);
+        using var budget = new Deadline(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, watch.Ended, stopping);
         try
         {
-            return new(await ProveAsync(run, any.Token));
+            return new(await ProveAsync(run, budget.Token));
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {

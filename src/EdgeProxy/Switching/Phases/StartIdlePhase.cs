@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching.Records;
@@ -6,7 +7,7 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Looks whether the candidate can be started at all, claims it in the journal, and starts its unit; one that is warm may be taken as it is.</summary>
+/// <summary>Looks whether the candidate can be started at all, claims it in the checkpoint, and starts its unit; one that is warm may be taken as it is.</summary>
 /// <remarks><c>availableMemory</c>: bytes that the machine can still give out; null: not known, and not checked.</remarks>
 internal sealed partial class StartIdlePhase(
     HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotRecord active, Func<long?> availableMemory, TimeProvider time,
@@ -33,12 +34,11 @@ internal sealed partial class StartIdlePhase(
 
         run.ClaimCandidate();
         await warm.ForgetAsync();
-        using var budget = new CancellationTokenSource(options.StartBudget, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, stopping);
+        using var budget = new Deadline(options.StartBudget, time, stopping);
         try
         {
             // A unit that runs already runs the old code.
-            var result = status.IsRunning ? await units.RestartAsync(run.To, either.Token) : await units.StartAsync(run.To, either.Token);
+            var result = status.IsRunning ? await units.RestartAsync(run.To, budget.Token) : await units.StartAsync(run.To, budget.Token);
             CrashPoint.Pass("candidate", "started");
             if (result != UnitJobResult.Done)
             {

@@ -235,7 +235,7 @@ public sealed class SwitchCompanionsTests : IAsyncDisposable
 
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.MoveCompanions, "they move");
-        Assert.IsType<SwitchStart.Recalled>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
+        Assert.IsType<SwitchStart.Joined>(await _plane.Switches.BeginRollbackAsync(force: false, Cancellation));
 
         var ended = await start.Completion.Within();
         Assert.Equal(SwitchOutcome.RolledBack, ended.Outcome);
@@ -304,7 +304,7 @@ public sealed class SwitchCompanionsTests : IAsyncDisposable
         File.WriteAllBytes(_plane.StateFile(ActiveSlotFile.FileName), JsonSerializer.SerializeToUtf8Bytes(
             new ActiveSlot { Version = 1, Slot = active, Since = DateTimeOffset.UnixEpoch, Switch = active == SlotName.Green ? "killed" : "before" },
             SwitchingJson.Default.ActiveSlot));
-        File.WriteAllBytes(_plane.StateFile(SwitchJournal.FileName), JsonSerializer.SerializeToUtf8Bytes(
+        File.WriteAllBytes(_plane.StateFile(SwitchCheckpointFile.FileName), JsonSerializer.SerializeToUtf8Bytes(
             new SwitchCheckpoint
             {
                 Version = 1,

@@ -50,7 +50,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
             ended.Hooks[1].Output.Order());
         var kept = JsonSerializer.Deserialize(await ReadAsync(_plane.StateFile(SwitchHistory.FileName)), SwitchingJson.Default.Switch);
         Assert.Equal(ended.Hooks[1].Output, kept!.Hooks![1].Output);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
         {
             phase = preview ? SwitchPhase.Preview : phase;
             await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == phase, "it can be aborted there");
-            Assert.IsType<SwitchStart.Recalled>(_plane.Switches.Abort());
+            Assert.IsType<SwitchStart.Joined>(_plane.Switches.Abort());
         }
 
         var ended = await start.Completion.Within();
@@ -256,7 +256,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
         await _plane.Get<Reconciliation>().Finished.Within();
         var ended = _plane.Get<SwitchHistory>().Find(start.Switch.Id)!;
         Assert.Equal((SwitchOutcome.Aborted, HookPoint.AfterEnd), (ended.Outcome!.Value, Assert.Single(ended.Hooks!).Hook));
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
     }
 
     [Fact]
@@ -295,7 +295,7 @@ public sealed class SwitchHooksTests : IAsyncDisposable
             Switch = new() { Id = "killed", From = SlotName.Blue, To = SlotName.Green, Phase = SwitchPhase.BeforeFlip, StartedAt = DateTimeOffset.UnixEpoch },
         };
         await File.WriteAllBytesAsync(
-            _plane.StateFile(SwitchJournal.FileName), JsonSerializer.SerializeToUtf8Bytes(found, SwitchingJson.Default.SwitchCheckpoint), Cancellation);
+            _plane.StateFile(SwitchCheckpointFile.FileName), JsonSerializer.SerializeToUtf8Bytes(found, SwitchingJson.Default.SwitchCheckpoint), Cancellation);
 
         await _plane.StartAsync();
 

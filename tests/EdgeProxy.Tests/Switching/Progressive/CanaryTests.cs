@@ -69,7 +69,7 @@ public sealed class CanaryTests : IAsyncDisposable
         Assert.Equal(["start blue", "start green", "stop green"], _plane.Units.Calls);
         Assert.DoesNotContain(ended.Phases, phase => phase.Phase == SwitchPhase.Flip);
         Assert.Equal(SlotName.Blue, _plane.ReadActive()!.Slot);
-        Assert.False(File.Exists(_plane.StateFile(SwitchJournal.FileName)));
+        Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class CanaryTests : IAsyncDisposable
 
         var start = isAbort ? _plane.Switches.Abort() : await _plane.Switches.BeginRollbackAsync(force: false, Cancellation);
 
-        var ended = await Assert.IsType<SwitchStart.Recalled>(start).Completion.Within();
+        var ended = await Assert.IsType<SwitchStart.Joined>(start).Completion.Within();
         Assert.Same(ended, await running);
         Assert.Equal((SwitchOutcome.RolledBack, SlotName.Blue), (ended.Outcome, _plane.Slots.Active.Name));
         Assert.Contains(words, ended.Reason, StringComparison.Ordinal);
@@ -110,7 +110,7 @@ public sealed class CanaryTests : IAsyncDisposable
         var start = Assert.IsType<SwitchStart.Started>(await _plane.Switches.BeginAsync(new(), Cancellation));
         await Eventually.TrueAsync(() => _plane.Switches.Running?.Phase == SwitchPhase.Probe, "it is probed");
 
-        Assert.IsType<SwitchStart.Recalled>(_plane.Switches.Abort());
+        Assert.IsType<SwitchStart.Joined>(_plane.Switches.Abort());
 
         var ended = await start.Completion.Within();
         Assert.Equal(SwitchOutcome.Aborted, ended.Outcome);
@@ -127,7 +127,7 @@ public sealed class CanaryTests : IAsyncDisposable
         Assert.IsType<SwitchStart.Refused>(_plane.Switches.Promote());
         var running = await BeginAsync();
 
-        Assert.IsType<SwitchStart.Recalled>(_plane.Switches.Promote());
+        Assert.IsType<SwitchStart.Joined>(_plane.Switches.Promote());
 
         var ended = await running.Within();
         Assert.Equal((SwitchOutcome.Completed, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));

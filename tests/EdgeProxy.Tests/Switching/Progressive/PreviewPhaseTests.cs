@@ -26,7 +26,7 @@ public sealed class PreviewPhaseTests : IAsyncDisposable
         Assert.NotNull(PreviewToken.Read(_plane.Slots.Plan.Candidate!.Key, token, until - TimeSpan.FromSeconds(1)));
         Assert.Null(PreviewToken.Read(_plane.Slots.Plan.Candidate!.Key, token, until));
 
-        Assert.IsType<SwitchStart.Recalled>(_plane.Switches.Promote());
+        Assert.IsType<SwitchStart.Joined>(_plane.Switches.Promote());
 
         var ended = await running.Within();
         Assert.Equal((SwitchOutcome.Completed, SlotName.Green), (ended.Outcome, _plane.Slots.Active.Name));
@@ -52,7 +52,7 @@ public sealed class PreviewPhaseTests : IAsyncDisposable
         await _plane.StartAsync();
         var running = await BeginAsync(TimeSpan.FromMinutes(15));
 
-        Assert.IsType<SwitchStart.Recalled>(_plane.Switches.Abort());
+        Assert.IsType<SwitchStart.Joined>(_plane.Switches.Abort());
 
         await AssertAbortedAsync(await running.Within(), "Preview: an abort was asked for. Traffic stays on blue.");
     }

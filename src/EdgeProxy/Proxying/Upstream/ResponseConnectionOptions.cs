@@ -4,7 +4,7 @@ using System.Text;
 namespace EdgeProxy.Proxying.Upstream;
 
 /// <summary>Headers that a response's <c>Connection</c> names: meant for the proxy, not for its client (RFC 9110 section 7.6.1).</summary>
-internal static class ConnectionOptions
+internal static class ResponseConnectionOptions
 {
     /// <summary>Takes them away. What frames the body, or belongs to a change of protocol, stays.</summary>
     public static void Drop(HttpResponseMessage response)

@@ -7,7 +7,7 @@ namespace EdgeProxy.Proxying;
 /// The options of <c>Connection</c>: names of headers that are meant for this connection only and that a proxy removes (RFC 9110 section 7.6.1).
 /// YARP removes those that HTTP itself defines (<c>Connection</c>, <c>Keep-Alive</c>, <c>TE</c>, ...); here are the others.
 /// </summary>
-internal static class ConnectionOptions
+internal static class RequestConnectionOptions
 {
     /// <summary>
     /// What a client must not remove in this way: the headers that say where the request goes and where it ends. What the proxy adds itself

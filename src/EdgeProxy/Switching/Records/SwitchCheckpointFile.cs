@@ -18,7 +18,7 @@ internal sealed record SwitchCheckpoint : VersionedRecord
 }
 
 /// <summary><c>switch.json</c>: says what to clean up after a process that ended in the middle of a switch. It does not say which slot is active.</summary>
-internal sealed class SwitchJournal(StateDirectory directory)
+internal sealed class SwitchCheckpointFile(StateDirectory directory)
 {
     public const string FileName = "switch.json";
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using EdgeProxy.Apps;
 using EdgeProxy.Hosting;
+using EdgeProxy.Platform;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -16,7 +17,7 @@ namespace EdgeProxy.Handover;
 /// </remarks>
 /// <param name="isFirst">No other process has started this one to take its place.</param>
 /// <param name="parts">What runs units, orders certificates, sends messages and serves the admin API: the new process does that.</param>
-internal sealed partial class Farewell(
+internal sealed partial class ReplacedProcess(
     ShutdownOptions shutdown,
     bool isFirst,
     PublicConnections connections,
@@ -25,7 +26,7 @@ internal sealed partial class Farewell(
     IHostApplicationLifetime life,
     IOptions<HostOptions> host,
     TimeProvider time,
-    ILogger<Farewell> logger)
+    ILogger<ReplacedProcess> logger)
 {
     /// <summary>A client that is heard of within that time is told to close in its response; others are closed.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -35,7 +36,7 @@ internal sealed partial class Farewell(
     /// <summary>The first process of a container, and the child of its init or of systemd where it does not listen: their end is the end of all. Asked at once:
     /// a process whose parent has ended is a child of init, too.</summary>
     private readonly bool _isWaitedFor =
-        isFirst && (Environment.ProcessId == 1 || GetParentPid() == 1) && Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is null;
+        isFirst && (Environment.ProcessId == 1 || LibC.GetParentPid() == 1) && Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is null;
 
     private readonly List<PosixSignalRegistration> _signals = [];
     private DateTimeOffset _since;
@@ -193,9 +194,6 @@ internal sealed partial class Farewell(
         var now = slot.InFlight;
         return new(now.Http, now.Stream, now.WebSocket);
     }
-
-    [LibraryImport("libc", EntryPoint = "getppid")]
-    private static partial int GetParentPid();
 
     private static partial class Log
     {

@@ -2,7 +2,7 @@ namespace EdgeProxy.Diagnostics;
 
 /// <summary>A token bucket: so many at once, then so many a second. Any thread asks.</summary>
 /// <remarks>The base class library's has a timer or a clock of its own.</remarks>
-internal sealed class RateLimit(int burst, double perSecond, TimeProvider time)
+internal sealed class LogThrottle(int burst, double perSecond, TimeProvider time)
 {
     /// <summary>Held for a few instructions; owned by this class alone.</summary>
     private readonly Lock _lock = new();
