@@ -2,6 +2,7 @@ using EdgeProxy.Admin;
 using EdgeProxy.Apps;
 using EdgeProxy.Compression;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Fleet;
 using EdgeProxy.Hosting;
 using EdgeProxy.Notify;
 using EdgeProxy.Proxying;
@@ -73,6 +74,9 @@ internal sealed class EdgeProxyOptions
     public string[]? TrustedProxies { get; set; }
 
     public NotifyOptions Notify { get; set; } = new();
+
+    /// <summary>Several machines that switch as one. Null: this one is alone.</summary>
+    public FleetOptions? Fleet { get; set; }
 
     public AdminOptions Admin { get; set; } = new();
 

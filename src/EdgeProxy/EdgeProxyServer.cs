@@ -6,6 +6,7 @@ using EdgeProxy.Compression;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Journal;
+using EdgeProxy.Fleet;
 using EdgeProxy.Handover;
 using EdgeProxy.Hosting;
 using EdgeProxy.Notify;
@@ -166,6 +167,7 @@ internal static class EdgeProxyServer
     {
         var apps = options.AllApps();
         services.AddNotify(options.Notify);
+        services.AddFleet(options.Fleet);
         services.AddApps([.. apps.Select(app => (app.Options, options.HostsOf(app.Identity, app.Options)))], options.Units, options.Tls);
         services.AddAcme(options.Tls.Acme);
         services.AddLocalAuthority(options.Tls, [.. SiteDomains.OfTls(options.Sites ?? [])], [.. SiteDomains.OfClearText(options.Sites ?? [])]);
@@ -181,6 +183,7 @@ internal static class EdgeProxyServer
         app.UseClientIdentification();
         app.UseHttp01Challenges();
         app.UseRequestValidation();
+        app.UseFleetReadiness();
         app.UseHostFiltering();
         app.UseTls(SitesFeature.KeepsClearText(app.Services));
         app.UseCandidateVisits();

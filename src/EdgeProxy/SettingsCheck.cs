@@ -5,6 +5,7 @@ using EdgeProxy.Clients;
 using EdgeProxy.Compression;
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Fleet;
 using EdgeProxy.Hosting;
 using EdgeProxy.Notify;
 using EdgeProxy.Proxying;
@@ -48,6 +49,7 @@ internal static class SettingsCheck
         var root = new SettingsScope(problems, EdgeProxyOptions.SectionName);
         CheckApps(root, section, options);
         CheckOptions(root, options);
+        CheckFleet(root, options);
         CheckSites(root, configuration, options, problems);
         KestrelRules.CheckCertificates(configuration, problems, options.Tls);
         CheckTopLevel(configuration, problems);
@@ -135,6 +137,20 @@ internal static class SettingsCheck
         AdminRules.Check(root.In(nameof(options.Admin)), options.Admin, [.. options.AllApps().Select(app => app.Options.Slots)]);
         StateRules.Check(root.In(nameof(options.State)), options.State);
         AccessLogRules.Check(root.In(nameof(options.AccessLog)), options.AccessLog);
+    }
+
+    private static void CheckFleet(SettingsScope root, EdgeProxyOptions options)
+    {
+        if (options.Fleet is not { } fleet)
+        {
+            return;
+        }
+
+        FleetRules.Check(root.In(nameof(options.Fleet)), fleet);
+        foreach (var (identity, app) in options.AllApps())
+        {
+            FleetRules.CheckApp(options.Apps is { Count: > 0 } ? root.In(nameof(options.Apps)).In(identity.Name) : root, app.Switch);
+        }
     }
 
     /// <summary>The file's own sections; the environment has names for everybody.</summary>

@@ -48,15 +48,17 @@ public sealed class DependencyTests
             "AdminCalls", "Clients", "Common", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units",
         ]),
         ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
-        ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
-        ("Api", ["AdminCalls", "Json", "Slots", "Switching", "Tls", "Units"]),
+        ("Fleet", ["AdminCalls", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Units"]),
+        ("Apps", ["Configuration", "Diagnostics", "Fleet", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
+        ("Api", ["AdminCalls", "Fleet", "Json", "Slots", "Switching", "Tls", "Units"]),
         ("Handover",
         [
             "AdminCalls", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Units",
         ]),
         ("Admin",
         [
-            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Diagnostics", "Handover", "Platform", "Proxying", "Slots", "Switching", "Tls", "Units",
+            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Diagnostics", "Fleet", "Handover", "Platform", "Proxying", "Slots", "Switching", "Tls",
+            "Units",
         ]),
 
         // The program.
@@ -70,6 +72,7 @@ public sealed class DependencyTests
             "Compression",
             "Configuration",
             "Diagnostics",
+            "Fleet",
             "Handover",
             "Hosting",
             "Notify",
@@ -89,8 +92,8 @@ public sealed class DependencyTests
         ("Demo", [Root, "Api", "Apps", "Common", "Configuration", "Diagnostics", "Hosting", "Json", "Processes", "Slots", "Switching", "Units"]),
         ("Cli",
         [
-            Root, "Api", "CaddyImport", "Common", "Configuration", "Demo", "Diagnostics", "Handover", "Hosting", "Importing", "Json", "NginxImport",
-            "Processes", "Sites", "Slots", "Switching", "Tls",
+            Root, "Api", "CaddyImport", "Common", "Configuration", "Demo", "Diagnostics", "Fleet", "Handover", "Hosting", "Importing", "Json",
+            "NginxImport", "Processes", "Sites", "Slots", "Switching", "Tls",
         ]),
         ("Program", ["Cli"]),
     ];

@@ -61,6 +61,11 @@ internal sealed class AdminEndpoints(
     {
         var active = app.Slots.Active.Name;
         var state = app.Health[active].State;
+        if (app.Fleet?.Member.WhyNotReady() is { } notInFleet)
+        {
+            return notInFleet;
+        }
+
         return state is HealthState.Healthy or HealthState.Busy
             || (HasRoomToHold(app) && await status.ReadUnitAsync(app, active, cancellationToken) is null or { IsRunning: true })
             ? null

@@ -17,11 +17,17 @@ internal sealed class AppCalls(AppRegistry apps) : IAppRoutes
     public void MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> response) =>
         Map(path, pattern => routes.MapPost(pattern, context => RespondAsync(context, response)));
 
+    private void MapDelete(IEndpointRouteBuilder routes, string path, Func<HttpContext, App, Task<IResult>> response) =>
+        Map(path, pattern => routes.MapDelete(pattern, context => RespondAsync(context, response)));
+
     void IAppRoutes.MapGet(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response) =>
         MapGet(routes, path, (context, app) => response(context, app.Services));
 
     void IAppRoutes.MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response) =>
         MapPost(routes, path, (context, app) => response(context, app.Services));
+
+    void IAppRoutes.MapDelete(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response) =>
+        MapDelete(routes, path, (context, app) => response(context, app.Services));
 
     /// <summary>The app that a path names.</summary>
     /// <returns>Null: none.</returns>

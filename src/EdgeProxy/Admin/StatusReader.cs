@@ -44,6 +44,7 @@ internal sealed class StatusReader(
             Companions = top?.Companions,
             Certificates = certificates.Read(),
             Former = before,
+            Fleet = top?.Fleet,
             Sites = sites,
             Apps = views,
         };
@@ -103,6 +104,7 @@ internal sealed class StatusReader(
             Held = app.Proxied.Outage.Held + gate.Held,
             Places = PlacesOf(app),
             Companions = companions,
+            Fleet = app.Fleet?.View(withNodes: false),
             Hosts = app.Proxied.Options.Hosts,
         };
     }

@@ -20,6 +20,9 @@ internal interface IAppRoutes
 
     /// <param name="response">Gets the services of the app.</param>
     void MapPost(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response);
+
+    /// <param name="response">Gets the services of the app.</param>
+    void MapDelete(IEndpointRouteBuilder routes, string path, Func<HttpContext, IServiceProvider, Task<IResult>> response);
 }
 
 /// <summary>The status, as the response to a call that has changed something.</summary>

@@ -89,6 +89,9 @@ internal sealed class AdminClient : IDisposable
     public Task<AdminResponse> GetAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Get, Relative(path)), cancellationToken);
 
+    public Task<AdminResponse> DeleteAsync(string path, CancellationToken cancellationToken) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Delete, Relative(path)), cancellationToken);
+
     public Task<AdminResponse> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) => SendAsync(
         new HttpRequestMessage(HttpMethod.Post, Relative(path))
         {
@@ -113,13 +116,16 @@ internal sealed class AdminClient : IDisposable
     }
 
     /// <summary>The exception for a response that no caller has a use for.</summary>
-    public Exception Refusal(AdminResponse response)
+    /// <param name="response">The response.</param>
+    /// <param name="isDecidedElsewhere">A 503 is the word of the proxy: what decides is out of its reach.</param>
+    public Exception Refusal(AdminResponse response, bool isDecidedElsewhere = false)
     {
         var why = ProblemText(response.Body);
         return response.Status switch
         {
             HttpStatusCode.NotFound when App is not null && IsUnknownApp(response.Body) => new AdminUsageException($"--app {App}: {why}"),
             HttpStatusCode.Unauthorized => new AdminRefusedException($"{_where} wants the token: --token-file /var/lib/edgeproxy/admin.token ({why})"),
+            HttpStatusCode.ServiceUnavailable when isDecidedElsewhere => new AdminRefusedException($"refused: {why}"),
             HttpStatusCode.Forbidden or HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity => new AdminRefusedException($"refused: {why}"),
             _ => new AdminUnreachableException($"{_where} responded with {(int)response.Status}: {why}"),
         };

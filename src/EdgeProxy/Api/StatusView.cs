@@ -1,3 +1,4 @@
+using EdgeProxy.Fleet;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tls;
@@ -48,6 +49,9 @@ internal sealed record StatusView
     /// <summary>Processes that this one has replaced and that still have requests, the oldest first.</summary>
     public IReadOnlyList<FormerProcessView> Former { get; init; } = [];
 
+    /// <summary>The fleet of the app; null: it is in none, or there are several apps.</summary>
+    public FleetView? Fleet { get; init; }
+
     /// <summary>As set, with their routes; empty: none is.</summary>
     public required IReadOnlyList<SiteView> Sites { get; init; }
 
@@ -84,6 +88,9 @@ internal sealed record AppStatusView
 
     /// <summary>The units beside the app; empty: none is set.</summary>
     public required IReadOnlyList<CompanionView> Companions { get; init; }
+
+    /// <summary>Null: it is in no fleet.</summary>
+    public FleetView? Fleet { get; init; }
 
     /// <summary>Its hosts, as set; empty: it is alone and gets every request.</summary>
     public required IReadOnlyList<string> Hosts { get; init; }

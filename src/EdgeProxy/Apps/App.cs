@@ -1,3 +1,4 @@
+using EdgeProxy.Fleet;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -44,6 +45,9 @@ internal sealed class App(ProxiedApp proxied, ServiceProvider services) : IAsync
     public PauseControl Pause { get; } = services.GetRequiredService<PauseControl>();
 
     public MaintenanceControl Maintenance { get; } = services.GetRequiredService<MaintenanceControl>();
+
+    /// <summary>Null: it is in no fleet.</summary>
+    public FleetSwitches? Fleet { get; } = services.GetService<FleetSwitches>();
 
     public IOutageAdvisor Advisor { get; } = services.GetRequiredService<IOutageAdvisor>();
 

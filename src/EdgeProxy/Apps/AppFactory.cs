@@ -1,4 +1,5 @@
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Fleet;
 using EdgeProxy.Proxying;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
@@ -26,7 +27,8 @@ internal sealed class AppFactory(
     TimeProvider time,
     IEnumerable<ConfigureApp> configure,
     IEnumerable<IOperatorNotice> notices,
-    IEnumerable<IFormerRequests> former)
+    IEnumerable<IFormerRequests> former,
+    FleetNode? fleet = null)
 {
     public App Create(ProxiedApp app)
     {
@@ -53,6 +55,7 @@ internal sealed class AppFactory(
         services.AddCompanions(settings.Companions, settings.Slots);
         services.AddSingleton<CreateCompanionUnits>(provider => (name, slots, command) => UnitsFeature.Create(
             provider, provider.GetRequiredService<StateDirectory>().OpenFolder($"companions/{name}"), slots, OptionsOf(settings, command)));
+        services.AddFleetMember(fleet, settings.Health);
         services.AddSwitching(
             settings.InitialSlot, settings.Health, settings.Switch, ProbeHost.Resolve(settings.Health, hosts, tls, configuration["AllowedHosts"]),
             PreviewSite.UrlOf(settings.Health, hosts, tls, configuration["AllowedHosts"]));
@@ -61,7 +64,13 @@ internal sealed class AppFactory(
             last(app.Name, services);
         }
 
-        return new App(app, services.BuildServiceProvider());
+        var made = new App(app, services.BuildServiceProvider());
+        if (made.Fleet is { } part)
+        {
+            fleet!.Add(part.Member);
+        }
+
+        return made;
     }
 
     private UnitsOptions OptionsOf(AppOptions settings, string? command)

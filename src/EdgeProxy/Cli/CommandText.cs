@@ -84,6 +84,12 @@ internal static class CommandText
             new("edgeproxy certificates renew shop.example.com", "Have a new one now; exit code 1 if that fails."),
             new("edgeproxy certificates root > root.pem", "The root of the local authority (Tls:Internal), to be trusted on the machines that come here."),
         ],
+        ["fleet"] =
+        [
+            new("edgeproxy fleet", "Who is there, at which epoch, and what each node says of the switch that runs."),
+            new("edgeproxy fleet remove c", "Later switches do not wait for this node any more."),
+            new("edgeproxy fleet key > /etc/edgeproxy/fleet.key", "A new secret; every node gets the same file (Fleet:KeyFile)."),
+        ],
         ["import-caddyfile"] =
         [
             new(

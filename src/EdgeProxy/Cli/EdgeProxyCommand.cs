@@ -55,6 +55,7 @@ internal static class EdgeProxyCommand
             ResumeCommand.Create(),
             MaintenanceCommand.Create(),
             CertificatesCommand.Create(),
+            FleetCommand.Create(),
             ImportCommand.ForCaddy(),
             ImportCommand.ForNginx(),
             WatchCommand.Create(),

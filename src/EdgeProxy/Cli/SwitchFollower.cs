@@ -137,7 +137,7 @@ internal sealed class SwitchFollower(AdminClient client, SwitchReport report, IS
             return ExitCode.Refused;
         }
 
-        throw client.Refusal(response);
+        throw client.Refusal(response, isDecidedElsewhere: true);
     }
 
     /// <returns>Null: a pipe, a file, or a terminal that cannot move its cursor.</returns>

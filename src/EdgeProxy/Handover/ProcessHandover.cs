@@ -118,6 +118,11 @@ internal sealed partial class ProcessHandover(
 
     private async Task<HandoverOutcome> TryAsync(CancellationToken stopping)
     {
+        if (apps.All.Any(app => app.Fleet is not null))
+        {
+            return Refused("this node is in a fleet, where two processes cannot be the same node; restart EdgeProxy instead");
+        }
+
         var found = settings.LoadAgain();
         if (!found.IsValid)
         {

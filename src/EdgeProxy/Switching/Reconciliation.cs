@@ -30,13 +30,15 @@ internal sealed partial class Reconciliation(
     SwitchCompanions companions,
     IUnitManager units,
     TimeProvider time,
-    ILogger<Reconciliation> logger) : BackgroundService, IHostedLifecycleService
+    ILogger<Reconciliation> logger,
+    IIdleClaim? claim = null) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(10);
 
     /// <summary>A round reads what is stored when it begins, so one that is still to come does for all callers.</summary>
     private readonly Channel<bool> _requests = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    private volatile bool _hasStarted;
     private CancellationTokenSource _interruption = new(); // holds nothing that is to be disposed: no timer, no wait handle
     private TaskCompletionSource _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -58,6 +60,7 @@ internal sealed partial class Reconciliation(
     /// <summary>The host calls this before any service starts, so before a listener opens.</summary>
     Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
     {
+        _hasStarted = true;
         pause.Restore();
         maintenance.Restore();
         return resolver.ResolveAsync(cancellationToken);
@@ -71,6 +74,12 @@ internal sealed partial class Reconciliation(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (claim is not null)
+        {
+            await IsInterruptedAsync(alignment.StartActiveAsync, stoppingToken); // clients wait for it; the idle unit is left as it is
+            await claim.Free.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await RunRoundAsync(ConcludeStartAsync, stoppingToken);
         var watch = WatchAsync(stoppingToken);
         try
@@ -192,6 +201,49 @@ internal sealed partial class Reconciliation(
         Log.Followed(logger, stored.Slot, from, drained.Problem ?? drained.Detail ?? "drained");
         await companions.AlignAsync(mayBeOld: true, stoppingToken);
         await alignment.AlignAsync(stoppingToken);
+    }
+
+    /// <summary>
+    /// Brings a version into a slot and traffic there, because others have decided so while this process was away. Before anything is touched it is noted that
+    /// what runs in the slot is not known.
+    /// </summary>
+    /// <param name="claimed">What is active now, with that note.</param>
+    /// <param name="next">What is active then.</param>
+    /// <param name="isThere">The version runs in the slot already.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What went wrong, and traffic stays; null: nothing.</returns>
+    public async Task<string?> AdoptAsync(ActiveSlot claimed, ActiveSlot next, bool isThere, CancellationToken cancellationToken)
+    {
+        using var turn = await warm.TakeTurnAsync(cancellationToken);
+        if (!isThere)
+        {
+            await active.WriteAsync(active.Current, claimed);
+            if (await alignment.RestartAsync(next.Slot, cancellationToken) is { } problem)
+            {
+                return problem;
+            }
+        }
+
+        if (await alignment.StartProvedAsync(next.Slot, cancellationToken) is { } why)
+        {
+            return why;
+        }
+
+        var revision = await active.WriteAsync(active.Current, next);
+        if (!_hasStarted)
+        {
+            return null; // the slot is chosen before a listener opens
+        }
+
+        var from = slots.Active.Name;
+        if (from != next.Slot)
+        {
+            activation.MoveTo(next.Slot, revision);
+            await phases.Drain.DrainAsync(from, cancellationToken);
+        }
+
+        await companions.AlignAsync(mayBeOld: true, cancellationToken);
+        return claim is { Free.IsCompleted: false } ? null : await alignment.AlignAsync(cancellationToken);
     }
 
     private static partial class Log

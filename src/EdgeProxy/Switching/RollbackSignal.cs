@@ -13,6 +13,7 @@ internal sealed class RollbackSignal
     private readonly CancellationTokenSource _asked = new();
     private bool _isOpen;
     private bool _isClosed;
+    private bool _isSuspended;
     private bool _isAsked;
 
     /// <summary>What the history says of the phase that was called back.</summary>
@@ -37,7 +38,7 @@ internal sealed class RollbackSignal
         {
             lock (_deciding)
             {
-                return _isClosed ? CancellationToken.None : _asked.Token;
+                return _isClosed || _isSuspended ? CancellationToken.None : _asked.Token;
             }
         }
     }
@@ -47,7 +48,18 @@ internal sealed class RollbackSignal
     {
         lock (_deciding)
         {
-            _isOpen = true;
+            (_isOpen, _isSuspended) = (true, false);
+        }
+    }
+
+    /// <summary>The flip is decided by others from here on, until <see cref="Open"/>.</summary>
+    /// <returns>Whether the switch was called back before.</returns>
+    public bool Suspend()
+    {
+        lock (_deciding)
+        {
+            _isSuspended = true;
+            return _isAsked;
         }
     }
 
@@ -65,22 +77,27 @@ internal sealed class RollbackSignal
 
     /// <summary>Calls the switch back.</summary>
     /// <returns>False: it is too early or too late for that.</returns>
-    public bool TryAsk() => TryAsk(isAbort: false);
+    public bool TryAsk() => TryAsk(isAbort: false, Words);
+
+    /// <summary>Calls it back, as others have decided.</summary>
+    /// <param name="why">Their reason.</param>
+    /// <returns>False: it is too early or too late for that.</returns>
+    public bool TryAsk(string why) => TryAsk(isAbort: false, why);
 
     /// <summary>Calls it back, also before clients get the candidate.</summary>
     /// <returns>False: it is too late for that.</returns>
-    public bool TryAbort() => TryAsk(isAbort: true);
+    public bool TryAbort() => TryAsk(isAbort: true, AbortWords);
 
-    private bool TryAsk(bool isAbort)
+    private bool TryAsk(bool isAbort, string why)
     {
         lock (_deciding)
         {
-            if (_isClosed || (!_isOpen && !isAbort))
+            if (_isClosed || _isSuspended || (!_isOpen && !isAbort))
             {
                 return false;
             }
 
-            Why = _isAsked ? Why : isAbort ? AbortWords : Words;
+            Why = _isAsked ? Why : why;
             _isAsked = true;
         }
 

@@ -19,6 +19,9 @@ public enum SwitchPhase
     BeforeFlip,
     /// <summary>Only where there are steps (<c>Switch:Canary</c>): a run of it for each.</summary>
     Canary,
+
+    /// <summary>Only in a fleet: the other machines are waited for, before the flip and after each later step.</summary>
+    Agree,
     Flip,
 
     /// <summary>Only where there are companions.</summary>
@@ -83,6 +86,10 @@ internal sealed record Switch
 
     /// <summary>The last lines of the unit that is to blame; empty when all went well.</summary>
     public IReadOnlyList<string> UnitLog { get; init; } = [];
+
+    /// <summary>The machines that it was agreed with; null: it is this one's own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public SwitchFleet? Fleet { get; init; }
 
     /// <summary>The commands that it has run; null: none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -28,12 +28,16 @@ internal static class SwitchApi
 /// <param name="Force">See <see cref="SwitchRequest"/>.</param>
 /// <param name="Canary">Which part of the clients gets the candidate before all others, step by step; null: <c>Switch:Canary</c>; empty: none does.</param>
 /// <param name="Preview">How long the candidate waits to be looked at and promoted: 1 s to 24 h; null: not at all.</param>
+/// <param name="Without">In a fleet: nodes that are left out; null: none.</param>
+/// <param name="WithoutLost">In a fleet: each node that is not there is left out.</param>
 internal sealed record SwitchBody(
     string? To = null,
     string? Label = null,
     bool Force = false,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<CanaryStepBody>? Canary = null, // no older proxy is to see it
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] TimeSpan? Preview = null) : RequestBody;
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] TimeSpan? Preview = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Without = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool WithoutLost = false) : RequestBody;
 
 /// <summary>The body of <c>POST /preview</c>.</summary>
 /// <param name="Url">The page to begin with, <c>https://shop.example.com/cart/</c>; null: the site's first one.</param>
@@ -51,7 +55,12 @@ internal sealed record EndWaitBody : RequestBody;
 
 /// <summary>The body of <c>POST /rollback</c>.</summary>
 /// <param name="Force">Also where both slots run from one tree; and as that of a switch.</param>
-internal sealed record RollbackBody(bool Force = false) : RequestBody;
+/// <param name="Without">As that of a switch.</param>
+/// <param name="WithoutLost">As that of a switch.</param>
+internal sealed record RollbackBody(
+    bool Force = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Without = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool WithoutLost = false) : RequestBody;
 
 /// <summary>The response to <c>POST /preview</c>.</summary>
 /// <param name="Link">A browser that opens it gets the candidate.</param>

@@ -14,11 +14,13 @@ internal sealed class SwitchCalls(IAppRoutes apps) : IAdminCalls
         apps.MapPost(routes, SwitchApi.Switch, SwitchAsync);
         apps.MapPost(routes, SwitchApi.Rollback, RollBackAsync);
         apps.MapPost(routes, SwitchApi.Preview, PreviewAsync);
-        apps.MapPost(routes, SwitchApi.Promote, (context, app) => EndWaitAsync(context, app, switches => switches.Promote(), SwitchOutcome.Completed));
+        apps.MapPost(routes, SwitchApi.Promote, (context, app) => EndWaitAsync(
+            context, app, () => ValueTask.FromResult(app.GetRequiredService<SwitchCoordinator>().Promote()), SwitchOutcome.Completed));
         apps.MapPost(
             routes,
             SwitchApi.Abort,
-            (context, app) => EndWaitAsync(context, app, switches => switches.Abort(), SwitchOutcome.Aborted, SwitchOutcome.RolledBack));
+            (context, app) => EndWaitAsync(
+                context, app, () => app.GetRequiredService<ISwitchDoor>().AbortAsync(context.RequestAborted), SwitchOutcome.Aborted, SwitchOutcome.RolledBack));
         apps.MapGet(routes, SwitchApi.Switches, (context, app) => Task.FromResult<IResult>(ListSwitches(context, app)));
         apps.MapGet(routes, SwitchApi.Switches + "/{id}", (context, app) => Task.FromResult(FindSwitch(context, app)));
         apps.MapGet(routes, SwitchApi.Health, (_, app) => Task.FromResult<IResult>(ReadHealth(app.GetRequiredService<HealthMonitor>())));
@@ -41,8 +43,10 @@ internal sealed class SwitchCalls(IAppRoutes apps) : IAdminCalls
         return body.To is not null && to is null ? SwitchResponse.Refused(slots, body, $"There is no slot \"{body.To}\": it is blue or green.")
             : canary is not null && CanaryRules.WhyNot(canary) is { } why ? SwitchResponse.Refused(slots, body, why)
             : CanaryRules.WhyNotPreview(body.Preview) is { } tooLong ? SwitchResponse.Refused(slots, body, tooLong)
-            : await SwitchResponse.OfAsync(context, slots, body, () => switches.BeginAsync(
-                new SwitchRequest(to, body.Label, body.Force, Canary: canary, Preview: body.Preview), context.RequestAborted));
+            : await SwitchResponse.OfAsync(context, slots, body, () => app.GetRequiredService<ISwitchDoor>().BeginAsync(
+                new SwitchRequest(to, body.Label, body.Force, Canary: canary, Preview: body.Preview),
+                new LeftOut(body.Without ?? [], body.WithoutLost),
+                context.RequestAborted));
     }
 
     /// <summary>Brings traffic back to the previous slot; waits as a switch does.</summary>
@@ -55,7 +59,8 @@ internal sealed class SwitchCalls(IAppRoutes apps) : IAdminCalls
                 context,
                 app.GetRequiredService<SlotPair>(),
                 new SwitchBody(Force: body.Force),
-                () => app.GetRequiredService<SwitchCoordinator>().BeginRollbackAsync(body.Force, context.RequestAborted),
+                () => app.GetRequiredService<ISwitchDoor>().RollBackAsync(
+                    body.Force, new LeftOut(body.Without ?? [], body.WithoutLost), context.RequestAborted),
                 SwitchOutcome.RolledBack);
     }
 
@@ -77,17 +82,12 @@ internal sealed class SwitchCalls(IAppRoutes apps) : IAdminCalls
 
     /// <summary>Lets the running switch go on, or go back, and waits for its end.</summary>
     private static async Task<IResult> EndWaitAsync(
-        HttpContext context, IServiceProvider app, Func<SwitchCoordinator, SwitchStart> ask, params IReadOnlyList<SwitchOutcome> wanted)
+        HttpContext context, IServiceProvider app, Func<ValueTask<SwitchStart>> ask, params IReadOnlyList<SwitchOutcome> wanted)
     {
         var (body, problem) = await AdminBody.ReadAsync(context, SwitchingJson.Relaxed.EndWaitBody, "{}");
-        if (body is null)
-        {
-            return problem!;
-        }
-
-        var switches = app.GetRequiredService<SwitchCoordinator>();
-        return await SwitchResponse.OfAsync(
-            context, app.GetRequiredService<SlotPair>(), new SwitchBody(), () => ValueTask.FromResult(ask(switches)), wanted);
+        return body is null
+            ? problem!
+            : await SwitchResponse.OfAsync(context, app.GetRequiredService<SlotPair>(), new SwitchBody(), ask, wanted);
     }
 
     private static JsonHttpResult<SwitchesView> ListSwitches(HttpContext context, IServiceProvider app)

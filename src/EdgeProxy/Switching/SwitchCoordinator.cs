@@ -68,7 +68,7 @@ internal sealed partial class SwitchCoordinator(
             var to = request.To ?? plan.Previous.Name;
             return to == plan.Active.Name
                 ? IsActive(to)
-                : Start(plan, request with { To = to }, RequestsDeployedVersion(request) ? WarmUse.Reuse : WarmUse.Restart);
+                : Start(plan, request with { To = to }, request.WarmUse ?? (RequestsDeployedVersion(request) ? WarmUse.Reuse : WarmUse.Restart));
         }
     }
 
@@ -191,11 +191,12 @@ internal sealed partial class SwitchCoordinator(
 
         var first = new Switch
         {
-            Id = NewId(),
+            Id = request.Id ?? NewId(),
             From = plan.Active.Name,
             To = plan.Previous.Name,
             Label = request.Label,
             ByRescue = request.RescueOf is not null,
+            Fleet = request.Agreement?.Fleet,
             StartedAt = time.GetUtcNow(),
         };
         var run = new SwitchRun(first, request, warmUse, checkpoint, events, metrics, time, logger);

@@ -49,6 +49,7 @@ internal sealed partial class SwitchCourse(
             && (run.Preview is null || run.IsReuse || await run.PhaseAsync(SwitchPhase.Preview, phases.Preview.RunAsync, stopping))
             && (!hooks.HasBeforeFlip || await run.PhaseAsync(SwitchPhase.BeforeFlip, hooks.BeforeFlipAsync, stopping))
             && await ShareAsync(run, stopping)
+            && (run.Agreement is not { } all || await run.PhaseAsync(SwitchPhase.Agree, all.PreparedAsync, stopping))
             && await run.PhaseAsync(SwitchPhase.Flip, phases.Flip.RunAsync, stopping);
         if (!moved)
         {
@@ -61,6 +62,12 @@ internal sealed partial class SwitchCourse(
         run.RollbackSignal.Open();
         var stays = (!companions.HasAfterFlip || await run.PhaseAsync(SwitchPhase.Companions, companions.AfterFlipAsync, stopping))
             && await run.PhaseAsync(SwitchPhase.Observe, phases.Observe.RunAsync, stopping);
+        if (run.Agreement is { } everybody)
+        {
+            var problem = stays ? null : run.Problems[^1];
+            stays = await run.PhaseAsync(SwitchPhase.Agree, (run, token) => everybody.ObservedAsync(run, problem, token), stopping);
+        }
+
         if (stays)
         {
             if (companions.HasAny)
@@ -68,21 +75,39 @@ internal sealed partial class SwitchCourse(
                 await run.PhaseAsync(SwitchPhase.MoveCompanions, companions.AfterObserveAsync, stopping);
             }
 
-            await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+            await DrainAsync(run, stopping);
         }
 
         // What goes wrong from here on is a warning.
         if (!run.RollbackSignal.Close() && stays)
         {
-            await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.KeepWarmAsync, stopping);
+            await StopAsync(run, phases.StopOld.KeepWarmAsync, stopping);
             return await ending.CompleteAsync(run, run.BlamedLog, stopping);
         }
 
         var log = run.BlamedLog ?? await ending.ReadLogAsync(run.To, stopping); // the candidate's, before its stop adds lines of its own
         await GoBackAsync(run, stopping);
-        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
-        await run.PhaseAsync(SwitchPhase.StopOld, phases.StopOld.RunAsync, stopping);
+        await DrainAsync(run, stopping);
+        await StopAsync(run, phases.StopOld.RunAsync, stopping);
         return await ending.CompleteAsync(run, log, stopping);
+    }
+
+    private async Task DrainAsync(SwitchRun run, CancellationToken stopping)
+    {
+        await run.PhaseAsync(SwitchPhase.Drain, phases.Drain.RunAsync, stopping);
+        if (run.Agreement is { } all)
+        {
+            await run.PhaseAsync(SwitchPhase.Agree, all.DrainedAsync, stopping);
+        }
+    }
+
+    private static async Task StopAsync(SwitchRun run, Func<SwitchRun, CancellationToken, Task<PhaseResult>> stop, CancellationToken stopping)
+    {
+        await run.PhaseAsync(SwitchPhase.StopOld, stop, stopping);
+        if (run.Agreement is { } all)
+        {
+            await run.PhaseAsync(SwitchPhase.Agree, all.StoppedAsync, stopping);
+        }
     }
 
     /// <summary>Lets a part of the clients have the candidate, a larger one with each step.</summary>

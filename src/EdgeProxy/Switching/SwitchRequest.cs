@@ -10,9 +10,12 @@ namespace EdgeProxy.Switching;
 /// <param name="RescueOf">Nobody has asked: the proxy does it because of this; null: somebody has.</param>
 /// <param name="Preview">How long the candidate waits to be looked at and promoted; null: not at all.</param>
 /// <param name="Canary">Steps before everybody gets the candidate; null: those of the settings; empty: none.</param>
+/// <param name="Id">Null: a new one.</param>
+/// <param name="Agreement">With others; null: the switch is this machine's own.</param>
+/// <param name="WarmUse">What is done with a candidate that is warm; null: as the request says by what it names.</param>
 internal sealed record SwitchRequest(
     SlotName? To = null, string? Label = null, bool Force = false, string? RescueOf = null, IReadOnlyList<CanaryStep>? Canary = null,
-    TimeSpan? Preview = null);
+    TimeSpan? Preview = null, string? Id = null, ISwitchAgreement? Agreement = null, WarmUse? WarmUse = null);
 
 /// <summary>What a switch does with a target that is warm.</summary>
 internal enum WarmUse
@@ -53,4 +56,7 @@ internal abstract record SwitchStart
 
     /// <summary>It cannot be done; nothing was touched.</summary>
     public sealed record Refused(string Reason) : SwitchStart;
+
+    /// <summary>It cannot be done now, as what decides it is out of reach.</summary>
+    public sealed record Unavailable(string Reason) : SwitchStart;
 }

@@ -32,6 +32,7 @@ internal static class SwitchResponse
             SwitchStart.Joined joined => Accepted(context, caller.View(joined.Switch)),
             SwitchStart.Busy busy => Of(caller.View(busy.Running), StatusCodes.Status409Conflict),
             SwitchStart.Refused refused => Refused(slots, asked, refused.Reason),
+            SwitchStart.Unavailable away => Problem.Result(StatusCodes.Status503ServiceUnavailable, away.Reason),
             var unknown => throw new InvalidOperationException(unknown.GetType().Name),
         };
     }

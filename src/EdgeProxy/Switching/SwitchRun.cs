@@ -49,6 +49,9 @@ internal sealed partial class SwitchRun(
 
     public bool Force => request.Force;
 
+    /// <summary>See <see cref="SwitchRequest.Agreement"/>.</summary>
+    public ISwitchAgreement? Agreement => request.Agreement;
+
     /// <summary>See <see cref="SwitchRequest.Canary"/>.</summary>
     public IReadOnlyList<CanaryStep>? Canary => request.Canary;
 

@@ -9,6 +9,7 @@ using EdgeProxy.Switching.Phases;
 using EdgeProxy.Switching.Progressive;
 using EdgeProxy.Switching.Records;
 using EdgeProxy.Units;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EdgeProxy.Switching;
 
@@ -55,6 +56,7 @@ internal static class SwitchingFeature
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SwitchHooks>(provider, @switch.Hooks));
         services.AddSingleton<SwitchCourse>();
         services.AddSingleton<SwitchCoordinator>();
+        services.TryAddSingleton<ISwitchDoor, OwnSwitches>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RescueService>(provider, @switch));
         services.AddSingleton<IOutageAdvisor, OutageAdvisor>();
 

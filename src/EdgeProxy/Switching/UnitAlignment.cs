@@ -36,6 +36,21 @@ internal sealed partial class UnitAlignment(
         return await TryAsync(plan.Active.Name, StartAsync, stoppingToken) ?? await TryAsync(plan.Previous.Name, SettleIdleAsync, stoppingToken);
     }
 
+    /// <summary>The first half of <see cref="AlignAsync"/>.</summary>
+    public Task StartActiveAsync(CancellationToken stoppingToken) => TryAsync(slots.Active.Name, StartAsync, stoppingToken);
+
+    /// <summary>Starts a slot's unit anew, so that it runs what is in its directory now.</summary>
+    /// <returns>What went wrong; null: nothing.</returns>
+    public Task<string?> RestartAsync(SlotName slot, CancellationToken stoppingToken) => TryAsync(
+        slot,
+        async (slot, token) =>
+        {
+            var isRunning = (await units.GetStatusAsync(slot, token)).IsRunning;
+            var result = isRunning ? await units.RestartAsync(slot, token) : await units.StartAsync(slot, token);
+            return result == UnitJobResult.Done ? null : UnitStatusMessages.WhyNotStarted(result, await units.GetStatusAsync(slot, token));
+        },
+        stoppingToken);
+
     /// <summary>Starts a slot's unit where it does not run, and waits for a good response, before traffic moves there.</summary>
     /// <returns>What went wrong; null: nothing.</returns>
     public async Task<string?> StartProvedAsync(SlotName slot, CancellationToken stoppingToken) =>

@@ -208,7 +208,7 @@ public sealed class AdminEndpointsTests : IAsyncLifetime
         var status = await _host.GetJsonAsync("/status");
         Assert.Equal(
             ["version", "pid", "uptime", "active", "slots", "switch", "lastSwitch", "pause", "maintenance", "held", "places", "companions", "certificates",
-                "rescue", "former", "sites", "apps"],
+                "rescue", "former", "fleet", "sites", "apps"],
             status.AsObject().Select(member => member.Key));
         Assert.Equal((ProductVersion.Text, Environment.ProcessId), ((string?)status["version"], (int?)status["pid"]));
         Assert.Equal("green", (string?)status["active"]);

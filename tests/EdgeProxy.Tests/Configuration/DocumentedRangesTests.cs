@@ -13,6 +13,7 @@ public sealed partial class DocumentedRangesTests
         ["EdgeProxy.Switching.HealthOptions"] = "Health",
         ["EdgeProxy.Switching.SwitchOptions"] = "Switch",
         ["EdgeProxy.Switching.Hooks.HookOptions"] = "Switch:Hooks:AfterEnd:0",
+        ["EdgeProxy.Fleet.FleetOptions"] = "Fleet",
         ["EdgeProxy.Notify.ReceiverOptions"] = "Notify:Receivers:ops",
         ["EdgeProxy.Switching.Companions.CompanionOptions"] = "Companions:0",
         ["EdgeProxy.Proxying.UpstreamOptions"] = "Upstream",
@@ -42,7 +43,7 @@ public sealed partial class DocumentedRangesTests
 
     [Fact]
     public void The_documentation_names_the_ranges_that_we_know_of() =>
-        Assert.Equal(34, Ranges().Count);
+        Assert.Equal(37, Ranges().Count);
 
     [Theory]
     [MemberData(nameof(Ranges))]

@@ -1,6 +1,7 @@
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Fleet;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -92,6 +93,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             .AddMetricsExport()
             .AddProxiedApps(EdgeProxyServer.ProxiedAppsOf(Options))
             .AddState(Options.State)
+            .AddFleet(Options.Fleet)
             .AddApps([.. Options.AllApps().Select(app => (app.Options, Options.HostsOf(app.Identity, app.Options)))], Options.Units, Options.Tls)
             .AddSingleton<ConfigureApp>((_, services) =>
             {

@@ -12,7 +12,7 @@ internal sealed class FlipPhase(
     {
         var lastWord = run.Watch!.Verdict;
         await run.DisposeAsync();
-        if (lastWord is not null)
+        if (lastWord is not null && run.Agreement is null) // what is agreed is done: the others have flipped, and Observe says what is wrong here
         {
             return PhaseResult.Failed(lastWord);
         }
@@ -28,9 +28,11 @@ internal sealed class FlipPhase(
         var old = plan.Previous.Name;
         var response = await probe.ProbeAsync(plan.Previous.Address, stopping);
         health.Record(old, response, run.Id);
-        if (!response.IsGood)
+        var problem = response.IsGood ? null : $"{old.ToKey()} cannot take the traffic back: {response.Error}";
+        problem = run.Agreement is { } all ? await all.WhyNotBackAsync(run, problem, stopping) : problem;
+        if (problem is not null)
         {
-            return PhaseResult.Failed($"{old.ToKey()} cannot take the traffic back: {response.Error}");
+            return PhaseResult.Failed(problem);
         }
 
         await MoveAsync(run, plan.Active.Name, old, active.Current?.LabelOf(old));
@@ -46,7 +48,7 @@ internal sealed class FlipPhase(
             throw ActiveSlotRecord.ChangedElsewhere(new(now, Revision: null, Problem: null));
         }
 
-        var revision = await active.WriteAsync(now, new ActiveSlot
+        var next = new ActiveSlot
         {
             Version = ActiveSlot.CurrentVersion,
             Slot = to,
@@ -55,7 +57,9 @@ internal sealed class FlipPhase(
             ByRescue = run.RescueOf is not null,
             Label = label,
             IdleLabel = now?.LabelOf(from),
-        });
+        };
+        var revision = await active.WriteAsync(now, run.Agreement?.Stamp(next) ?? next);
         activation.MoveTo(to, revision, run.Id);
+        run.Agreement?.Moved();
     }
 }

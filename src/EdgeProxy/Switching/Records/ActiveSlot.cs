@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 
@@ -24,6 +25,18 @@ internal sealed record ActiveSlot : VersionedRecord
 
     /// <summary>Until when the other slot is kept running for an instant rollback; null, or a time that has passed: it is not.</summary>
     public DateTimeOffset? WarmUntil { get; init; }
+
+    /// <summary>The flip of the fleet that made it so, counted; null: this proxy was never in one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Epoch { get; init; }
+
+    /// <summary>The fleet's switch that brought what runs in the slot; null: it is not known, as its unit is being brought there.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Release { get; init; }
+
+    /// <summary>As <see cref="Release"/>, of the other slot.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? IdleRelease { get; init; }
 
     /// <summary>What was deployed to the slot last, by its label; null: not known.</summary>
     public string? LabelOf(SlotName slot) => slot == Slot ? Label : IdleLabel;

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using EdgeProxy.AdminCalls;
+using EdgeProxy.Json;
+using EdgeProxy.Slots;
+
+namespace EdgeProxy.Fleet;
+
+/// <summary>The admin calls about a fleet: for their server, and for the client of the command line.</summary>
+internal static class FleetApi
+{
+    public const string Fleet = "/fleet";
+    public const string Members = "/fleet/members";
+    public const string Restore = "/fleet/restore";
+    public const string Adopt = "/fleet/adopt";
+
+    /// <summary>One node of <see cref="Members"/>.</summary>
+    public static string MemberOf(string node) => $"{Members}/{Uri.EscapeDataString(node)}";
+}
+
+/// <summary>The body of <c>POST /fleet/restore</c> and <c>POST /fleet/adopt</c>: nothing.</summary>
+internal sealed record FleetBody : RequestBody;
+
+/// <summary><c>GET /fleet</c>, and without the nodes in <c>GET /status</c>.</summary>
+/// <param name="Name">Of the fleet.</param>
+/// <param name="Node">That was asked.</param>
+/// <param name="Epoch">That this node serves; null: it has not joined yet.</param>
+/// <param name="Slot">The fleet's active one; null: it is not known.</param>
+/// <param name="Release">The switch that brought what runs there.</param>
+/// <param name="Label">Of what runs there.</param>
+/// <param name="Etcd">How it is reached.</param>
+/// <param name="Ready">Balancers may send requests to this node.</param>
+/// <param name="Why">Why not; null: they may.</param>
+/// <param name="Coordinator">Who drives the switch; null: nobody does.</param>
+/// <param name="Switch">The fleet's switch; null: none runs.</param>
+/// <param name="Nodes">All of them, by name; null: not told here.</param>
+internal sealed record FleetView(
+    string Name,
+    string Node,
+    long? Epoch,
+    SlotName? Slot,
+    string? Release,
+    string? Label,
+    EtcdView Etcd,
+    bool Ready,
+    string? Why,
+    string? Coordinator,
+    FleetSwitchView? Switch,
+    IReadOnlyList<FleetNodeView>? Nodes)
+{
+    public static FleetView Of(FleetMember member, long? epoch, bool withNodes)
+    {
+        var seen = member.Now.Seen;
+        var running = seen.State?.Switch;
+        var silence = member.Silence;
+        var why = member.WhyNotReady();
+        return new(
+            seen.Keys.Fleet,
+            member.Node,
+            epoch,
+            seen.State?.Slot,
+            seen.State?.Release,
+            seen.State?.Label,
+            new EtcdView(silence < TimeSpan.FromSeconds(3), silence),
+            why is null,
+            why,
+            seen.Coordinator,
+            running is null ? null : new(running.Id, running.Phase, running.Members, running.Without, running.Reason),
+            withNodes ? [.. seen.Nodes.Select(node => Of(node, seen, running))] : null);
+    }
+
+    private static FleetNodeView Of((string Name, string Value) node, FleetSnapshot seen, FleetSwitch? running)
+    {
+        var vote = running is null ? null : seen.VoteOf(node.Name, running);
+        return new(
+            node.Name, node.Value, seen.IsAlive(node.Name), seen.PresenceOf(node.Name)?.Epoch, vote is null ? null : vote.Problem ?? $"{vote.Phase} is done");
+    }
+}
+
+/// <summary>How etcd is reached.</summary>
+/// <param name="Reached">It has answered lately.</param>
+/// <param name="Verified">How long ago it confirmed what is known here; null: it never has.</param>
+internal sealed record EtcdView(bool Reached, TimeSpan? Verified);
+
+/// <summary>The switch of a fleet.</summary>
+internal sealed record FleetSwitchView(string Id, FleetPhase Phase, IReadOnlyList<string> Members, IReadOnlyList<string> Without, string? Reason);
+
+/// <summary>A node.</summary>
+/// <param name="Node">Its name.</param>
+/// <param name="State">Member, or Excluded: left out of a switch.</param>
+/// <param name="Alive">It is there.</param>
+/// <param name="Epoch">That it serves; null: it is not there.</param>
+/// <param name="Vote">What it says of the phase that runs; null: nothing.</param>
+internal sealed record FleetNodeView(string Node, string State, bool Alive, long? Epoch, string? Vote);
+
+/// <summary>The JSON of the calls.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
+    Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
+[JsonSerializable(typeof(FleetBody))]
+[JsonSerializable(typeof(FleetView))]
+internal sealed partial class FleetApiJson : JsonSerializerContext
+{
+    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    public static FleetApiJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
+}

@@ -1,0 +1,67 @@
+using EdgeProxy.AdminCalls;
+using EdgeProxy.Diagnostics.Metrics;
+using EdgeProxy.Switching;
+
+namespace EdgeProxy.Fleet;
+
+/// <summary>Several machines that switch as one. Where the settings have no <c>Fleet</c>, nothing of it is added but its admin calls, which say so.</summary>
+internal static class FleetFeature
+{
+    /// <summary>What the apps share, and the admin calls.</summary>
+    public static IServiceCollection AddFleet(this IServiceCollection services, FleetOptions? options)
+    {
+        services.AddSingleton<IAdminCalls, FleetCalls>();
+        if (options is not null)
+        {
+            services.AddSingleton(provider => new FleetNode(options, provider.GetRequiredService<TimeProvider>()));
+            services.AddInstruments<FleetMetrics>();
+        }
+
+        return services;
+    }
+
+    /// <summary>The part of one app, before what it adds itself: this node is to know of its fleet before the active slot is chosen.</summary>
+    /// <param name="services">Of the app.</param>
+    /// <param name="node">Null: there is no fleet.</param>
+    /// <param name="health">Of the app.</param>
+    public static void AddFleetMember(this IServiceCollection services, FleetNode? node, HealthOptions health)
+    {
+        if (node is null)
+        {
+            return;
+        }
+
+        services.AddSingleton(node);
+        services.AddSingleton<FleetClaim>();
+        services.AddSingleton<IIdleClaim>(provider => provider.GetRequiredService<FleetClaim>());
+        services.AddSingleton<FleetHold>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FleetMember>(provider, health));
+        services.AddSingleton<FleetSwitches>();
+        services.AddSingleton<ISwitchDoor>(provider => provider.GetRequiredService<FleetSwitches>());
+        services.AddHostedService(provider => provider.GetRequiredService<FleetMember>());
+    }
+
+    /// <summary>Says to balancers whether they should send requests here, whatever the host: they ask by address.</summary>
+    public static void UseFleetReadiness(this IApplicationBuilder app)
+    {
+        if (app.ApplicationServices.GetService<FleetNode>() is not { Options.ReadyPath: { Length: > 0 } path } node)
+        {
+            return;
+        }
+
+        app.Use(next => context =>
+        {
+            if (!context.Request.Path.Equals(path, StringComparison.Ordinal))
+            {
+                return next(context);
+            }
+
+            // The reason is for operators: GET /fleet of the admin API.
+            var isReady = node.Members.All(member => member.WhyNotReady() is null);
+            context.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+            context.Response.Headers.CacheControl = "no-store";
+            context.Response.ContentType = "text/plain";
+            return context.Response.WriteAsync(isReady ? "ready\n" : "not ready\n", context.RequestAborted);
+        });
+    }
+}

@@ -1,0 +1,95 @@
+using EdgeProxy.Common;
+using EdgeProxy.Tests.Support;
+
+namespace EdgeProxy.Tests.Fleet;
+
+/// <summary>Nodes that are killed, as processes: what is known of them then is in etcd and on disk alone.</summary>
+public sealed class FleetFailureTests
+{
+    [Fact]
+    public async Task The_command_line_moves_a_fleet_and_ends_with_4_where_it_cannot()
+    {
+        await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
+
+        var done = await fleet.RunAsync("b", "switch", "--label", "a1b2c3");
+        Assert.True(done.ExitCode == ExitCode.Done, done.Output + done.Error);
+        foreach (var name in FleetOfProcesses.Names)
+        {
+            Assert.Equal("green", await fleet.SlotAsync(name));
+        }
+
+        var shown = await fleet.RunAsync("c", "fleet");
+        Assert.StartsWith("fleet shop: green, a1b2c3; this is c, at epoch 2, ready", shown.Output, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Refused, (await fleet.RunAsync("a", "switch", "--preview", "1m")).ExitCode);
+        Assert.Equal(ExitCode.Refused, (await fleet.RunAsync("a", "fleet", "remove", "b")).ExitCode);
+        Assert.Equal(ExitCode.Refused, (await fleet.RunAsync("a", "fleet", "restore")).ExitCode);
+
+        fleet.Kill("c");
+        await Eventually.TrueAsync(async () => !await IsThereAsync(fleet, "a", "c"), "c is gone");
+        var refused = await fleet.RunAsync("a", "switch");
+        Assert.Equal((ExitCode.Refused, true), (refused.ExitCode, refused.Error.Contains("c is not there", StringComparison.Ordinal)));
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("a", "switch", "--without", "c")).ExitCode);
+        fleet.Start("c");
+        await fleet.ReadyAsync(FleetOfProcesses.Names);
+        Assert.Equal("blue", await fleet.SlotAsync("c"));
+
+        fleet.Etcd.Kill(0);
+        var away = await fleet.RunAsync("a", "switch");
+        Assert.Equal((ExitCode.Refused, true), (away.ExitCode, away.Error.Contains("no quorum", StringComparison.Ordinal)));
+        foreach (var name in FleetOfProcesses.Names)
+        {
+            Assert.True(await fleet.IsReadyAsync(name));
+        }
+    }
+
+    /// <summary>The one that drives the switch, and one that does not; before the commit is known there is nothing to undo but candidates.</summary>
+    [Theory]
+    [InlineData("a")]
+    [InlineData("c")]
+    public async Task A_node_that_is_killed_after_the_flip_is_left_behind_and_adopts(string killed)
+    {
+        await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:04");
+        var rest = FleetOfProcesses.Names.Except([killed]).ToArray();
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("a", "switch", "--no-wait")).ExitCode);
+        await Eventually.TrueAsync(async () => await fleet.SlotAsync("b") == "green" && await fleet.SlotAsync(killed) == "green", "they have flipped");
+
+        fleet.Kill(killed);
+
+        await Eventually.TrueAsync(
+            async () => await fleet.ViewAsync("b") is { } view && view["switch"] is null && (long?)view["epoch"] == 2, "the others have gone on");
+        foreach (var name in rest)
+        {
+            Assert.Equal("green", await fleet.SlotAsync(name));
+        }
+
+        fleet.Start(killed);
+        await fleet.ReadyAsync(FleetOfProcesses.Names);
+        Assert.Equal("green", await fleet.SlotAsync(killed));
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync(killed, "switch")).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("c")]
+    public async Task A_node_that_is_killed_before_the_flip_ends_the_switch(string killed)
+    {
+        await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("a", "switch", "--no-wait")).ExitCode);
+
+        fleet.Kill(killed); // before all have voted: three probes, 50 ms apart, of an app that takes longer to start
+
+        await Eventually.TrueAsync(async () => await fleet.ViewAsync("b") is { } view && view["switch"] is null, "it has ended");
+        var epoch = (long?)(await fleet.ViewAsync("b"))!["epoch"];
+        fleet.Start(killed);
+        await fleet.ReadyAsync(FleetOfProcesses.Names);
+        foreach (var name in FleetOfProcesses.Names)
+        {
+            Assert.Equal(epoch == 1 ? "blue" : "green", await fleet.SlotAsync(name)); // together, whichever came first
+        }
+
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("b", "switch")).ExitCode);
+    }
+
+    private static async Task<bool> IsThereAsync(FleetOfProcesses fleet, string asked, string node) =>
+        (await fleet.ViewAsync(asked))!["nodes"]!.AsArray().Any(one => (string?)one!["node"] == node && (bool)one["alive"]!);
+}

@@ -1,0 +1,129 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using EdgeProxy.Demo;
+using EdgeProxy.Fleet;
+using EdgeProxy.Processes;
+using EdgeProxy.Tests.Support;
+using EdgeProxy.Units.Process;
+
+namespace EdgeProxy.Tests.Fleet;
+
+/// <summary>Three proxies as processes of their own, whose slots are child processes that end with them: a killed node is a dead machine.</summary>
+internal sealed class FleetOfProcesses : IAsyncDisposable
+{
+    public static readonly string[] Names = ["a", "b", "c"];
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly Dictionary<string, int> _ports = Names.ToDictionary(name => name, _ => Backend.FreePort());
+    private readonly Dictionary<string, CommandProcess> _processes = [];
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero });
+
+    private FleetOfProcesses(EtcdCluster etcd) => Etcd = etcd;
+
+    public EtcdCluster Etcd { get; }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static async Task<FleetOfProcesses> StartAsync(string observe)
+    {
+        var fleet = new FleetOfProcesses(await EtcdCluster.StartAsync());
+        await File.WriteAllTextAsync(fleet._directory["fleet.key"], FleetKey.Create(), Cancellation);
+        foreach (var name in Names)
+        {
+            await File.WriteAllTextAsync(fleet._directory[$"{name}.json"], fleet.Settings(name, observe).ToJsonString(), Cancellation);
+            fleet.Start(name);
+        }
+
+        await fleet.ReadyAsync(Names);
+        return fleet;
+    }
+
+    public void Start(string name) => _processes[name] = CommandProcess.Start("run", "--config", _directory[$"{name}.json"]);
+
+    public void Kill(string name)
+    {
+        _processes[name].Kill();
+        _processes[name].Dispose();
+        _processes.Remove(name);
+    }
+
+    public Task<CommandLine> RunAsync(string name, params string[] arguments) => CommandLine.RunAsync([.. arguments, "--socket", _directory[$"{name}.sock"]]);
+
+    /// <summary>They are ready, by what a balancer is told, and count as there.</summary>
+    public async Task ReadyAsync(params string[] names)
+    {
+        foreach (var name in names)
+        {
+            await Eventually.TrueAsync(async () => await IsReadyAsync(name) && (await ViewAsync(names[0]))?["nodes"]!.AsArray()
+                .Any(node => (string?)node!["node"] == name && (bool)node["alive"]! && (string?)node["state"] == "Member") is true, $"{name} is ready");
+        }
+    }
+
+    public async Task<bool> IsReadyAsync(string name) => await GetAsync(name, "/.edgeproxy/ready") is (HttpStatusCode.OK, _);
+
+    /// <summary>What a client of the node gets; null: nothing.</summary>
+    public async Task<string?> SlotAsync(string name) => (await GetAsync(name, "/")).Slot;
+
+    /// <summary>Null: it does not respond.</summary>
+    public async Task<JsonNode?> ViewAsync(string name)
+    {
+        var shown = await RunAsync(name, "fleet", "--json");
+        return shown.ExitCode == 0 ? JsonNode.Parse(shown.Output) : null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes.Values)
+        {
+            process.Kill();
+            process.Dispose();
+        }
+
+        _client.Dispose();
+        await Etcd.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    private async Task<(HttpStatusCode? Status, string? Slot)> GetAsync(string name, string path)
+    {
+        try
+        {
+            using var response = await _client.GetAsync($"http://127.0.0.1:{_ports[name]}{path}", Cancellation);
+            return (response.StatusCode, response.Headers.TryGetValues("X-Slot", out var slot) ? slot.First() : null);
+        }
+        catch (HttpRequestException)
+        {
+            return default;
+        }
+    }
+
+    private JsonObject Settings(string name, string observe)
+    {
+        var command = $"{CommandTemplate.Quote(ChildLauncher.OwnExecutable)} {SampleBackend.Verb} --port {{port}} --slot {{slot}}";
+        return new JsonObject
+        {
+            ["AllowedHosts"] = "shop.example.com;127.0.0.1",
+            ["Kestrel"] = JsonNode.Parse($$"""{ "Endpoints": { "Http": { "Url": "http://127.0.0.1:{{_ports[name]}}" } } }"""),
+            ["EdgeProxy"] = new JsonObject
+            {
+                ["Slots"] = JsonNode.Parse(
+                    $$"""
+                    { "Blue": { "Address": "http://127.0.0.1:{{Backend.FreePort()}}" }, "Green": { "Address": "http://127.0.0.1:{{Backend.FreePort()}}" } }
+                    """),
+                ["Switch"] = new JsonObject { ["Observe"] = observe },
+                ["Units"] = new JsonObject { ["Manager"] = "Process", ["Process"] = new JsonObject { ["Command"] = command } },
+                ["Admin"] = new JsonObject { ["Socket"] = _directory[$"{name}.sock"], ["Url"] = "" },
+                ["State"] = new JsonObject { ["Directory"] = _directory[$"{name}.state"] },
+                ["AccessLog"] = new JsonObject { ["Path"] = _directory[$"{name}.log"] },
+                ["Fleet"] = new JsonObject
+                {
+                    ["Name"] = "shop",
+                    ["Node"] = name,
+                    ["KeyFile"] = _directory["fleet.key"],
+                    ["LostAfter"] = "00:00:03",
+                    [nameof(Etcd)] = new JsonObject { ["Endpoints"] = new JsonArray([.. Etcd.Endpoints.Select(url => (JsonNode)url)]) },
+                },
+            },
+        };
+    }
+}
