@@ -27,10 +27,10 @@ internal static partial class ExecChild
     private const uint CloseOnExec = 4; // CLOSE_RANGE_CLOEXEC, close_range(2)
 
     /// <summary>
-    /// SIGPIPE, which the runtime ignores; SIGXFSZ, which the proxy does; SIGHUP, SIGINT and SIGQUIT, which nohup and a shell's <c>&amp;</c> do. What is
-    /// ignored would stay so in the command (execve(2)).
+    /// SIGPIPE, which the runtime ignores; SIGXFSZ, and at its start SIGHUP and SIGUSR2, which the proxy does; SIGHUP, SIGINT and SIGQUIT, which nohup and
+    /// a shell's <c>&amp;</c> do. What is ignored would stay so in the command (execve(2)).
     /// </summary>
-    private static readonly int[] _oftenIgnored = [13, FileSizeLimit.Signal, 1, 2, 3];
+    private static readonly int[] _oftenIgnored = [13, FileSizeLimit.Signal, 1, 2, 3, 12];
 
     /// <summary>Does not return when all goes well.</summary>
     /// <param name="parent">The proxy.</param>

@@ -120,6 +120,7 @@ internal sealed partial class SocketConnection : SocketFeatures
     private async Task SendAsync()
     {
         Exception? failure = null;
+        Exception? fault = null; // of the proxy: whoever writes hears only of these, as of a client that has left by ConnectionClosed
         try
         {
             while (true)
@@ -142,7 +143,7 @@ internal sealed partial class SocketConnection : SocketFeatures
                     {
                         failure = ExceptionOf(sender.SocketError);
                         sender.Dispose();
-                        if (failure is not ConnectionResetException || IsOver(ref _cannotSend))
+                        if (IsOver(ref _cannotSend))
                         {
                             break;
                         }
@@ -167,11 +168,11 @@ internal sealed partial class SocketConnection : SocketFeatures
         catch (Exception unexpected)
         {
             Log.Failed(_log, ConnectionId, unexpected);
-            failure = unexpected;
+            failure = fault = unexpected;
         }
 
         Close(failure);
-        await _unsent.Reader.CompleteAsync(failure is ConnectionResetException or ObjectDisposedException ? null : failure);
+        await _unsent.Reader.CompleteAsync(fault);
         _received.Writer.CancelPendingFlush(); // so that receiving ends
     }
 
@@ -236,10 +237,12 @@ internal sealed partial class SocketConnection : SocketFeatures
         }
     }
 
-    private static Exception ExceptionOf(SocketError error)
+    /// <summary>Whatever broke a client's connection (a reset, a time-out of the network), it is no error of the server: Kestrel makes one of other
+    /// exceptions.</summary>
+    private static ConnectionResetException ExceptionOf(SocketError error)
     {
         var exception = new SocketException((int)error);
-        return error is SocketError.ConnectionReset or SocketError.Shutdown ? new ConnectionResetException(exception.Message, exception) : exception;
+        return new ConnectionResetException(exception.Message, exception);
     }
 
     private static partial class Log

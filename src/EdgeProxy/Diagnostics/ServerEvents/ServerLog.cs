@@ -91,7 +91,8 @@ internal sealed class ServerLog(TimeProvider time)
         : id is ApplicationError or BodyReaderInvalidState
         || (id == 0 && failure is not null && (level == LogLevel.Warning
             || text.StartsWith("Unhandled exception while processing ", StringComparison.Ordinal)
-            || text.StartsWith("Unexpected exception in HttpConnection.", StringComparison.Ordinal)));
+            || text.StartsWith("Unexpected exception in HttpConnection.", StringComparison.Ordinal)
+            || text.StartsWith("Unexpected exception in TimingPipeFlusher.", StringComparison.Ordinal)));
 
     /// <summary>No bug of ours, but a client that sends nonsense or leaves.</summary>
     private static bool IsBadRequest(Exception? failure) => failure is BadHttpRequestException or OperationCanceledException or IOException;

@@ -24,6 +24,7 @@ public sealed class ServerLogTests
     [InlineData(ServerLog.Category, LogLevel.Warning, 0, "Connection processing ended abnormally.", LogLevel.Debug)]
     [InlineData(ServerLog.Category, LogLevel.Error, 0, "Unhandled exception while processing 0HN.", LogLevel.Debug)]
     [InlineData(ServerLog.Category, LogLevel.Critical, 0, "Unexpected exception in HttpConnection.ProcessRequestsAsync.", LogLevel.Debug)]
+    [InlineData(ServerLog.Category, LogLevel.Error, 0, "Unexpected exception in TimingPipeFlusher.FlushAsync.", LogLevel.Debug)]
     [InlineData(ServerLog.Category + ".Connections", LogLevel.Warning, 24, "rejected: too many connections", LogLevel.Debug)]
     [InlineData(ServerLog.Category, LogLevel.Critical, 0, "The connection listener failed to accept any new connections.", LogLevel.Critical)]
     [InlineData(ServerLog.Category, LogLevel.Critical, 0, "Unable to start Kestrel.", LogLevel.Critical)]
