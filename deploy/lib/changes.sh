@@ -12,7 +12,7 @@ export LC_ALL=C # numbers and messages as they are read here: bash writes the ti
 readonly BACKUP=/etc/edgeproxy/setup
 readonly JOURNAL=$BACKUP/undo         # of the running run: a line for each command, with its length before it
 readonly LEAVING=$BACKUP/leaving      # by uninstall.sh, once Caddy serves again: what is left to be done
-readonly LOCK=/run/lock/edgeproxy-setup
+readonly LOCK=/run/edgeproxy-setup.lock # /run/lock is everybody's
 readonly TOUCHED=$BACKUP/touched      # by all runs: a file a line
 readonly ORIGINALS=$BACKUP/originals  # those of them that were there before
 readonly DEPLOY_CONF_WRITTEN=$BACKUP/deploy.conf.sha256 # as setup_bluegreen.sh wrote it, if it did
@@ -174,6 +174,7 @@ begin() {
 # take_lock: nothing may be undone before. What a killed run had started may hold it a little longer.
 take_lock() {
   local owner
+  (umask 077 && : >> "$LOCK" && chmod 0600 "$LOCK") # who can read a file can lock it
   exec 9>> "$LOCK"
   until flock --nonblock 9; do
     owner=$(sed -n 's/.*, process //p' "$LOCK")
@@ -237,6 +238,6 @@ on_exit() {
     after_going_back
   fi
   end_try
-  rm -rf "$work"
+  rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????
   exit "$status"
 }

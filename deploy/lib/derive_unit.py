@@ -2,13 +2,14 @@
 
 It means the same, but for where it listens: the options of the server that it starts, wherever in the command that is (a venv's gunicorn, `bash -c`, `uv run`),
 or BIND in its environment where it starts a script, or uWSGI with a file, which has a place for that. Exit code 1 and a reason where neither is so: the last
-line is what to paste. What the unit really does is tried afterwards; this is no verdict.
+line is what to paste, so nothing of a file's or the unit's text stands in it unquoted. What the unit really does is tried afterwards; this is no verdict.
 
   derive_unit.py config UNIT < ...    the same unit, in which its gunicorn prints its settings; exit code 1 where it is not gunicorn
 """
 
 import os
 import re
+import shlex
 import sys
 
 VALUE = r"""(?:'[^']*'|"[^"]*"|[^\s'"\\;&|]+)"""
@@ -25,6 +26,7 @@ COMMAND = re.compile(r"""(?:(?<=[\s'"=/])|^)(%s)(?:-?3)?(?=[\s'"\\]|$)""" % "|".
 BEFORE_A_COMMAND = re.compile(r"""(?:/bin/|-m\s+|\brun\s+|\bexec\s+|&&\s*|;\s*|=[-@:+!]*|['"])$""")
 SETTINGS_FILE = re.compile(r"(?:^|\s)(?:--ini|--ini-paste|--yaml|--xml|--emperor|\S+\.(?:ini|ya?ml|xml)\b)")
 PLACE = "BIND"
+ADDRESS = re.compile(r"[\w.:/\[\]-]+", re.A)  # means itself in a shell, and in the text that sed puts in
 
 
 def main(arguments):
@@ -84,7 +86,7 @@ def listening(command, address, unit):
     if not found:
         sys.exit(
             "which server its ExecStart= starts is not to be seen, so it cannot be told to listen elsewhere; make the two units yourself, and name them:\n"
-            "sudo cp {0} /etc/systemd/system/app-server-blue.service".format(os.path.join("/etc/systemd/system", unit))
+            "sudo cp {0} /etc/systemd/system/app-server-blue.service".format(shlex.quote(os.path.join("/etc/systemd/system", unit)))
         )
     options, on_address, on_socket = SERVERS[found.group(1)]
     head, tail = command[:found.end()], command[found.end():]
@@ -105,7 +107,7 @@ def script_in(command):
 def settings_in(command):
     if not SETTINGS_FILE.search(command):
         return None
-    paths = [word.strip("'\"") for word in re.findall(VALUE, command)]
+    paths = [re.sub(r"^--[a-z-]+=", "", word.strip("'\"")) for word in re.findall(VALUE, command)]
     return next((path for path in paths if re.search(r"\.(ini|ya?ml|xml)$", path)), "its file")
 
 
@@ -121,25 +123,29 @@ def demand_place(file, unit):
     text = content(file)
     if re.search(r"\$[{(]?%s\b" % PLACE, text):
         return
+    edit = "sudoedit " + shlex.quote(file)
     if re.search(r"\.(ini|ya?ml|xml)$", file):
-        was = re.search(r"^[ \t]*http-socket[ \t]*=[ \t]*(\S+)", text, re.M)
+        found = re.search(r"^[ \t]*http-socket[ \t]*=[ \t]*(\S+)", text, re.M)
+        was = found.group(1) if found else "127.0.0.1:8000"
+        directory = shlex.quote("/etc/systemd/system/%s.d" % unit)
         sys.exit(
             "%s says where uWSGI listens, and both slots read it; it has to speak HTTP, at $(%s), which each slot's unit sets:\n%s"
             % (
                 file,
                 PLACE,
-                "sudo sed -Ei 's|^\\s*(http-)?socket\\s*=.*|http-socket = $({0})|' {1} && sudo mkdir -p /etc/systemd/system/{2}.d && "
-                "printf '[Service]\\nEnvironment={0}={3}\\n' | sudo tee /etc/systemd/system/{2}.d/bind.conf && sudo systemctl daemon-reload && "
-                "sudo systemctl restart {2}".format(PLACE, file, unit, was.group(1) if was else "127.0.0.1:8000"),
+                "sudo sed -Ei 's|^\\s*(http-)?socket\\s*=.*|http-socket = $({0})|' {1} && sudo mkdir -p {2} && "
+                "printf '[Service]\\nEnvironment={0}={3}\\n' | sudo tee {2}/bind.conf && sudo systemctl daemon-reload && "
+                "sudo systemctl restart {4}".format(PLACE, shlex.quote(file), directory, was, shlex.quote(unit))
+                if ADDRESS.fullmatch(was)
+                else edit,
             )
         )
-    was = re.search(r"(?:--bind|-b|--port|-p|--uds|--unix-socket)(?:=|\s+)['\"]?([^\s'\"\\]+)", text)
-    if not was:
-        sys.exit("%s starts the server, and nothing in it says where it listens; have it listen at $%s where that is set:\nsudoedit %s" % (file, PLACE, file))
-    sys.exit(
-        "%s says where its server listens, and both slots run it; have it listen at $%s where that is set:\nsudo sed -i 's|%s|${%s:-%s}|' %s"
-        % (file, PLACE, re.escape(was.group(1)), PLACE, was.group(1), file)
-    )
+    found = re.search(r"(?:--bind|-b|--port|-p|--uds|--unix-socket)(?:=|\s+)['\"]?([^\s'\"\\]+)", text)
+    if not found:
+        sys.exit("%s starts the server, and nothing in it says where it listens; have it listen at $%s where that is set:\n%s" % (file, PLACE, edit))
+    was = found.group(1)
+    change = "sudo sed -i 's|%s|${%s:-%s}|' %s" % (re.escape(was), PLACE, was, shlex.quote(file)) if ADDRESS.fullmatch(was) else edit
+    sys.exit("%s says where its server listens, and both slots run it; have it listen at $%s where that is set:\n%s" % (file, PLACE, change))
 
 
 def specified(text, unit):

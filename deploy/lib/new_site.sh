@@ -95,17 +95,24 @@ check_environment() {
   [ -z "$other" ] || [ "$other" = "$module" ] || in_the_way "$ENVIRONMENT has DJANGO_SETTINGS_MODULE=$other, not $module"
 }
 
-# check_repository: cloned for a look, by the user that will clone it, or by nobody where that user is still to be made.
+# check_repository: cloned for a look, by the user that will clone it, or by nobody where that user is still to be made. Nobody else runs git in it, root
+# least of all: what its owner writes into its configuration can be commands.
 check_repository() {
-  local who=nobody clone=$work/look prefix=${app_dir:+$app_dir/} file url projects
+  local who=nobody clone prefix=${app_dir:+$app_dir/} file url projects
   if [ -e "$BASE/repository.git" ]; then
     url=$(git config --file "$BASE/repository.git/config" remote.origin.url) || url='nowhere'
     [ "$url" = "$repository" ] || in_the_way "$BASE/repository.git is a clone of $url, not of $repository"
     return
   fi
   ! getent passwd "$deployer" > /dev/null || who=$deployer
-  chmod 0711 "$work"
-  install -d -o "$who" "$clone"
+  clone=$(mktemp -d "${TMPDIR:-/tmp}/edgeproxy-setup.XXXXXX") # beside what this run makes up, which has secrets
+  chown "$who" "$clone"
+  check_commit
+  rm -rf "$clone"
+}
+
+# check_commit: of the clone that check_repository has a place for.
+check_commit() {
   if ! as_account "$who" git clone --quiet --bare --depth 1 --single-branch --branch "$branch" -- "$repository" "$clone/git" > "$work/clone" 2>&1; then
     in_the_way "$branch of $repository cannot be cloned by $who: $(grep -v '^warning: --depth' "$work/clone" | head -n 2 | paste -sd ' ')"
     [[ ! $repository =~ ^(ssh://|[^/]*@) ]] || in_the_way "the repository wants a key of $deployer: $(key_of_deployer), and add the key that it shows to the repository, as one that may read"
@@ -115,7 +122,10 @@ check_repository() {
     mapfile -t projects < <(commit_files | sed -nE 's#^((.*)/)?manage\.py$#--app-dir \2#p' | sed 's/ $/ ./')
     case ${#projects[@]} in
       0) in_the_way "$branch has no manage.py anywhere, so it is no Django project: --branch NAME, or another --repository" ;;
-      1) again+=" ${projects[0]}" && in_the_way "$branch has no ${prefix}manage.py; the project is in another directory of it: ${projects[0]}" ;;
+      1)
+        again+=" --app-dir $(printf %q "${projects[0]#--app-dir }")"
+        in_the_way "$branch has no ${prefix}manage.py; the project is in another directory of it: ${projects[0]}"
+        ;;
       *) in_the_way "$branch has no ${prefix}manage.py; which of these projects is it: ${projects[*]}" ;;
     esac
     return # all else is relative to it
@@ -133,7 +143,7 @@ key_of_deployer() {
   printf "sudo -iu %s sh -c 'ssh-keygen -q -t ed25519 -N \"\" -f ~/.ssh/id_ed25519; cat ~/.ssh/id_ed25519.pub'" "$deployer"
 }
 
-git_look() { git -c safe.directory='*' --git-dir="$work/look/git" "$@" 2> /dev/null; }
+git_look() { as_account "$who" git --git-dir="$clone/git" "$@" 2> /dev/null; }
 in_commit() { git_look cat-file -e "HEAD:$1"; }
 commit_files() { git_look ls-tree -r --name-only HEAD; }
 
@@ -282,6 +292,6 @@ suggest_roots() {
   local kind path
   for kind in static media; do
     path=$(sed -nE "s#.*${kind^^}_ROOT: $BASE/(blue|green)/##p" "$work/deploy" | head -n 1)
-    [ -z "$path" ] || again+=" --$kind-root $path"
+    [ -z "$path" ] || again+=" --$kind-root $(printf %q "$path")"
   done
 }

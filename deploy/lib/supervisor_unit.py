@@ -14,7 +14,8 @@ UNIT = "/etc/systemd/system/app-server-prod.service"
 def programs(files):
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";",))
     parser.read(files)
-    return [(name.partition(":")[2], dict(parser.items(name))) for name in parser.sections() if name.startswith("program:")]
+    found = [name for name in parser.sections() if name.startswith("program:")]
+    return [(name.partition(":")[2], {key: " ".join(value.split("\n")) for key, value in parser.items(name)}) for name in found]  # a line is a line of the unit
 
 
 def variables(text):
@@ -43,7 +44,7 @@ def main(then, *files):
     print("sudo tee %s << 'END'" % UNIT)
     print("\n".join(unit(program)))
     print("END")
-    start = "sudo systemctl daemon-reload && sudo supervisorctl stop %s && sudo systemctl enable --now app-server-prod" % name
+    start = "sudo systemctl daemon-reload && sudo supervisorctl stop %s && sudo systemctl enable --now app-server-prod" % shlex.quote(name)
     print("%s && sudo %s --single app-server-prod" % (start, then))
 
 

@@ -59,6 +59,7 @@ read_unit() { # SLOT
 
 # One deploy at a time. Whatever it starts inherits the lock: a command that outlives a killed deploy still keeps the next one off.
 take_lock() {
+  (umask 077 && : >> "$LOCK" && chmod 0600 "$LOCK") # who can read a file can lock it
   exec {lock}>> "$LOCK"
   flock --nonblock "$lock" || die "$REFUSED" "another deploy runs: $(cat "$LOCK")"
   local left

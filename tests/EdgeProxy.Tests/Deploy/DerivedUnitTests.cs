@@ -86,6 +86,66 @@ public sealed class DerivedUnitTests
         Assert.EndsWith("\n[Service]\nEnvironment=BIND=127.0.0.1:8100\n", await DeriveAsync("shop.service", unit), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(
+        "run me;id.sh", "#!/bin/sh\nexec gunicorn --bind 127.0.0.1:8000 app\n", "\"FILE\"",
+        "sudo sed -i 's|127\\.0\\.0\\.1:8000|${BIND:-127.0.0.1:8000}|' 'FILE'")]
+    [InlineData("start.sh", "#!/bin/sh\nexec gunicorn --bind [::1]:8000 app\n", "FILE", "sudo sed -i 's|\\[::1\\]:8000|${BIND:-[::1]:8000}|' FILE")]
+    [InlineData("start.sh", "#!/bin/sh\nexec gunicorn --bind X|e;# }\n", "FILE", "sudoedit FILE")]
+    [InlineData("start.sh", "#!/bin/sh\nexec gunicorn --bind $(id) app\n", "FILE", "sudoedit FILE")]
+    [InlineData("my start.sh", "#!/bin/sh\nexec gunicorn app\n", "'FILE'", "sudoedit 'FILE'")]
+    [InlineData("uwsgi.ini", "[uwsgi]\nhttp-socket = :8000'|id\n", "/usr/bin/uwsgi --ini=FILE", "sudoedit FILE")]
+    public async Task What_is_to_be_pasted_runs_nothing_of_the_apps_files(string name, string content, string command, string told)
+    {
+        using var directory = new TemporaryDirectory();
+        var file = Path.Combine(directory.Path, name);
+        await File.WriteAllTextAsync(file, content, TestContext.Current.CancellationToken);
+
+        var refused = await RunAsync("shop.service", $"[Service]\nExecStart={command.Replace("FILE", file, StringComparison.Ordinal)}\n");
+
+        Assert.Equal(1, refused.ExitCode);
+        var line = refused.Error.Split('\n')[^2];
+        Assert.Equal(told.Replace("FILE", file, StringComparison.Ordinal), line);
+        if (line.StartsWith("sudo sed ", StringComparison.Ordinal))
+        {
+            var pasted = await Tool.RunAsync("sh", ["-c", line["sudo ".Length..]]);
+            Assert.True(pasted.ExitCode == 0, pasted.Error);
+            Assert.Contains("${BIND:-", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("/", false)]
+    [InlineData("", false)]
+    [InlineData("//", false)]
+    [InlineData("/etc", false)]
+    [InlineData("/./etc/app/", false)]
+    [InlineData("/root/static", false)]
+    [InlineData("/var", false)]
+    [InlineData("/var/run/static", false)]
+    [InlineData("/home", false)]
+    [InlineData("/home/shop", false)]
+    [InlineData("/home/shop/.ssh", false)]
+    [InlineData("/srv/app", false)]
+    [InlineData(".", false)]
+    [InlineData("/home/shop/static", true)]
+    [InlineData("/var/www/shop/", true)]
+    [InlineData("/data", true)]
+    [InlineData("staticfiles/", true)]
+    public async Task A_new_site_serves_no_directory_of_the_systems_or_of_others(string root, bool isTaken)
+    {
+        foreach (var option in (string[])["--static-root", "--media-root"])
+        {
+            // Where the root is fine, it is the deployer that is refused.
+            var run = await Tool.RunAsync(
+                Repository.File("deploy/new-site"),
+                ["--host", "a.example", "--repository", "https://a.example/a.git", "--settings", "a.settings", option, root, "--deployer", "root"]);
+
+            Assert.Equal(2, run.ExitCode);
+            Assert.Equal(!isTaken, run.Error.StartsWith($"new-site: {option} ", StringComparison.Ordinal));
+        }
+    }
+
     [Fact]
     public async Task Supervisors_program_becomes_a_unit_to_be_pasted()
     {

@@ -8,7 +8,7 @@ namespace EdgeProxy.Tests.EndToEnd;
 public sealed class SetupKilledTests
 {
     private const string Killed = "An earlier run was killed; first its changes are undone.";
-    private const string LockFile = "/run/lock/edgeproxy-setup";
+    private const string LockFile = "/run/edgeproxy-setup.lock";
 
     [Fact]
     public async Task A_second_run_leaves_the_first_one_alone()
