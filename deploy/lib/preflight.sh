@@ -453,10 +453,10 @@ check_user() {
   as_user test -r "$(property "$unit" WorkingDirectory)" || in_the_way "$unit: $app_user cannot read $(property "$unit" WorkingDirectory)"
   for file in "$(option_of "$unit" --access-logfile)" "$(option_of "$unit" --error-logfile --log-file)"; do
     [[ $file != /* ]] || as_user test -w "$file" || { [ ! -e "$file" ] && as_user test -w "$(dirname "$file")"; } \
-      || in_the_way "$unit: $app_user cannot write $file: chown -R $app_user $(quoted "$(dirname "$file")")"
+      || in_the_way "$unit: $app_user cannot write $file: chown -R $app_user $(printf %q "$(dirname "$file")")"
   done
   while read -r file; do
-    [[ $file != */media* ]] || [ ! -d "$file" ] || as_user test -w "$file" || in_the_way "$app_user cannot write $file: chown -R $app_user $(quoted "$file")"
+    [[ $file != */media* ]] || [ ! -d "$file" ] || as_user test -w "$file" || in_the_way "$app_user cannot write $file: chown -R $app_user $(printf %q "$file")"
   done < <(values_of 'EdgeProxy__StaticFiles__*__Root'; values_of 'EdgeProxy__Sites__*__Files__Root')
 }
 
