@@ -69,7 +69,7 @@ internal static class EdgeProxyServer
         {
             return await FailAsync(ExitCode.Refused, inUse.Message);
         }
-        catch (Exception failure) when (!hasStarted && ListenFailure.Explain(failure) is { } why)
+        catch (Exception failure) when (!hasStarted && ListenFailure.Explain(failure, isReplacement: arrival is not null) is { } why)
         {
             return await FailAsync(ExitCode.Usage, why);
         }

@@ -53,7 +53,7 @@ public sealed class DependencyTests
         ("Api", ["AdminCalls", "Fleet", "Json", "Slots", "Switching", "Tls", "Units"]),
         ("Handover",
         [
-            "AdminCalls", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Units",
+            "AdminCalls", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Tls", "Units",
         ]),
         ("Admin",
         [

@@ -8,7 +8,7 @@ namespace EdgeProxy.Handover;
 /// <summary>The processes before this one that still have requests: they are told where these are to go, and asked what they have left.</summary>
 /// <remarks>
 /// Owned by the host. A round tells and asks each of them; there is one whenever the orders change, one for whoever wants to know, and one every
-/// <see cref="Refresh"/>. It never takes longer than <see cref="Patience"/>. When none is left the loop ends.
+/// <see cref="Refresh"/>. It never takes longer than <see cref="Patience"/>, and is not to be had during a handover. When none is left the loop ends.
 /// </remarks>
 /// <param name="areExpected">They are still to come (<see cref="TakeAsync"/>): who asks for them waits.</param>
 internal sealed partial class FormerProcesses(
@@ -29,6 +29,9 @@ internal sealed partial class FormerProcesses(
 
     /// <summary>For a response. One that is not there by then is still expected, but not waited for: its requests count as unknown.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>For a round of one's own. Who does not get it knows what the last one found.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);
 
     private readonly SemaphoreSlim _round = new(1, 1);
     private readonly TaskCompletionSource _taken = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -80,26 +83,25 @@ internal sealed partial class FormerProcesses(
         }
     }
 
-    /// <summary>What they have, the oldest first.</summary>
+    /// <summary>What they have, the oldest first; while a handover goes on, what they had.</summary>
     public async Task<IReadOnlyList<FormerProcess>> ReadAsync(CancellationToken cancellationToken)
     {
-        await WhenTakenAsync(cancellationToken);
-        if (Volatile.Read(ref _all).Count > 0)
-        {
-            await RoundAsync(cancellationToken);
-        }
-
+        await WhenTakenAsync(cancellationToken).WaitAsync(LongestWait, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        await RefreshAsync(cancellationToken);
         return Volatile.Read(ref _all);
     }
 
     public async Task<InFlight> CountAsync(string app, SlotName slot, CancellationToken cancellationToken)
     {
+        await WhenTakenAsync(cancellationToken);
+        var isFresh = await RefreshAsync(cancellationToken);
         var sum = default(Held);
-        foreach (var process in await ReadAsync(cancellationToken))
+        foreach (var process in Volatile.Read(ref _all))
         {
             var held = process.Holds.InFlight.GetValueOrDefault(app)?.GetValueOrDefault(slot) ?? default;
-            // Nobody knows what a silent one has: one that is not waited for could lose its app under its requests.
-            sum += process.IsSilent ? held with { Http = Math.Max(held.Http, 1) } : held;
+            // Nobody knows what one has that was not asked or is silent: one that is not waited for could lose its app under its requests.
+            sum += process.IsSilent || !isFresh ? held with { Http = Math.Max(held.Http, 1) } : held;
         }
 
         return new InFlight(sum.Http, sum.Stream, sum.WebSocket);
@@ -141,26 +143,50 @@ internal sealed partial class FormerProcesses(
 
     private Task WhenTakenAsync(CancellationToken cancellationToken) => areExpected ? _taken.Task.WaitAsync(cancellationToken) : Task.CompletedTask;
 
+    /// <returns>False: a handover goes on, and nobody was asked.</returns>
+    private async Task<bool> RefreshAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _all).Count == 0)
+        {
+            return true;
+        }
+
+        if (!await _round.WaitAsync(LongestWait, cancellationToken))
+        {
+            return false;
+        }
+
+        using var hold = new Hold(_round);
+        await AskAsync();
+        return true;
+    }
+
     private async Task RoundAsync(CancellationToken cancellationToken)
     {
         using (await HoldAsync(cancellationToken))
         {
-            _told = Orders();
-            var before = _all.Where(process => process.IsSilent).ToHashSet();
-            await Task.WhenAll(_all.Select(process => process.AskAsync(_told, Patience)));
-            foreach (var process in _all.Where(process => process.IsSilent && !before.Contains(process)))
-            {
-                Log.Silent(logger, process.Pid);
-            }
-
-            if (_all.Exists(process => process.WasToldToStop))
-            {
-                life.StopApplication();
-            }
-
-            Volatile.Write(ref _all, [.. _all.Where(process => !process.HasEnded)]);
-            _lastRound = time.GetTimestamp();
+            await AskAsync();
         }
+    }
+
+    /// <summary>A round. The caller holds them.</summary>
+    private async Task AskAsync()
+    {
+        _told = Orders();
+        var before = _all.Where(process => process.IsSilent).ToHashSet();
+        await Task.WhenAll(_all.Select(process => process.AskAsync(_told, Patience)));
+        foreach (var process in _all.Where(process => process.IsSilent && !before.Contains(process)))
+        {
+            Log.Silent(logger, process.Pid);
+        }
+
+        if (_all.Exists(process => process.WasToldToStop))
+        {
+            life.StopApplication();
+        }
+
+        Volatile.Write(ref _all, [.. _all.Where(process => !process.HasEnded)]);
+        _lastRound = time.GetTimestamp();
     }
 
     private Dictionary<string, AppOrders> Orders() => apps().All.ToDictionary(app => app.Name, OrdersOf);

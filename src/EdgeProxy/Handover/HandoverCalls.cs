@@ -35,6 +35,6 @@ internal sealed class HandoverCalls(IServiceProvider services) : IAdminCalls, IA
                 HandoverApiJson.Relaxed.HandoverView)
             : Problem.Result(
                 outcome.AreSettingsWrong ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status409Conflict,
-                $"The process goes on as it was: {outcome.Problem}");
+                outcome.IsLate ? outcome.Problem! : $"The process goes on as it was: {outcome.Problem}");
     }
 }

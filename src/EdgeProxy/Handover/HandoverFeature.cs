@@ -4,6 +4,7 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Units;
 
 namespace EdgeProxy.Handover;
 
@@ -50,6 +51,12 @@ internal static class HandoverFeature
     /// <summary>This process has started in place of another one.</summary>
     public static async Task TakeOverAsync(this Arrival arrival, IServiceProvider services, CancellationToken cancellationToken)
     {
+        // First: with the state taken over, the children of the old process would pass for orphans.
+        foreach (var app in services.GetRequiredService<AppRegistry>().All)
+        {
+            await Task.WhenAll([UnitsFeature.BeginAsync(app.Units), .. app.Companions.All.Select(companion => companion.BeginAsync())]);
+        }
+
         await arrival.TakeOverAsync(services.GetRequiredService<SystemdNotices>(), services.GetRequiredService<TimeProvider>(), cancellationToken);
         services.GetRequiredService<ListeningSockets>().TakeOver();
         services.GetRequiredService<StateDirectory>().TakeOver();

@@ -5,6 +5,7 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
+using EdgeProxy.Tls;
 
 namespace EdgeProxy.Handover;
 
@@ -13,7 +14,11 @@ namespace EdgeProxy.Handover;
 /// <param name="Problem">Why it does.</param>
 /// <param name="AreSettingsWrong">Because of them.</param>
 /// <param name="Changes">Settings that the new process has otherwise.</param>
-internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettingsWrong, IReadOnlyList<SettingChange> Changes);
+internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettingsWrong, IReadOnlyList<SettingChange> Changes)
+{
+    /// <summary>Another one was under way: what becomes of this process is that one's to say.</summary>
+    public bool IsLate { get; init; }
+}
 
 /// <summary>Replaces this process by a new one, of the program and the settings as they are on disk now, without a request that waits or is cut.</summary>
 /// <remarks>
@@ -23,6 +28,7 @@ internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettin
 internal sealed partial class ProcessHandover(
     RunningSettings settings,
     AppRegistry apps,
+    CertificateStatusRegistry certificates,
     StateDirectory state,
     ListeningSockets sockets,
     PublicConnections connections,
@@ -76,16 +82,16 @@ internal sealed partial class ProcessHandover(
     /// <summary>Hands over, or goes on. Never throws.</summary>
     public async Task<HandoverOutcome> RunAsync()
     {
-        const string once = "this process is handing over, or has done so, already";
+        var late = Refused("Another reload was under way, and may have read the settings before they were changed: ask again.") with { IsLate = true };
         if (!_one.Wait(0))
         {
-            return Refused(once);
+            return late;
         }
 
         if (_hasHandedOver)
         {
             _one.Release();
-            return Refused(once);
+            return late;
         }
 
         var outcome = Refused("it has failed; the log says how");
@@ -138,27 +144,33 @@ internal sealed partial class ProcessHandover(
                     "EdgeProxy, move the directory, and start it again");
         }
 
-        using var rounds = await former.HoldTakenAsync(stopping);
+        if (CertificateLoss.Find(found.Configuration, certificates.Read(), time.GetUtcNow()) is { } loss)
+        {
+            return Refused($"the certificate {loss}, and the new process would have none in its place; put that right, or take it out of the settings")
+                with { AreSettingsWrong = true };
+        }
+
         CrashPoint.Enter(CrashPoint.Handover);
-        using var successor = TryStart(out var cannot);
+        var (started, cannot) = await StartNewAsync(stopping);
+        using var successor = started;
         if (successor is null)
         {
             return Refused(cannot);
         }
 
         CrashPoint.Pass("new process", "started");
-        var turns = new List<IDisposable>();
+        using var held = new Standstill();
         string? fault = "this process stops";
         try
         {
-            fault = await OfferAsync(successor.Channel, turns, stopping);
+            fault = await OfferAsync(successor.Channel, held, stopping);
         }
         finally
         {
             if (fault is not null)
             {
                 fault = $"{fault}; {successor.End()}";
-                TakeBack(turns);
+                TakeBack(held);
             }
         }
 
@@ -182,25 +194,25 @@ internal sealed partial class ProcessHandover(
         return new(successor.Pid, null, false, SettingChange.Between(settings.Loaded.Configuration, found.Configuration));
     }
 
-    /// <param name="why">Null is returned: the file is none that can be run, say.</param>
-    private Successor? TryStart(out string why)
+    /// <summary>Why: the file is none that can be run, say.</summary>
+    private async Task<(Successor? Successor, string Why)> StartNewAsync(CancellationToken stopping)
     {
+        // Not for longer: the switch that is waited for may wait for what old processes have left.
+        using var rounds = await former.HoldTakenAsync(stopping);
         try
         {
-            why = "";
-            return Successor.Start(sockets.All, state.Descriptor, state.FullPath, former.Descriptors);
+            return (Successor.Start(sockets.All, state.Descriptor, state.FullPath, former.Descriptors), "");
         }
         catch (IOException e)
         {
-            why = e.Message;
-            return null;
+            return (null, e.Message);
         }
     }
 
     /// <summary>The steps of the protocol.</summary>
-    /// <param name="turns">Those to change units, of each app: no switch runs while it holds them.</param>
+    /// <param name="held">Gets the turns and the rounds.</param>
     /// <returns>Why the new process does not take over; null: it accepts.</returns>
-    private async Task<string?> OfferAsync(HandoverChannel channel, List<IDisposable> turns, CancellationToken stopping)
+    private async Task<string?> OfferAsync(HandoverChannel channel, Standstill held, CancellationToken stopping)
     {
         var first = await channel.ReadAsync(Patience, time, stopping);
         if (first?.Kind is not MessageKind.Ready)
@@ -213,7 +225,7 @@ internal sealed partial class ProcessHandover(
         {
             foreach (var app in apps.All)
             {
-                turns.Add(await app.Services.GetRequiredService<Reconciliation>().TakeTurnAsync(deadline.Token));
+                held.Turns.Add(await app.Services.GetRequiredService<Reconciliation>().TakeTurnAsync(deadline.Token));
             }
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
@@ -221,6 +233,7 @@ internal sealed partial class ProcessHandover(
             return $"a switch runs and has not ended within {Patience.TotalSeconds} s; ask again when it has";
         }
 
+        held.Rounds = await former.HoldAsync(stopping);
         _isGivingAway = true;
         state.GiveAway(true);
         CrashPoint.Pass("state", "given away");
@@ -230,17 +243,29 @@ internal sealed partial class ProcessHandover(
         return second?.Kind is MessageKind.Accepting ? null : Fault(second, "accept connections");
     }
 
-    private void TakeBack(List<IDisposable> turns)
+    private void TakeBack(Standstill held)
     {
         state.GiveAway(false);
         _isGivingAway = false;
-        turns.ForEach(turn => turn.Dispose());
+        held.Turns.ForEach(turn => turn.Dispose());
     }
 
     private static string Fault(HandoverMessage? message, string step) =>
         message?.Text ?? $"the new process did not {step} within {Patience.TotalSeconds} s, or ended before";
 
     private static HandoverOutcome Refused(string why) => new(null, why, AreSettingsWrong: false, []);
+
+    /// <summary>What keeps still while another process takes the state.</summary>
+    private sealed class Standstill : IDisposable
+    {
+        /// <summary>Those to change units, of each app: no switch runs. A process that has handed over keeps them for good.</summary>
+        public List<IDisposable> Turns { get; } = [];
+
+        /// <summary>Of the former processes.</summary>
+        public IDisposable? Rounds { get; set; }
+
+        public void Dispose() => Rounds?.Dispose();
+    }
 
     private static partial class Log
     {

@@ -8,19 +8,23 @@ namespace EdgeProxy.Hosting;
 /// <summary>Says in one line why the server cannot listen and what to do.</summary>
 internal static class ListenFailure
 {
-    private const string WayOut = "or change Kestrel:Endpoints in the settings. EdgeProxy has ended and serves nothing.";
+    private const string WayOut = "or change Kestrel:Endpoints in the settings.";
 
     /// <summary>What a person is told of a start that failed; null: it failed for another reason.</summary>
-    public static string? Explain(Exception failure) => failure switch
+    /// <param name="isReplacement">Another process serves on.</param>
+    public static string? Explain(Exception failure, bool isReplacement = false) => failure switch
     {
-        PublicListenException => failure.Message,
+        PublicListenException => Ended(failure.Message, isReplacement),
         // Kestrel's own words name the address.
-        IOException { InnerException: AddressInUseException } => $"{failure.Message} Stop what listens there ('ss -ltnp' names it), {WayOut}",
+        IOException { InnerException: AddressInUseException } => Ended(
+            $"{failure.Message} Stop what listens there ('ss -ltnp' names it), {WayOut}", isReplacement),
         // localhost: neither 127.0.0.1 nor ::1 can be had.
-        IOException { InnerException: AggregateException { InnerExceptions: [PublicListenException first, ..] } } => first.Message,
+        IOException { InnerException: AggregateException { InnerExceptions: [PublicListenException first, ..] } } => Ended(first.Message, isReplacement),
         IOException => failure.Message, // the admin API says it itself; of a certificate of Kestrel:Endpoints the message names the file
         _ => null,
     };
+
+    private static string Ended(string why, bool isReplacement) => isReplacement ? why : $"{why} EdgeProxy has ended and serves nothing.";
 
     /// <summary>Keeps the host from logging a start that failed, with a stack trace: <see cref="Explain"/> says it, or the exception that ends the
     /// process.</summary>

@@ -14,6 +14,9 @@ internal static class UnitsFeature
     /// <summary>Completes when no child of this process runs in a unit.</summary>
     public static Task WhenNoChildIsLeftAsync() => ProcessUnit.WhenNoneIsLeftAsync();
 
+    /// <summary>Completes when it has what the process before has handed over.</summary>
+    public static Task BeginAsync(IUnitManager units) => units is ProcessUnits own ? own.WhenBegunAsync() : Task.CompletedTask;
+
     /// <param name="state">Asked for first of all, as it is locked: a second instance must not touch the units of the first.</param>
     public static IUnitManager Create(IServiceProvider provider, StateDirectory state, SlotsOptions slots, UnitsOptions options)
     {

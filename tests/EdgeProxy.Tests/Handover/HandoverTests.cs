@@ -167,6 +167,46 @@ public sealed class HandoverTests
         Assert.Equal(site.First.Id, await site.PidAsync());
     }
 
+    /// <summary>The process that runs has it from before; a new one would not serve HTTPS.</summary>
+    [Fact]
+    public async Task A_certificate_that_has_lost_its_key_is_refused()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        File.Delete(Path.Combine(Path.GetDirectoryName(site.Settings)!, "site.key"));
+
+        var refused = await site.ReloadAsync();
+
+        Assert.Equal(4, refused.ExitCode);
+        Assert.Contains("site.pem cannot be read", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(site.First.Id, await site.PidAsync());
+    }
+
+    /// <summary>What it waits for may need to know what old processes have left.</summary>
+    [Fact]
+    public async Task A_reload_that_waits_keeps_nobody_from_asking()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var slow = client.GetAsync($"http://127.0.0.1:{site.Http}/slow?ms=15000", Cancellation);
+        await InAppAsync(site);
+        await site.HandOverAsync();
+        var begun = $"{site.Settings}.begun";
+        site.Install($"#!/bin/sh\ntouch {begun}\nexec sleep 10\n");
+        var reload = site.ReloadAsync();
+        await Eventually.TrueAsync(() => File.Exists(begun), "a new process is started");
+
+        var before = (await site.StatusAsync())!.Value.GetProperty("former").EnumerateArray().Single();
+        var late = await site.ReloadAsync();
+
+        Assert.True(before.GetProperty("responds").GetBoolean());
+        Assert.Equal(4, late.ExitCode);
+        Assert.Contains("Another reload was under way", late.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("goes on as it was", late.Error, StringComparison.Ordinal);
+        Assert.False(reload.IsCompleted);
+        Assert.Contains("it ended with 0", (await reload).Error, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await slow.Within()).StatusCode);
+    }
+
     /// <summary>The process that has started them stays until they have ended, and only for that.</summary>
     [Fact]
     public async Task Slots_that_are_child_processes_are_handed_over()
@@ -320,6 +360,7 @@ public sealed class HandoverTests
 
         Assert.Equal(4, refused.ExitCode);
         Assert.Contains($"{other.Port}", refused.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("serves nothing", refused.Error, StringComparison.Ordinal);
         Assert.Equal(site.First.Id, await site.PidAsync());
         Assert.True(await site.IsServedAsync());
     }

@@ -24,6 +24,9 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
     /// <summary>Its unit for a slot, for people.</summary>
     public string UnitOf(SlotName slot) => units.UnitOf(Key(slot));
 
+    /// <summary>See <see cref="UnitsFeature.BeginAsync"/>.</summary>
+    public Task BeginAsync() => UnitsFeature.BeginAsync(units);
+
     /// <summary>What that unit is doing.</summary>
     /// <exception cref="UnitException">The unit manager does not respond.</exception>
     public Task<UnitStatus> GetStatusAsync(SlotName slot, CancellationToken cancellationToken) => units.GetStatusAsync(Key(slot), cancellationToken);

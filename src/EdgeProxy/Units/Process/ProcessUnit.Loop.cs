@@ -102,6 +102,7 @@ internal sealed partial class ProcessUnit
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(stop);
         await Task.WhenAny(_startNow.Task, Task.Delay(delay, _time, wait.Token));
         await wait.CancelAsync();
+        await WaitUntilOursAsync(stop); // it may have been given away meanwhile: then another process starts it
         if (stop.IsCancellationRequested)
         {
             return false;

@@ -16,6 +16,7 @@ internal sealed class ProcessUnits : IUnitManager
     private readonly ProcessUnit[] _units = [];
     private readonly OrphanedProcesses _orphans;
     private readonly StateDirectory? _state;
+    private readonly bool _isHandedOver;
     private readonly Lazy<Task> _begun;
 
     /// <summary>The first call takes what the process before has handed over, or stops what a killed one has orphaned; every call waits for that.</summary>
@@ -29,7 +30,7 @@ internal sealed class ProcessUnits : IUnitManager
     public ProcessUnits(
         SlotsOptions slots, UnitsOptions options, string stateDirectory, TimeProvider time, ILogger<ProcessUnits> logger, StateDirectory? state = null)
     {
-        (_slots, _state) = (slots, state);
+        (_slots, _state, _isHandedOver) = (slots, state, state is { IsShared: true });
         var template = CommandTemplate.Parse(options.Process.Command, out var problem)
             ?? throw new UnitException($"EdgeProxy:Units:Process:Command {problem}");
         _orphans = new OrphanedProcesses(stateDirectory, state, time, logger);
@@ -52,6 +53,9 @@ internal sealed class ProcessUnits : IUnitManager
             ? address
             : throw new UnitException($"EdgeProxy:Slots:{slot}:Address must be {SlotAddress.Allowed}");
     }
+
+    /// <summary>Does what the first call does, where there was none yet.</summary>
+    public Task WhenBegunAsync() => _begun.Value;
 
     public string UnitOf(SlotName slot) => slot.ToKey();
 
@@ -87,7 +91,7 @@ internal sealed class ProcessUnits : IUnitManager
 
     private Task BeginAsync()
     {
-        if (_state is not { IsShared: true })
+        if (!_isHandedOver)
         {
             return _orphans.EndAsync();
         }

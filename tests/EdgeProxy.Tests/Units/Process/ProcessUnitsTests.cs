@@ -1,10 +1,13 @@
 using System.Globalization;
+using EdgeProxy.Platform;
 using EdgeProxy.Processes;
 using EdgeProxy.Slots;
+using EdgeProxy.State;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;
 using EdgeProxy.Units.Process;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Units.Process;
 
@@ -119,6 +122,42 @@ public sealed class ProcessUnitsTests : IDisposable
         Assert.All(both, group => Assert.Empty(group.Members()));
     }
 
+    /// <summary>Whoever asks first, and however late.</summary>
+    [Fact]
+    public async Task Children_of_the_process_before_live_on_where_they_are_asked_for_after_the_handover()
+    {
+        using var first = StateDirectory.Open(_directory["state"]);
+        await using var before = Create(Forever, state: first);
+        await before.StartAsync(SlotName.Blue, Cancellation);
+        var child = (await Status(before)).MainPid;
+        await Eventually.TrueAsync(() => CommandOf(child).StartsWith("sleep", StringComparison.Ordinal), "the child has become the command");
+        first.GiveAway(true);
+        using var second = StateDirectory.Adopt(first.FullPath, LibC.Duplicate(first.Descriptor!.Value, 3));
+
+        await using var after = Create(Forever, state: second);
+        second.TakeOver();
+
+        Assert.Equal((UnitState.Active, child), (await Status(after)) is var status ? (status.State, status.MainPid) : default);
+        Assert.StartsWith("sleep", CommandOf(child), StringComparison.Ordinal);
+    }
+
+    /// <summary>Otherwise there would be two: the other process starts it, too.</summary>
+    [Fact]
+    public async Task A_unit_that_is_given_away_during_the_delay_of_its_restart_is_not_started()
+    {
+        var time = new FakeTimeProvider();
+        using var state = StateDirectory.Open(_directory["state"]);
+        await using var units = Create(command: "/no/such/program --port {port}", state: state, time: time);
+        await units.StartAsync(SlotName.Blue, Cancellation);
+        await Eventually.TrueAsync(async () => (await Status(units)).State == UnitState.AutoRestart, "it waits for its restart");
+
+        state.GiveAway(true);
+        time.Advance(TimeSpan.FromHours(1));
+        await units.StopAsync(SlotName.Blue, Cancellation);
+
+        Assert.Equal((UnitState.Inactive, 0), (await Status(units)) is var status ? (status.State, status.Restarts) : default);
+    }
+
     private static SlotsOptions Slots => new() { Blue = new() { Address = "http://127.0.0.1:1" }, Green = new() { Address = "http://127.0.0.1:2" } };
 
     private static Task<UnitStatus> Status(ProcessUnits units) => units.GetStatusAsync(SlotName.Blue, Cancellation);
@@ -140,7 +179,9 @@ public sealed class ProcessUnitsTests : IDisposable
         string? command = null,
         TimeSpan? stopTimeout = null,
         Dictionary<string, string>? environment = null,
-        SlotsOptions? slots = null) => new(
+        SlotsOptions? slots = null,
+        StateDirectory? state = null,
+        TimeProvider? time = null) => new(
         slots ?? Slots,
         new UnitsOptions
         {
@@ -152,7 +193,8 @@ public sealed class ProcessUnitsTests : IDisposable
                 StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(20),
             },
         },
-        _directory.Path,
-        TimeProvider.System,
-        NullLogger<ProcessUnits>.Instance);
+        state?.FullPath ?? _directory.Path,
+        time ?? TimeProvider.System,
+        NullLogger<ProcessUnits>.Instance,
+        state);
 }
