@@ -40,7 +40,8 @@ internal static class EndPointCheck
                 if (Uri.TryCreate(app.Slots.Find(slot)?.Address, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttp
                     && endPoints.Serve(uri.Host, uri.Port))
                 {
-                    slots.In(slot.ToString()).Warn(nameof(SlotOptions.Address), "is an address of this proxy (Kestrel:Endpoints): the app cannot listen there, too");
+                    slots.In(slot.ToString())
+                        .Warn(nameof(SlotOptions.Address), "is an address of this proxy (Kestrel:Endpoints): the app cannot listen there, too");
                 }
             }
         }

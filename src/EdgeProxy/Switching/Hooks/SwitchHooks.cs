@@ -6,8 +6,8 @@ namespace EdgeProxy.Switching.Hooks;
 
 /// <summary>Runs the commands of <c>Switch:Hooks</c>.</summary>
 /// <remarks>
-/// Each is noted in the checkpoint of the switch before it starts, so that the next process ends what a killed one has left of it. A hook is told what happens by
-/// its environment alone, and gets nothing else of the proxy's own.
+/// Each is noted in the checkpoint of the switch before it starts, so that the next process ends what a killed one has left of it. A hook is told what happens
+/// by its environment alone, and gets nothing else of the proxy's own.
 /// </remarks>
 internal sealed partial class SwitchHooks(
     HooksOptions options, SlotPair slots, CommandRunner runner, TimeProvider time, ILogger<SwitchHooks> logger)

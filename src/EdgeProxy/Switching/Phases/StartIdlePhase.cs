@@ -7,7 +7,8 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Looks whether the candidate can be started at all, claims it in the checkpoint, and starts its unit; one that is warm may be taken as it is.</summary>
+/// <summary>Looks whether the candidate can be started at all, claims it in the checkpoint, and starts its unit; one that is warm may be taken as it
+/// is.</summary>
 /// <remarks><c>availableMemory</c>: bytes that the machine can still give out; null: not known, and not checked.</remarks>
 internal sealed partial class StartIdlePhase(
     HealthOptions options, SlotPair slots, IUnitManager units, WarmSlot warm, ActiveSlotRecord active, Func<long?> availableMemory, TimeProvider time,

@@ -137,7 +137,8 @@ public sealed class ProcessUnitsTests : IDisposable
         await using var after = Create(Forever, state: second);
         second.TakeOver();
 
-        Assert.Equal((UnitState.Active, child), (await Status(after)) is var status ? (status.State, status.MainPid) : default);
+        var status = await Status(after);
+        Assert.Equal((UnitState.Active, child), (status.State, status.MainPid));
         Assert.StartsWith("sleep", CommandOf(child), StringComparison.Ordinal);
     }
 
@@ -155,7 +156,8 @@ public sealed class ProcessUnitsTests : IDisposable
         time.Advance(TimeSpan.FromHours(1));
         await units.StopAsync(SlotName.Blue, Cancellation);
 
-        Assert.Equal((UnitState.Inactive, 0), (await Status(units)) is var status ? (status.State, status.Restarts) : default);
+        var status = await Status(units);
+        Assert.Equal((UnitState.Inactive, 0), (status.State, status.Restarts));
     }
 
     private static SlotsOptions Slots => new() { Blue = new() { Address = "http://127.0.0.1:1" }, Green = new() { Address = "http://127.0.0.1:2" } };
