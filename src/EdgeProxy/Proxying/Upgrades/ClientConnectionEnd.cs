@@ -24,6 +24,7 @@ internal sealed class ClientConnectionEnd
     private readonly TimeProvider _time;
     private int _holds;
     private bool _isSocketClosed;
+    private Action? _whenSocketClosed; // of HTTP/1.1
     private bool _mayPass;
     private TaskCompletionSource? _whenItMayPass; // of HTTP/2
     private ITimer? _timer;
@@ -47,6 +48,22 @@ internal sealed class ClientConnectionEnd
         {
             _holds++;
         }
+    }
+
+    /// <summary>Calls back, once, when the client has ended its connection or nothing can be sent to it any more; at once where that is so already. For the
+    /// only tunnel of a connection with HTTP/1.1.</summary>
+    public void WhenSocketClosed(Action closed)
+    {
+        lock (_turn)
+        {
+            if (!_isSocketClosed)
+            {
+                _whenSocketClosed = closed;
+                return;
+            }
+        }
+
+        closed();
     }
 
     public void Release()
@@ -126,16 +143,18 @@ internal sealed class ClientConnectionEnd
 
     private void SocketClosed()
     {
+        bool isHeld;
         lock (_turn)
         {
             _isSocketClosed = true;
-            if (_holds > 0 && !_mayPass)
-            {
-                return; // HTTP/1.1: the connection is the tunnel's own, which has time-outs. HTTP/2: the reader comes to the end by itself
-            }
+            isHeld = _holds > 0 && !_mayPass; // HTTP/1.1: the connection is the tunnel's own, which is told. HTTP/2: the reader comes to the end by itself
         }
 
-        _closed.Cancel();
+        _whenSocketClosed?.Invoke();
+        if (!isHeld)
+        {
+            _closed.Cancel();
+        }
     }
 
     private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;

@@ -19,6 +19,8 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
     private long _patience; // ticks for which nothing may move
     private volatile bool _isLimited;
     private volatile bool _hasClientEnded;
+    private volatile bool _isClientLeaving; // what it has sent may still be on its way to the app
+    private TimeSpan _patienceHalfClosed;
     private CancellationToken _clientLeft;
 
     /// <summary>Tells the client that the protocol is switched, and copies until the end.</summary>
@@ -47,11 +49,12 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         _time = time;
         _clientLeft = clientLeft;
         _patience = options.StreamActivityTimeout.Ticks;
+        _patienceHalfClosed = options.ActivityTimeout;
         await using var stream = client;
         await using var timer = _timer = time.CreateTimer(
             static tunnel => ((Tunnel)tunnel!).CheckProgress(), this, options.StreamActivityTimeout, Timeout.InfiniteTimeSpan);
         await using var cut = life.Token.UnsafeRegister(static tunnel => ((Tunnel)tunnel!).Cut(), this);
-        await JoinAsync(client, life, options.ActivityTimeout, connection, due);
+        await JoinAsync(client, life, connection, due);
         return true;
     }
 
@@ -61,7 +64,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         _cut.Dispose();
     }
 
-    private async Task JoinAsync(Stream client, RequestCancellation life, TimeSpan patienceHalfClosed, ClientConnectionEnd? connection, CancellationToken due)
+    private async Task JoinAsync(Stream client, RequestCancellation life, ClientConnectionEnd? connection, CancellationToken due)
     {
         Progress();
         var toApp = new TunnelDirection(client, app, isWebSocket ? new GracefulClose(app, masked: true, closed: null) : null, Progress, failed: null);
@@ -69,13 +72,17 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
             app,
             client,
             isWebSocket ? new GracefulClose(client, masked: false, closed: life.NoteOrderlyEnd) : null,
-            Progress,
+            ProgressToClient,
             failed: () => LimitTo(RequestCancellation.Grace));
         var closing = Task.CompletedTask;
         await using var whenDue = due.UnsafeRegister(_ => closing = CloseAsync(toApp, toClient), null);
         await using var whenLeft = _clientLeft.UnsafeRegister(static tunnel => ((Tunnel)tunnel!).ClientLeft(), this);
+        if (connection is { IsHttp2: false })
+        {
+            connection.WhenSocketClosed(ClientLeaves);
+        }
 
-        var fromClient = FromClientAsync(toApp, () => closing, patienceHalfClosed, connection);
+        var fromClient = FromClientAsync(toApp, () => closing, connection);
         await toClient.RunAsync(_cut.Token);
         if (toClient.Close is { HasClosed: true })
         {
@@ -89,7 +96,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         await closing;
     }
 
-    private async Task FromClientAsync(TunnelDirection toApp, Func<Task> closing, TimeSpan patienceHalfClosed, ClientConnectionEnd? connection)
+    private async Task FromClientAsync(TunnelDirection toApp, Func<Task> closing, ClientConnectionEnd? connection)
     {
         var end = await toApp.RunAsync(_cut.Token);
         if (connection is { IsHttp2: true })
@@ -111,8 +118,7 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         }
         else
         {
-            Volatile.Write(ref _patience, Math.Min(Volatile.Read(ref _patience), patienceHalfClosed.Ticks));
-            CheckProgress();
+            ShortenPatience();
         }
     }
 
@@ -146,6 +152,27 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         {
             LimitTo(RequestCancellation.Grace);
         }
+        else
+        {
+            ClientLeaves();
+        }
+    }
+
+    /// <summary>What the client has sent goes on to the app, as long as the app takes it. An app that only pushes would keep its connection for nobody.</summary>
+    private void ClientLeaves()
+    {
+        _isClientLeaving = true;
+        if (!_hasClientEnded)
+        {
+            Progress();
+            ShortenPatience();
+        }
+    }
+
+    private void ShortenPatience()
+    {
+        Volatile.Write(ref _patience, Math.Min(Volatile.Read(ref _patience), _patienceHalfClosed.Ticks));
+        CheckProgress();
     }
 
     /// <summary>From now on only so much time is left, whatever moves: an end cannot be reached any more, or has only to respond.</summary>
@@ -165,6 +192,14 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         if (!_isLimited)
         {
             Volatile.Write(ref _lastProgress, _time.GetTimestamp());
+        }
+    }
+
+    private void ProgressToClient()
+    {
+        if (!_isClientLeaving || _hasClientEnded)
+        {
+            Progress();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeProxy.Tests.Proxying.Upgrades;
 
@@ -297,6 +298,49 @@ public sealed class LastWordsTests
             Assert.True(words.AsSpan().StartsWith(arrived), "it is what the client has sent");
             Assert.True(arrived.Length >= before, $"{arrived.Length} bytes, {before} had been received");
         }
+
+        await NothingIsLeftAsync(site);
+    }
+
+    /// <summary>An app that reads no more and goes on to push would keep its connection, and the client's last words, for nobody.</summary>
+    [Theory]
+    [InlineData(Transport.Http1)]
+    [InlineData(Transport.Http1Tls)]
+    public async Task A_client_that_has_left_is_not_kept_by_an_app_that_only_pushes(Transport transport)
+    {
+        var time = new FakeTimeProvider();
+        await using var site = await TunnelSite.StartAsync(
+            transport,
+            async (stream, cancellation) =>
+            {
+                try
+                {
+                    while (true)
+                    {
+                        await stream.WriteAsync(Words(100, masked: false), cancellation);
+                        await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, cancellation); // a push now and then, not a flood
+                    }
+                }
+                catch (IOException)
+                {
+                    // The tunnel is over.
+                }
+            },
+            time);
+        await using var client = await site.ConnectAsync();
+        var sending = client.SendAsync(Words(30_000_000, masked: true)); // more than all buffers on the way hold
+        await Eventually.TrueAsync(() => client.Unread > 1000, "it is pushed to");
+
+        client.ResetConnection();
+        await sending.WaitAsync(Eventually.Patience, Cancellation)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(5));
+                return site.Proxy.Slots.Active.InFlight.WebSocket == 0;
+            },
+            "the app is told");
 
         await NothingIsLeftAsync(site);
     }
