@@ -103,7 +103,8 @@ public sealed partial class MetricsTests
         // Those that only some switches have.
         SwitchPhase[] some =
         [
-            SwitchPhase.Preview, SwitchPhase.BeforeFlip, SwitchPhase.Canary, SwitchPhase.Companions, SwitchPhase.MoveCompanions, SwitchPhase.AfterEnd,
+            SwitchPhase.Agree, SwitchPhase.Preview, SwitchPhase.BeforeFlip, SwitchPhase.Canary, SwitchPhase.Companions, SwitchPhase.MoveCompanions,
+            SwitchPhase.AfterEnd,
         ];
         foreach (var phase in Enum.GetValues<SwitchPhase>().Except(some).Select(phase => phase.ToString()))
         {
