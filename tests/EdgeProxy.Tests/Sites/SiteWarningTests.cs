@@ -27,9 +27,9 @@ public sealed class SiteWarningTests
     [InlineData("""{ "Match": { "Headers": { "X-A": "*" } }, "App": "app" }, { "Match": { "Headers": { "x-a": "1*" } }, "App": "app" }""", "Routes:1", "0 comes")]
     [InlineData("""{ "Match": { "PathRegex": "^/a" }, "App": "app" }, { "Path": "/b", "Match": { "PathRegex": "^/a" }, "App": "app" }""", "Routes:1:Path", "0 comes")]
     [InlineData("""{ "Path": "/a/b", "Match": { "Not": [ { "Path": "/a/*" } ] }, "App": "app" }""", "Routes:0:Path", "exclude each other")]
-    [InlineData("""{ "Redirect": { "To": "https://a.example{uri}" } }""", "Routes:0:Redirect:To", "circle: http://a.example/x -> https://a.example/x -> https")]
+    [InlineData("""{ "Redirect": { "To": "https://a.example{uri}" } }""", "Routes:0:Redirect:To", "is a redirect loop: http://a.example/x -> https://a.example/x -> https")]
     [InlineData("""{ "Path": "/x", "Redirect": { "To": "/x" } }, { "App": "app" }""", "Routes:0:Redirect:To", "http://a.example/x -> http://a.example/x")]
-    [InlineData("""{ "Path": "/x*", "Redirect": { "To": "{uri}x" } }, { "App": "app" }""", "Routes:0:Redirect:To", "circle")]
+    [InlineData("""{ "Path": "/x*", "Redirect": { "To": "{uri}x" } }, { "App": "app" }""", "Routes:0:Redirect:To", "is a redirect loop")]
     [InlineData("""{ "Headers": { "Remove": "Content-*" }, "App": "app" }""", "Routes:0:Headers:Remove:0", "takes Content-Encoding away")]
     [InlineData("""{ "Headers": { "Remove": ["X-A", "*-type"] }, "App": "app" }""", "Routes:0:Headers:Remove:1", "takes Content-Type away")]
     [InlineData("""{ "RequestHeaders": { "Remove": "T*" }, "App": "app" }""", "Routes:0:RequestHeaders:Remove:0", "leaves TE, Trailer, Transfer-Encoding")]
@@ -80,7 +80,7 @@ public sealed class SiteWarningTests
             ["EdgeProxy:Sites:0:Routes:0:Redirect:To", "EdgeProxy:Sites:1:Routes:0:Redirect:To", "EdgeProxy:Sites:2:Routes:1:Redirect:To"],
             problems.Select(problem => problem.Key));
         Assert.EndsWith(
-            "circle: https://www.a.example/x -> https://a.example/x -> http://www.a.example/x -> https://www.a.example/x", problems[0].Message,
+            "is a redirect loop: https://www.a.example/x -> https://a.example/x -> http://www.a.example/x -> https://www.a.example/x", problems[0].Message,
             StringComparison.Ordinal);
     }
 
