@@ -40,7 +40,10 @@ internal sealed class EncodedVariants(CompressionPolicy policy, StaticFileCache 
         {
             if (file.Coded(coding) is { } sidecar)
             {
-                return await StaticFileCache.ReadAsync(sidecar.Source) is { } kept ? Take(file, sidecar with { Bytes = kept }) : sidecar;
+                // One that has its bytes was made meanwhile: its source is the plain file.
+                return sidecar.Bytes is null && await StaticFileCache.ReadAsync(sidecar.Source) is { } kept
+                    ? Take(file, sidecar with { Bytes = kept })
+                    : sidecar;
             }
 
             if ((file.Plain.Bytes ?? await StaticFileCache.ReadAsync(file.Plain.Source)) is not { } content)

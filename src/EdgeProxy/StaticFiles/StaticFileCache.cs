@@ -64,7 +64,7 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
         }
 
         var key = mount.KeyPrefix + path;
-        return new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known)));
+        return new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known ?? Kept(key)))); // kept by now, perhaps
     }
 
     /// <summary>Opens a file whose plain content is not kept, as it is now: one that is written all the time is never twice the same.</summary>

@@ -62,6 +62,11 @@ public sealed class EncodedVariantsTests : IAsyncLifetime
         var responses = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => GetAsync("/static/app.css", "gzip")));
 
         Assert.All(responses, response => Assert.Equal("gzip", response.Headers.Coding));
+        foreach (var (body, _) in responses)
+        {
+            Assert.Equal(_style, Encoding.UTF8.GetString(await StockDecoder.DecodeAsync("gzip", body)));
+        }
+
         Assert.Equal(1, Forms.Made);
     }
 

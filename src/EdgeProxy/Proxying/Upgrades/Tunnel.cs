@@ -158,7 +158,8 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         }
     }
 
-    /// <summary>What the client has sent goes on to the app, as long as the app takes it. An app that only pushes would keep its connection for nobody.</summary>
+    /// <summary>What the client has sent goes on to the app, as long as the app takes it. An app that only pushes would keep its connection for
+    /// nobody.</summary>
     private void ClientLeaves()
     {
         _isClientLeaving = true;
