@@ -147,7 +147,8 @@ internal sealed partial class ProcessHandover(
         if (CertificateLoss.Find(found.Configuration, certificates.Read(), time.GetUtcNow()) is { } loss)
         {
             return Refused($"the certificate {loss}, and the new process would have none in its place; put that right, or take it out of the settings")
-                with { AreSettingsWrong = true };
+                with
+            { AreSettingsWrong = true };
         }
 
         CrashPoint.Enter(CrashPoint.Handover);
