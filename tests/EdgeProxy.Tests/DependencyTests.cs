@@ -48,7 +48,7 @@ public sealed class DependencyTests
             "AdminCalls", "Clients", "Common", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units",
         ]),
         ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
-        ("Fleet", ["AdminCalls", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Units"]),
+        ("Fleet", ["AdminCalls", "Common", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Units"]),
         ("Apps", ["Configuration", "Diagnostics", "Fleet", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
         ("Api", ["AdminCalls", "Fleet", "Json", "Slots", "Switching", "Tls", "Units"]),
         ("Handover",

@@ -78,7 +78,7 @@ internal sealed record FleetView(
 }
 
 /// <summary>How etcd is reached.</summary>
-/// <param name="Reached">It has answered lately.</param>
+/// <param name="Reached">It has responded lately.</param>
 /// <param name="Verified">How long ago it confirmed what is known here; null: it never has.</param>
 internal sealed record EtcdView(bool Reached, TimeSpan? Verified);
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Threading.Channels;
+using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Fleet.Etcd;
 using EdgeProxy.Fleet.Etcd.Wire;
@@ -39,8 +40,8 @@ internal sealed partial class FleetMember(
     private readonly string _process = Guid.NewGuid().ToString("N");
     private Known _known = new(new(new FleetKeys(node.Options.Name!, slots.App.Name)), IsRegistered: false, null);
     private FleetVote? _wanted;
-    private string? _busyWith;
-    private string? _coordinating;
+    private bool _isBusy;
+    private bool _isCoordinating;
     private string? _takenOver;
     private bool _isBeginning;
     private bool _hasRead;
@@ -150,9 +151,8 @@ internal sealed partial class FleetMember(
             ForeverAsync(WatchAsync), ForeverAsync(LeaseAsync), ForeverAsync(VerifyAsync), ForeverAsync(TickAsync));
         try
         {
-            using var patience = new CancellationTokenSource(node.Options.StartPatience, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
-            await WhenAsync(_ => Volatile.Read(ref _hasRead) && Volatile.Read(ref _isSettled), either.Token);
+            using var patience = new Deadline(node.Options.StartPatience, time, cancellationToken);
+            await WhenAsync(_ => Volatile.Read(ref _hasRead) && Volatile.Read(ref _isSettled), patience.Token);
             await WhenAsync(now => now.Seen.State is not { } state || !IsBehind(state, Own) || _adoptionProblem is not null, cancellationToken);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -457,23 +457,23 @@ internal sealed partial class FleetMember(
 
     private void Do(string what, Func<CancellationToken, Task> work)
     {
-        if (_busyWith is null)
+        if (!_isBusy)
         {
-            _busyWith = what;
-            _ = DoAsync(what, work, () => _busyWith = null);
+            _isBusy = true;
+            _ = DoAsync(what, work, () => _isBusy = false);
         }
     }
 
     private void Coordinate(string what, Func<CancellationToken, Task> work)
     {
-        if (_coordinating is null)
+        if (!_isCoordinating)
         {
-            _coordinating = what;
-            _ = DoAsync(what, work, () => _coordinating = null);
+            _isCoordinating = true;
+            _ = DoAsync(what, work, () => _isCoordinating = false);
         }
     }
 
-    /// <summary>Never throws. What etcd did not answer is looked at again: it may have been done.</summary>
+    /// <summary>Never throws. What etcd did not confirm is looked at again: it may have been done.</summary>
     private async Task DoAsync(string what, Func<CancellationToken, Task> work, Action done)
     {
         try
@@ -514,7 +514,7 @@ internal sealed partial class FleetMember(
     private static partial class Log
     {
         [LoggerMessage(
-            1400, LogLevel.Warning, "etcd has not answered within {Seconds} s: what is known here is served, and the node is {Ready}")]
+            1400, LogLevel.Warning, "etcd has not responded within {Seconds} s: what is known here is served, and the node is {Ready}")]
         public static partial void EtcdAway(ILogger logger, double seconds, string ready);
 
         [LoggerMessage(1401, LogLevel.Error, "The fleet's loop threw; it goes on")]

@@ -252,7 +252,7 @@ internal sealed partial class FleetSwitches(
     }
 
     private static SwitchStart.Unavailable Away(EtcdException e) =>
-        new($"etcd does not answer, or has no quorum ({e.Message}). Every node serves on; a switch is possible when it is back");
+        new($"etcd does not respond, or has no quorum ({e.Message}). Every node serves on; a switch is possible when it is back");
 
     private string NewId() =>
         $"{time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";

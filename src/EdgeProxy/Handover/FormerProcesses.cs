@@ -1,4 +1,5 @@
 using EdgeProxy.Apps;
+using EdgeProxy.Common;
 using EdgeProxy.Hosting;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -151,7 +152,12 @@ internal sealed partial class FormerProcesses(
             return true;
         }
 
-        if (!await _round.WaitAsync(LongestWait, cancellationToken))
+        using var deadline = new Deadline(LongestWait, time, cancellationToken);
+        try
+        {
+            await _round.WaitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return false;
         }

@@ -58,7 +58,8 @@ internal readonly partial record struct ProcessGroup(int Pid, long StartTime)
         }
     }
 
-    /// <summary>Waits until the leader, which is no child of this process, has ended.</summary>
+    /// <summary>Waits until the leader, which is no child of this process, has ended. Looks ten times a second, for as long as it runs: the child owns the
+    /// wait, and a stop of the proxy waits for it, or leaves both.</summary>
     public async Task WaitLeaderEndedAsync(TimeProvider time)
     {
         while (LeaderRuns)

@@ -26,13 +26,13 @@ internal sealed class AppRouter
         PlaceMetrics placeMetrics,
         ServerLog server)
     {
-        var targets = apps.All.Select(app => new Target(app, ClusterOf(AppCluster.IdOf(app.Name)), SelectionOf(app))).ToList();
+        var targets = apps.All.Select(app => new Target(app, ClusterOf(AppCluster.IdOf(app.Name)), ForwarderOf(app))).ToList();
         _only = targets is [var only] ? only : null;
         _hosts = new AppHosts<Target>(targets.SelectMany(target => target.App.Options.Hosts, (target, host) => (host, target)));
         _clusters = targets.ToDictionary(target => target.App.Name, StringComparer.OrdinalIgnoreCase);
         OnlyCluster = _only is null ? null : AppCluster.IdOf(targets[0].App.Name);
 
-        SlotForwarder SelectionOf(ProxiedApp app)
+        SlotForwarder ForwarderOf(ProxiedApp app)
         {
             var upstream = app.Options.Upstream;
             var log = new FailedRequestLog(server, time, app.Loggers.CreateLogger<SlotForwarder>());
@@ -103,10 +103,10 @@ internal sealed class AppRouter
             : target.InvokeAsync(context, forward);
     }
 
-    private sealed record Target(ProxiedApp App, ClusterState Cluster, SlotForwarder Selection)
+    private sealed record Target(ProxiedApp App, ClusterState Cluster, SlotForwarder Forwarder)
     {
         private readonly RateLimits? _limits = App.Limits;
 
-        public Task InvokeAsync(HttpContext context, RequestDelegate forward) => _limits?.Refuse(context) ?? Selection.InvokeAsync(context, forward);
+        public Task InvokeAsync(HttpContext context, RequestDelegate forward) => _limits?.Refuse(context) ?? Forwarder.InvokeAsync(context, forward);
     }
 }

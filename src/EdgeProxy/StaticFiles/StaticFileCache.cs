@@ -36,12 +36,16 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
 
     private readonly MemoryCache _files = new(new MemoryCacheOptions { SizeLimit = capacity, TrackStatistics = true });
     private readonly SingleFlight<string, FoundFile> _lookups = new();
+    private long _secondLooks; // into the memory, by requests that had looked once
 
     /// <summary>Number of files that are known.</summary>
     public int Count => _files.Count;
 
-    /// <summary>What became of looks so far.</summary>
+    /// <summary>What became of looks so far. Of misses, see <see cref="Misses"/>.</summary>
     public MemoryCacheStatistics Statistics => _files.GetCurrentStatistics()!;
+
+    /// <summary>Requests that did not find their file. One that has looked twice is one.</summary>
+    public long Misses => Statistics.TotalMisses - Volatile.Read(ref _secondLooks);
 
     /// <param name="mount">Owns the path.</param>
     /// <param name="path">Of the request.</param>
@@ -64,7 +68,7 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
         }
 
         var key = mount.KeyPrefix + path;
-        return new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known ?? Kept(key)))); // kept by now, perhaps
+        return new(_lookups.RunAsync(key, () => LookAsync(mount, key, name, known ?? KeptMeanwhile(key))));
     }
 
     /// <summary>Opens a file whose plain content is not kept, as it is now: one that is written all the time is never twice the same.</summary>
@@ -126,6 +130,13 @@ internal sealed class StaticFileCache(long capacity, CompressionPolicy policy, T
             var bytes = await ReadAsync(content!, (int)source.Identity.Size);
             return NativeFiles.StatOf(content!).Identity.HasContentOf(source.Identity) ? bytes : null;
         }
+    }
+
+    /// <summary>Another look may have ended between this one's look into the memory and its turn.</summary>
+    private StaticFile? KeptMeanwhile(string key)
+    {
+        Interlocked.Increment(ref _secondLooks);
+        return Kept(key);
     }
 
     /// <summary>What is kept under a path, fresh or not; null: nothing.</summary>

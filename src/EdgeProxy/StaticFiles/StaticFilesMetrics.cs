@@ -11,7 +11,7 @@ internal sealed class StaticFilesMetrics : InstrumentSet
         meter.CreateObservableCounter(
             "edgeproxy.static_files.cache.hits", () => cache.Statistics.TotalHits, "{lookup}", "Looks for a static file that found it in memory.");
         meter.CreateObservableCounter(
-            "edgeproxy.static_files.cache.misses", () => cache.Statistics.TotalMisses, "{lookup}", "Looks for a static file that had to go to the disk.");
+            "edgeproxy.static_files.cache.misses", () => cache.Misses, "{lookup}", "Looks for a static file that had to go to the disk.");
         meter.CreateObservableGauge(
             "edgeproxy.static_files.cache.size", () => cache.Statistics.CurrentEstimatedSize ?? 0, "By", "Memory that static files take.");
     }

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using EdgeProxy.Common;
 using EdgeProxy.Fleet.Etcd.Wire;
 using Google.Protobuf;
 using Grpc.Core;
@@ -131,8 +132,7 @@ internal sealed class EtcdClient : IDisposable
     {
         var at = Volatile.Read(ref _at);
         using var left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Volatile.Read(ref _left).Token);
-        using var created = new CancellationTokenSource(CallTimeout, _time);
-        using var beginning = CancellationTokenSource.CreateLinkedTokenSource(left.Token, created.Token);
+        using var beginning = new Deadline(CallTimeout, _time, left.Token);
         var isWanted = false;
         try
         {
@@ -210,7 +210,7 @@ internal sealed class EtcdClient : IDisposable
 
     private static EtcdException Explain(Exception failure, CancellationToken token) => failure is RpcException { StatusCode: not StatusCode.Cancelled } call
         ? new(call.Status.Detail.Length > 0 ? call.Status.Detail : call.StatusCode.ToString(), call.StatusCode, call)
-        : new(token.IsCancellationRequested ? "etcd has not answered in time" : failure.Message, StatusCode.DeadlineExceeded, failure);
+        : new(token.IsCancellationRequested ? "etcd has not responded in time" : failure.Message, StatusCode.DeadlineExceeded, failure);
 
     private Task<T> CallAsync<T>(Func<GrpcChannel, CallOptions, AsyncUnaryCall<T>> call, bool isRepeatable, CancellationToken cancellationToken) =>
         TryAsync(
@@ -228,18 +228,17 @@ internal sealed class EtcdClient : IDisposable
         for (var tries = 1; ; tries++)
         {
             var at = Volatile.Read(ref _at);
-            using var timeout = new CancellationTokenSource(CallTimeout, _time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            using var timeout = new Deadline(CallTimeout, _time, cancellationToken);
             EtcdException problem;
             try
             {
-                var result = await call(Channel(at), await OptionsAsync(at, either.Token));
+                var result = await call(Channel(at), await OptionsAsync(at, timeout.Token));
                 CallEnded?.Invoke(StatusCode.OK);
                 return result;
             }
             catch (Exception e) when (e is RpcException or OperationCanceledException or EtcdException && !cancellationToken.IsCancellationRequested)
             {
-                problem = e as EtcdException ?? Explain(e, either.Token);
+                problem = e as EtcdException ?? Explain(e, timeout.Token);
             }
 
             CallEnded?.Invoke(problem.Status);

@@ -24,18 +24,21 @@ internal sealed class ClientConnectionEnd
     private readonly TimeProvider _time;
     private int _holds;
     private bool _isSocketClosed;
-    private Action? _whenSocketClosed; // of HTTP/1.1
     private bool _mayPass;
     private TaskCompletionSource? _whenItMayPass; // of HTTP/2
     private ITimer? _timer;
 
-    private ClientConnectionEnd(TimeProvider time, bool isHttp2)
+    private ClientConnectionEnd(TimeProvider time, bool isHttp2, CancellationToken socketClosed)
     {
         _time = time;
         IsHttp2 = isHttp2;
+        SocketClosed = socketClosed;
     }
 
     public bool IsHttp2 { get; }
+
+    /// <summary>The client has ended its connection, or nothing can be sent to it any more: what is held back from Kestrel.</summary>
+    public CancellationToken SocketClosed { get; }
 
     /// <summary>A step of every public endpoint, behind TLS.</summary>
     public static void Use(ListenOptions endpoint, TimeProvider time) =>
@@ -48,22 +51,6 @@ internal sealed class ClientConnectionEnd
         {
             _holds++;
         }
-    }
-
-    /// <summary>Calls back, once, when the client has ended its connection or nothing can be sent to it any more; at once where that is so already. For the
-    /// only tunnel of a connection with HTTP/1.1.</summary>
-    public void WhenSocketClosed(Action closed)
-    {
-        lock (_turn)
-        {
-            if (!_isSocketClosed)
-            {
-                _whenSocketClosed = closed;
-                return;
-            }
-        }
-
-        closed();
     }
 
     public void Release()
@@ -115,8 +102,8 @@ internal sealed class ClientConnectionEnd
 
     private static async Task RunAsync(ConnectionContext connection, ConnectionDelegate next, TimeProvider time, bool isHttp2)
     {
-        var end = new ClientConnectionEnd(time, isHttp2);
         var (socketClosed, transport) = (connection.ConnectionClosed, connection.Transport);
+        var end = new ClientConnectionEnd(time, isHttp2, socketClosed);
         connection.Features.Set(end);
         connection.ConnectionClosed = end._closed.Token;
         if (isHttp2)
@@ -124,7 +111,7 @@ internal sealed class ClientConnectionEnd
             connection.Transport = new Transport(new HeldEndReader(transport.Input, end), transport.Output);
         }
 
-        await using var registration = socketClosed.UnsafeRegister(static end => ((ClientConnectionEnd)end!).SocketClosed(), end);
+        await using var registration = socketClosed.UnsafeRegister(static end => ((ClientConnectionEnd)end!).NoteSocketClosed(), end);
         try
         {
             await next(connection);
@@ -141,20 +128,18 @@ internal sealed class ClientConnectionEnd
             ? tls.ApplicationProtocol.Span.SequenceEqual("h2"u8)
             : endpoint.Protocols == HttpProtocols.Http2;
 
-    private void SocketClosed()
+    private void NoteSocketClosed()
     {
-        bool isHeld;
         lock (_turn)
         {
             _isSocketClosed = true;
-            isHeld = _holds > 0 && !_mayPass; // HTTP/1.1: the connection is the tunnel's own, which is told. HTTP/2: the reader comes to the end by itself
+            if (_holds > 0 && !_mayPass)
+            {
+                return; // HTTP/1.1: the connection is the tunnel's own, which has the token. HTTP/2: the reader comes to the end by itself
+            }
         }
 
-        _whenSocketClosed?.Invoke();
-        if (!isHeld)
-        {
-            _closed.Cancel();
-        }
+        _closed.Cancel();
     }
 
     private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;

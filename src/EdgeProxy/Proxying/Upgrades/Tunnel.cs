@@ -77,10 +77,9 @@ internal sealed class Tunnel(Stream app, bool isWebSocket) : IDisposable
         var closing = Task.CompletedTask;
         await using var whenDue = due.UnsafeRegister(_ => closing = CloseAsync(toApp, toClient), null);
         await using var whenLeft = _clientLeft.UnsafeRegister(static tunnel => ((Tunnel)tunnel!).ClientLeft(), this);
-        if (connection is { IsHttp2: false })
-        {
-            connection.WhenSocketClosed(ClientLeaves);
-        }
+        // Of HTTP/2 it is the end of all streams, each of which has its own.
+        await using var whenClosed = (connection is { IsHttp2: false } ? connection.SocketClosed : CancellationToken.None)
+            .UnsafeRegister(static tunnel => ((Tunnel)tunnel!).ClientLeaves(), this);
 
         var fromClient = FromClientAsync(toApp, () => closing, connection);
         await toClient.RunAsync(_cut.Token);
