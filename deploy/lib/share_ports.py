@@ -93,19 +93,24 @@ def give_back(listener, user, shared):
     os.fchown(listener.fileno(), user, -1)
 
 
-def every_holder():
-    """For each socket its holder, and how many there are at its address.
+def listeners_here():
+    """Each socket that listens, taken hold of, and how many there are at its address.
 
-    When that is the same for as long as it takes to look: a server that has been reloaded closes what it had before.
+    Looked for until all are found: a server that has been reloaded closes what it had before, and systemd's children have its sockets until they are the
+    program that they start.
     """
+    problem = OSError("a process that listens is not to be seen from here")
     for _ in range(LOOKS):
         addresses = dict(listening())
         found = holders(addresses)
         if len(found) == len(addresses):
             at = list(addresses.values())
-            return [(*holder, at.count(addresses[inode])) for inode, holder in found.items()]
+            try:
+                return [(take(*holder), at.count(addresses[inode])) for inode, holder in found.items()]
+            except OSError as error:
+                problem = error
         time.sleep(0.02)
-    raise OSError("a process that listens is not to be seen from here")
+    raise problem
 
 
 def lend(listeners, command):
@@ -116,7 +121,7 @@ def lend(listeners, command):
 
 
 def main(order, *words):
-    listeners = [(take(pid, descriptor), count) for pid, descriptor, count in every_holder()]
+    listeners = listeners_here()
     if order == "lend":
         lend(listeners, words)
     number = int(words[0]) if words else 0

@@ -14,7 +14,7 @@ public sealed record CommandResult(int ExitCode, string Output, string Error)
     {
         get
         {
-            Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Output}{Error}");
+            Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Error}{Output}");
             return Output.TrimEnd('\n');
         }
     }

@@ -169,7 +169,8 @@ internal sealed class Http2Client : IAsyncDisposable
                 await TakeAsync(head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(5)), payload);
             }
         }
-        catch (Exception end) when (end is IOException or ObjectDisposedException or OperationCanceledException or SocketException)
+        catch (Exception end) when (end is IOException or ObjectDisposedException or OperationCanceledException or SocketException
+            or InvalidOperationException) // the last: of an SslStream that is disposed at this very moment
         {
             // The connection has ended.
         }
