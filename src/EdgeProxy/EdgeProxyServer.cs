@@ -172,7 +172,8 @@ internal static class EdgeProxyServer
         services.AddAcme(options.Tls.Acme);
         services.AddLocalAuthority(options.Tls, [.. SiteDomains.OfTls(options.Sites ?? [])], [.. SiteDomains.OfClearText(options.Sites ?? [])]);
         services.AddHandoverCalls();
-        services.AddAdmin(options.Admin, SiteViews.Of(options));
+        services.AddStatusParts(SiteViews.Of(options));
+        services.AddAdmin(options.Admin);
     }
 
     private static void UsePublicPipeline(WebApplication app)

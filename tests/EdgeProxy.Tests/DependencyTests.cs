@@ -48,17 +48,17 @@ public sealed class DependencyTests
             "AdminCalls", "Clients", "Common", "Configuration", "Diagnostics", "Json", "Processes", "Proxying", "Slots", "State", "Tls", "Units",
         ]),
         ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
-        ("Fleet", ["AdminCalls", "Common", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Units"]),
-        ("Apps", ["Configuration", "Diagnostics", "Fleet", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
+        ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
+        ("Fleet", ["AdminCalls", "Apps", "Common", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Units"]),
         ("Api", ["AdminCalls", "Fleet", "Json", "Slots", "Switching", "Tls", "Units"]),
         ("Handover",
         [
-            "AdminCalls", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Tls", "Units",
+            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Tls",
+            "Units",
         ]),
         ("Admin",
         [
-            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Diagnostics", "Fleet", "Handover", "Platform", "Proxying", "Slots", "Switching", "Tls",
-            "Units",
+            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Diagnostics", "Platform", "Proxying", "Slots", "Switching", "Units",
         ]),
 
         // The program.

@@ -61,9 +61,9 @@ internal sealed class AdminEndpoints(
     {
         var active = app.Slots.Active.Name;
         var state = app.Health[active].State;
-        if (app.Fleet?.Member.WhyNotReady() is { } notInFleet)
+        if (app.Services.GetServices<IAppReadiness>().Select(part => part.WhyNotReady()).FirstOrDefault(why => why is not null) is { } notReady)
         {
-            return notInFleet;
+            return notReady;
         }
 
         return state is HealthState.Healthy or HealthState.Busy

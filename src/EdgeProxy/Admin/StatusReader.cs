@@ -3,18 +3,17 @@ using EdgeProxy.Api;
 using EdgeProxy.Apps;
 using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Handover;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
-using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Admin;
 
 /// <summary>Puts <see cref="StatusView"/> together from its sources.</summary>
-/// <param name="sites">What the settings say of sites; empty: none is set.</param>
-internal sealed class StatusReader(
-    AppRegistry apps, CertificateStatusRegistry certificates, IReadOnlyList<SiteView> sites, IEnumerable<FormerProcesses> former, TimeProvider time)
+/// <param name="apps">Those to be shown.</param>
+/// <param name="parts">What features add.</param>
+/// <param name="time">For the uptime, and the patience with the unit manager.</param>
+internal sealed class StatusReader(AppRegistry apps, IEnumerable<IStatusPart> parts, TimeProvider time)
 {
     /// <summary>A status without units beats none: it is asked for when something is wrong.</summary>
     private static readonly TimeSpan UnitPatience = TimeSpan.FromSeconds(2);
@@ -25,9 +24,8 @@ internal sealed class StatusReader(
     public async Task<StatusView> ReadAsync(App? one, AdminCaller caller, CancellationToken cancellationToken)
     {
         var views = await ReadAppsAsync(one, caller, cancellationToken);
-        var before = former.FirstOrDefault() is { } processes ? (await processes.ReadAsync(cancellationToken)).Select(ViewOf).ToArray() : [];
         var top = views.Count == 1 ? views.Values.First() : null;
-        return new StatusView
+        var status = new StatusView
         {
             Version = ProductVersion.Text,
             Pid = Environment.ProcessId,
@@ -42,12 +40,15 @@ internal sealed class StatusReader(
             Held = top?.Held,
             Places = top?.Places,
             Companions = top?.Companions,
-            Certificates = certificates.Read(),
-            Former = before,
             Fleet = top?.Fleet,
-            Sites = sites,
             Apps = views,
         };
+        foreach (var part in parts)
+        {
+            status = await part.AddAsync(status, cancellationToken);
+        }
+
+        return status;
     }
 
     /// <param name="one">The app that was asked for; null: all.</param>
@@ -79,20 +80,13 @@ internal sealed class StatusReader(
         };
     }
 
-    private static FormerProcessView ViewOf(FormerProcess process)
-    {
-        var holds = process.Holds;
-        var held = holds.InFlight.Values.SelectMany(slots => slots.Values).Aggregate(default(Held), (sum, slot) => sum + slot);
-        return new(process.Pid, holds.Since, holds.Connections, new InFlightView(held.Http, held.Stream, held.WebSocket), !process.IsSilent);
-    }
-
     private async Task<AppStatusView> ReadAppAsync(App app, AdminCaller caller, CancellationToken cancellationToken)
     {
         var readingCompanions = ReadCompanionsAsync(app, cancellationToken); // beside the slots: a silent manager is waited for once
         var units = await Task.WhenAll(SlotNameExtensions.All.Select(name => ReadUnitAsync(app, name, cancellationToken)));
         var companions = await readingCompanions;
         var gate = app.Proxied.Gate;
-        return new AppStatusView
+        var status = new AppStatusView
         {
             Active = app.Slots.Active.Name,
             Slots = SlotNameExtensions.All.Zip(units).ToDictionary(pair => pair.First, pair => ViewOf(app, app.Slots[pair.First], pair.Second)),
@@ -104,9 +98,9 @@ internal sealed class StatusReader(
             Held = app.Proxied.Outage.Held + gate.Held,
             Places = PlacesOf(app),
             Companions = companions,
-            Fleet = app.Fleet?.View(withNodes: false),
             Hosts = app.Proxied.Options.Hosts,
         };
+        return parts.Aggregate(status, (before, part) => part.Add(before, app.Services));
     }
 
     private static PlacesView? PlacesOf(App app) => app is { Proxied.Places: { } queue, Slots.Active.Places: { } places }

@@ -41,7 +41,7 @@ internal sealed record StatusView
     /// <summary>The units beside the app; null: there are several apps; empty: none is set.</summary>
     public required IReadOnlyList<CompanionView>? Companions { get; init; }
 
-    public required IReadOnlyList<CertificateStatus> Certificates { get; init; }
+    public IReadOnlyList<CertificateStatus> Certificates { get; init; } = [];
 
     /// <summary>The active unit has failed for good; null: it has not.</summary>
     public required FailedActive? Rescue { get; init; }
@@ -53,7 +53,7 @@ internal sealed record StatusView
     public FleetView? Fleet { get; init; }
 
     /// <summary>As set, with their routes; empty: none is.</summary>
-    public required IReadOnlyList<SiteView> Sites { get; init; }
+    public IReadOnlyList<SiteView> Sites { get; init; } = [];
 
     /// <summary>By name, in the order of their names.</summary>
     public required IReadOnlyDictionary<string, AppStatusView> Apps { get; init; }

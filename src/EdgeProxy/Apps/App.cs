@@ -1,4 +1,3 @@
-using EdgeProxy.Fleet;
 using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
@@ -46,15 +45,12 @@ internal sealed class App(ProxiedApp proxied, ServiceProvider services) : IAsync
 
     public MaintenanceControl Maintenance { get; } = services.GetRequiredService<MaintenanceControl>();
 
-    /// <summary>Null: it is in no fleet.</summary>
-    public FleetSwitches? Fleet { get; } = services.GetService<FleetSwitches>();
-
     public IOutageAdvisor Advisor { get; } = services.GetRequiredService<IOutageAdvisor>();
 
     /// <summary>What runs, in the order in which it is started.</summary>
     public IReadOnlyList<IHostedService> Hosted { get; } = [.. services.GetServices<IHostedService>()];
 
-    /// <summary>For tests, and what one of its services alone needs.</summary>
+    /// <summary>For admin calls and other features that know their own service of an app.</summary>
     public IServiceProvider Services => services;
 
     public ValueTask DisposeAsync() => services.DisposeAsync();

@@ -1,5 +1,4 @@
 using EdgeProxy.Diagnostics;
-using EdgeProxy.Fleet;
 using EdgeProxy.Proxying;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
@@ -28,7 +27,7 @@ internal sealed class AppFactory(
     IEnumerable<ConfigureApp> configure,
     IEnumerable<IOperatorNotice> notices,
     IEnumerable<IFormerRequests> former,
-    FleetNode? fleet = null)
+    IEnumerable<IAppPart> parts)
 {
     public App Create(ProxiedApp app)
     {
@@ -55,7 +54,11 @@ internal sealed class AppFactory(
         services.AddCompanions(settings.Companions, settings.Slots);
         services.AddSingleton<CreateCompanionUnits>(provider => (name, slots, command) => UnitsFeature.Create(
             provider, provider.GetRequiredService<StateDirectory>().OpenFolder($"companions/{name}"), slots, OptionsOf(settings, command)));
-        services.AddFleetMember(fleet, settings.Health);
+        foreach (var part in parts)
+        {
+            part.AddTo(services, settings);
+        }
+
         services.AddSwitching(
             settings.InitialSlot, settings.Health, settings.Switch, ProbeHost.Resolve(settings.Health, hosts, tls, configuration["AllowedHosts"]),
             PreviewSite.UrlOf(settings.Health, hosts, tls, configuration["AllowedHosts"]));
@@ -65,9 +68,9 @@ internal sealed class AppFactory(
         }
 
         var made = new App(app, services.BuildServiceProvider());
-        if (made.Fleet is { } part)
+        foreach (var part in parts)
         {
-            fleet!.Add(part.Member);
+            part.OnMade(made.Services);
         }
 
         return made;

@@ -20,6 +20,7 @@ internal static class DiagnosticsFeature
         services.AddSingleton(provider => new RequestMetrics(
             provider.GetRequiredService<Meter>(), apps, provider.GetService<AccessLog>(), provider.GetRequiredService<ServerLog>()));
         services.AddSingleton<InstrumentSet>(provider => provider.GetRequiredService<RequestMetrics>());
+        services.AddManySeries(RequestMetrics.Requests);
         services.AddSingleton(provider => new RequestObserver(
             provider.GetRequiredService<RequestMetrics>(), provider.GetService<AccessLog>(), provider.GetRequiredService<TimeProvider>()));
         if (accessLog.Format != AccessLogFormat.None)

@@ -1,4 +1,5 @@
 using EdgeProxy.AdminCalls;
+using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Switching;
 
@@ -14,6 +15,7 @@ internal static class FleetFeature
         if (options is not null)
         {
             services.AddSingleton(provider => new FleetNode(options, provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<IAppPart, FleetPart>();
             services.AddInstruments<FleetMetrics>();
         }
 
@@ -22,15 +24,10 @@ internal static class FleetFeature
 
     /// <summary>The part of one app, before what it adds itself: this node is to know of its fleet before the active slot is chosen.</summary>
     /// <param name="services">Of the app.</param>
-    /// <param name="node">Null: there is no fleet.</param>
-    /// <param name="health">Of the app.</param>
-    public static void AddFleetMember(this IServiceCollection services, FleetNode? node, HealthOptions health)
+    /// <param name="node">The process's part of the fleet.</param>
+    /// <param name="health">The section <c>Health</c> of the app.</param>
+    public static void AddFleetMember(this IServiceCollection services, FleetNode node, HealthOptions health)
     {
-        if (node is null)
-        {
-            return;
-        }
-
         services.AddSingleton(node);
         services.AddSingleton<FleetClaim>();
         services.AddSingleton<IIdleClaim>(provider => provider.GetRequiredService<FleetClaim>());

@@ -1,4 +1,5 @@
 using EdgeProxy.AdminCalls;
+using EdgeProxy.Api;
 using EdgeProxy.Apps;
 using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
@@ -35,6 +36,7 @@ internal static class HandoverFeature
             provider.GetRequiredService<ILogger<FormerProcesses>>()));
         services.AddSingleton<IFormerRequests>(provider => provider.GetRequiredService<FormerProcesses>());
         services.AddHostedService(provider => provider.GetRequiredService<FormerProcesses>());
+        services.AddSingleton<IStatusPart, FormerStatus>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ReplacedProcess>(provider, shutdown, arrival is null, () => parts(provider)));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings));
         services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());

@@ -28,6 +28,7 @@ internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettin
 internal sealed partial class ProcessHandover(
     RunningSettings settings,
     AppRegistry apps,
+    IEnumerable<IAppPart> parts,
     CertificateStatusRegistry certificates,
     StateDirectory state,
     ListeningSockets sockets,
@@ -124,9 +125,9 @@ internal sealed partial class ProcessHandover(
 
     private async Task<HandoverOutcome> TryAsync(CancellationToken stopping)
     {
-        if (apps.All.Any(app => app.Fleet is not null))
+        if (parts.Select(part => part.WhyAlone).FirstOrDefault(why => why is not null) is { } why)
         {
-            return Refused("this node is in a fleet, where two processes cannot be the same node; restart EdgeProxy instead");
+            return Refused($"{why}; restart EdgeProxy instead");
         }
 
         var found = settings.LoadAgain();

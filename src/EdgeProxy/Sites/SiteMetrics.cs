@@ -8,6 +8,9 @@ namespace EdgeProxy.Sites;
 /// <summary>How many requests each route has served. Labels are names of the settings, and classes of status codes.</summary>
 internal sealed class SiteMetrics : InstrumentSet
 {
+    /// <summary>The name of the instrument that has a series for each route.</summary>
+    public const string Counter = "edgeproxy.site.requests";
+
     /// <summary>In place of a route's name where none took the request.</summary>
     private const string NoRoute = "none";
 
@@ -21,7 +24,7 @@ internal sealed class SiteMetrics : InstrumentSet
             .SelectMany(site => site.Routes.Select(route => route.Name).Append(NoRoute).Distinct(), (site, route) => (site.Name, route))
             .ToFrozenDictionary(route => route, _ => new long[Classes]);
         meter.CreateObservableCounter(
-            "edgeproxy.site.requests",
+            Counter,
             Requests,
             "{request}",
             "Requests that sites have served, by site, route (none: no route took the request) and class of the status code (5xx).");

@@ -27,7 +27,7 @@ internal static class SitesFeature
             provider.GetRequiredService<StaticFileResponder>(),
             provider.GetRequiredService<RequestLimits>(),
             provider.GetRequiredService<ILogger<SiteErrorPages>>()).Build(sites));
-        services.AddInstruments<SiteMetrics>();
+        services.AddInstruments<SiteMetrics>(SiteMetrics.Counter);
         services.AddSingleton<SiteServer>();
         services.AddSingleton<ITransformProvider, SiteTransforms>(); // behind those of AddProxying
         return services;

@@ -11,7 +11,7 @@ internal static class TlsFeature
         services.AddSingleton(options);
         services.AddSingleton<CertificateTable>();
         services.AddSingleton<CertificateStatusRegistry>();
-        services.AddInstruments<CertificateMetrics>();
+        services.AddInstruments<CertificateMetrics>(CertificateMetrics.OfEachName);
         services.AddSingleton<PendingChallenges>();
         services.AddSingleton(_ => new HandshakeQueue());
         services.AddSingleton<HandshakeMiddleware>();

@@ -48,6 +48,7 @@ internal sealed class AdminHost : IAsyncDisposable
         {
             services.AddHandoverCalls();
             services.AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls)
+                .AddStatusParts([])
                 .AddAdmin(host.Plane.Options.Admin)
                 .AddSingleton(new ListeningSockets([]));
         };

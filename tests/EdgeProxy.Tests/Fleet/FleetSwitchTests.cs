@@ -1,3 +1,5 @@
+using EdgeProxy.AdminCalls;
+using EdgeProxy.Apps;
 using EdgeProxy.Fleet;
 using EdgeProxy.Fleet.Etcd;
 using EdgeProxy.Slots;
@@ -181,7 +183,8 @@ public sealed class FleetSwitchTests
 
         await fleet.Etcd.FreezeAsync(0);
         await Eventually.TrueAsync(() => fleet.Nodes.All(node => Member(node).WhyNotReady() is not null), "all are in doubt");
-        Assert.Contains("has not heard of etcd", Member(fleet.B).WhyNotReady(), StringComparison.Ordinal);
+        Assert.Contains("has not heard of etcd", fleet.B.Get<IAppReadiness>().WhyNotReady(), StringComparison.Ordinal);
+        Assert.NotNull(fleet.B.Get<IAppPart>().WhyAlone);
         Assert.Equal([SlotName.Green], fleet.ActiveSlots());
         await fleet.Etcd.ThawAsync(0);
 
@@ -248,7 +251,8 @@ public sealed class FleetSwitchTests
     public async Task Without_the_section_there_is_nothing_of_it()
     {
         await using var plane = await new ControlPlane().StartAsync();
-        Assert.Null(plane.Get<EdgeProxy.Apps.AppRegistry>().Only!.Fleet);
+        Assert.Throws<InvalidOperationException>(() => plane.Get<FleetSwitches>());
+        Assert.Throws<InvalidOperationException>(() => plane.Get<IAppPart>());
         Assert.DoesNotContain(plane.Get<EdgeProxy.Apps.AppRegistry>().Only!.Hosted, part => part is FleetMember);
         Assert.Throws<InvalidOperationException>(() => plane.Get<FleetNode>());
         Assert.Throws<InvalidOperationException>(() => plane.Get<IIdleClaim>());

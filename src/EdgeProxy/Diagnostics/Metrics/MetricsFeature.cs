@@ -22,7 +22,7 @@ internal static class MetricsFeature
     /// </remarks>
     private const int Series = 64;
 
-    /// <summary>Where a label has many values: status codes, names of certificates and routes.</summary>
+    /// <summary>The same, of an instrument with a label of many values: status codes, names of certificates and routes.</summary>
     private const int ManySeries = 1000;
 
     /// <summary>What an operator looks at of the runtime's own.</summary>
@@ -41,34 +41,47 @@ internal static class MetricsFeature
     public static IServiceCollection AddMetricsExport(this IServiceCollection services, int apps = 1)
     {
         services.AddSingleton(_ => new Meter(Name, ProductVersion.Text));
-        services.AddSingleton(provider => Build(provider.GetRequiredService<Meter>(), apps));
+        services.AddSingleton(provider => Build(
+            provider.GetRequiredService<Meter>(), apps, [.. provider.GetServices<LargeInstrument>().Select(large => large.Name)]));
         services.AddHostedService<Startup>();
         return services;
     }
 
-    /// <summary>The feature's own numbers, on the meter of all.</summary>
+    /// <summary>Adds the instruments of a feature, on the meter of all.</summary>
+    /// <param name="services">Of the process.</param>
+    /// <param name="withManySeries">The names of those that have a label of many values.</param>
     public static IServiceCollection AddInstruments<[
-        DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services)
+        DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services, params ReadOnlySpan<string> withManySeries)
         where T : InstrumentSet
     {
         services.AddSingleton<T>();
         services.AddSingleton<InstrumentSet>(provider => provider.GetRequiredService<T>());
+        return services.AddManySeries(withManySeries);
+    }
+
+    /// <summary>Makes room for many series of the instruments of these names.</summary>
+    public static IServiceCollection AddManySeries(this IServiceCollection services, params ReadOnlySpan<string> instruments)
+    {
+        foreach (var name in instruments)
+        {
+            services.AddSingleton(new LargeInstrument(name));
+        }
+
         return services;
     }
 
-    private static MeterProvider Build(Meter meter, int apps) => Sdk.CreateMeterProviderBuilder()
+    private static MeterProvider Build(Meter meter, int apps, HashSet<string> large) => Sdk.CreateMeterProviderBuilder()
         .AddMeter(Name)
         .AddMeter(Runtime)
         // Meters are found by name, also another proxy's in this process.
         .AddView(instrument => (instrument.Meter.Name == Runtime ? _ofRuntime.Contains(instrument.Name) : instrument.Meter == meter)
-            ? new MetricStreamConfiguration { CardinalityLimit = (HasManySeries(instrument.Name) ? ManySeries : Series) * apps }
+            ? new MetricStreamConfiguration { CardinalityLimit = (large.Contains(instrument.Name) ? ManySeries : Series) * apps }
             : MetricStreamConfiguration.Drop)
         .ConfigureResource(resource => resource.Clear().AddService("edgeproxy", serviceVersion: ProductVersion.Text, autoGenerateServiceInstanceId: false))
         .AddPrometheusExporter(prometheus => prometheus.ScopeInfoEnabled = false)
         .Build();
 
-    private static bool HasManySeries(string instrument) =>
-        instrument is "edgeproxy.requests" or "edgeproxy.site.requests" || instrument.StartsWith("edgeproxy.certificate.", StringComparison.Ordinal);
+    private sealed record LargeInstrument(string Name);
 
     /// <summary>Makes everything that is to be counted with, before anything happens that counts.</summary>
     private sealed class Startup(MeterProvider provider, IEnumerable<InstrumentSet> instruments) : IHostedService

@@ -8,6 +8,9 @@ namespace EdgeProxy.Diagnostics.Metrics;
 /// <summary>What became of requests to the public side.</summary>
 internal sealed class RequestMetrics : InstrumentSet
 {
+    /// <summary>The name of the instrument that has a series for each status code.</summary>
+    public const string Requests = "edgeproxy.requests";
+
     private static readonly KeyValuePair<string, object?> _connection = new("scope", "connection");
     private static readonly KeyValuePair<string, object?> _stream = new("scope", "stream");
 
@@ -22,7 +25,7 @@ internal sealed class RequestMetrics : InstrumentSet
     {
         _counts = new RequestCounts(apps);
         meter.CreateObservableCounter(
-            "edgeproxy.requests",
+            Requests,
             _counts.Requests,
             "{request}",
             "Requests that have ended, by the app and the slot that responded (none: no slot was asked), method and status code (499: the client left).");

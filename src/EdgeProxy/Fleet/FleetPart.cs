@@ -1,0 +1,23 @@
+using EdgeProxy.AdminCalls;
+using EdgeProxy.Apps;
+
+namespace EdgeProxy.Fleet;
+
+/// <summary>Makes every app of this machine a member of the fleet.</summary>
+internal sealed class FleetPart(FleetNode node) : IAppPart
+{
+    public string WhyAlone => "this node is in a fleet, where two processes cannot be the same node";
+
+    public void AddTo(IServiceCollection services, AppOptions options)
+    {
+        services.AddFleetMember(node, options.Health);
+        services.AddSingleton<IAppReadiness, Readiness>();
+    }
+
+    public void OnMade(IServiceProvider services) => node.Add(services.GetRequiredService<FleetMember>());
+
+    private sealed class Readiness(FleetMember member) : IAppReadiness
+    {
+        public string? WhyNotReady() => member.WhyNotReady();
+    }
+}
