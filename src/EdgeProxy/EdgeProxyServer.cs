@@ -12,6 +12,7 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Notify;
 using EdgeProxy.Platform;
 using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 using EdgeProxy.Sites.Forwarding;
 using EdgeProxy.State;

@@ -1,4 +1,6 @@
 using EdgeProxy.Api;
+using EdgeProxy.Explaining;
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 
 namespace EdgeProxy;

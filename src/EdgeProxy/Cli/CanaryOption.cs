@@ -11,7 +11,7 @@ internal static class CanaryOption
 {
     public const string Allowed = $"5%, or steps such as 1%/30s,10%/2m, or off; a step lasts {Duration.Allowed}";
 
-    /// <summary>Null: the settings say.</summary>
+    /// <summary>Makes the option <c>--canary</c>; its value is null where the settings are to say.</summary>
     public static Option<IReadOnlyList<CanaryStepBody>?> Create() => new("--canary")
     {
         Description = "Which part of the clients gets the new version first, and how long: 5%, or steps such as 1%/30s,10%/2m; off for none "

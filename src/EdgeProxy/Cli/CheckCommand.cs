@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using EdgeProxy.Common;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Cli;
 

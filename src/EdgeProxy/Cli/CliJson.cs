@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeProxy.Explaining;
 using EdgeProxy.Json;
 
 namespace EdgeProxy.Cli;
@@ -18,6 +19,6 @@ namespace EdgeProxy.Cli;
 [JsonSerializable(typeof(WatchSummary))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static CliJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using EdgeProxy.Common;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Cli;
 

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Net;
 using System.Text.Json;
 using EdgeProxy.Common;
+using EdgeProxy.Explaining;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Cli;
 

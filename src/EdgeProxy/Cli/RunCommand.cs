@@ -2,6 +2,7 @@ using System.CommandLine;
 using EdgeProxy.Common;
 using EdgeProxy.Handover;
 using EdgeProxy.Hosting;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Cli;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using EdgeProxy.Configuration;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Cli;
 

@@ -137,7 +137,7 @@ internal sealed class SwitchReport(TextWriter output, TextWriter error, bool jso
 
     public static string Seconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.000}s");
 
-    /// <summary>With the time of day in front.</summary>
+    /// <summary>Writes a line with the time of day in front.</summary>
     public void Line(string text) =>
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time.GetLocalNow():HH:mm:ss} {text}"));
 

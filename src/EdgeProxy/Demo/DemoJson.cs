@@ -14,6 +14,6 @@ namespace EdgeProxy.Demo;
 [JsonSerializable(typeof(string))]
 internal sealed partial class DemoJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static DemoJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

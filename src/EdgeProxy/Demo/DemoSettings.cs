@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Demo;
 

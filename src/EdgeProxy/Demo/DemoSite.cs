@@ -3,6 +3,7 @@ using EdgeProxy.Apps;
 using EdgeProxy.Common;
 using EdgeProxy.Hosting;
 using EdgeProxy.Processes;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Units.Process;
 

@@ -13,6 +13,6 @@ namespace EdgeProxy.Importing;
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class ImportJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static ImportJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeProxy.Configuration;
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 using EdgeProxy.Sites.Reaching;
 

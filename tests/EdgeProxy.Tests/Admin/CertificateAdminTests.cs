@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tests.Tls;
 using EdgeProxy.Tests.Tls.Acme;

@@ -4,6 +4,7 @@ using EdgeProxy.Admin;
 using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units;

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport;
 using EdgeProxy.Configuration;
 using EdgeProxy.Importing;
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.CaddyImport;

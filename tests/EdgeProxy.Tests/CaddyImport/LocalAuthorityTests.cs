@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Importing;
 using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 using EdgeProxy.State;
 using EdgeProxy.Tests.StaticFiles;

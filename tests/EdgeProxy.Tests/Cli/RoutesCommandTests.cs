@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Cli;

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Text;
 using EdgeProxy.Compression;
+using EdgeProxy.Settings;
 using EdgeProxy.StaticFiles;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;

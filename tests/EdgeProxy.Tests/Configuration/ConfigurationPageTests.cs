@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Configuration;

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Tests.Configuration;
 

@@ -1,5 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
 

@@ -1,4 +1,5 @@
 using EdgeProxy.Fleet;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;

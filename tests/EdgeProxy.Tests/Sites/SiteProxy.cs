@@ -1,5 +1,6 @@
 using System.Text;
 using EdgeProxy.Configuration;
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Sites;

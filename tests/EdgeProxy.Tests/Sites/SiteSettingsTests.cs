@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Settings;
 
 namespace EdgeProxy.Tests.Sites;
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using EdgeProxy.Settings;
 using EdgeProxy.StaticFiles;
 using EdgeProxy.Tests.Support;
 

@@ -3,6 +3,7 @@ using EdgeProxy.Diagnostics;
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Fleet;
 using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching;

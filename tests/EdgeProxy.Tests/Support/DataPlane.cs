@@ -3,6 +3,7 @@ using EdgeProxy.Diagnostics.AccessLogging;
 using EdgeProxy.Hosting;
 using EdgeProxy.Proxying;
 using EdgeProxy.Proxying.Spooling;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;

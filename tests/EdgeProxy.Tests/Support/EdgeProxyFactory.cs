@@ -1,6 +1,7 @@
 using EdgeProxy.Admin;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Units;
 using Microsoft.AspNetCore.Builder;

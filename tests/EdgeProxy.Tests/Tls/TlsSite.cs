@@ -1,3 +1,4 @@
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
 

@@ -4,6 +4,7 @@ using System.Net.WebSockets;
 using EdgeProxy.Proxying;
 using EdgeProxy.Proxying.Candidates;
 using EdgeProxy.Proxying.Places;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;

@@ -6,6 +6,7 @@ using System.Text.Json;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Proxying;
 using EdgeProxy.Proxying.Places;
+using EdgeProxy.Settings;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Channels;
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tests.Tls;

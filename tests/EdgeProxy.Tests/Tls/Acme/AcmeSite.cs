@@ -1,5 +1,6 @@
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.State;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using EdgeProxy.Common;
 using EdgeProxy.Diagnostics;
 using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.State;
 using EdgeProxy.Tests.Admin;
 using EdgeProxy.Tests.Support;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using EdgeProxy.Clients;
 using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 using EdgeProxy.Sites.Explaining;
 using EdgeProxy.Sites.Matching;
@@ -9,7 +10,7 @@ using EdgeProxy.StaticFiles;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Explaining;
 
 /// <summary>Which route serves a request, and why: every step, by the settings alone.</summary>
 /// <param name="Url">The request's.</param>

@@ -1,13 +1,13 @@
 using EdgeProxy.Configuration;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Settings;
 
 /// <summary>Reads and checks the settings: one file, then the environment.</summary>
 internal static class SettingsLoader
 {
     private const string FileName = "appsettings.json";
 
-    /// <summary>Where a file is looked for when none is named.</summary>
+    /// <summary>The paths at which a file is looked for when none is named, in order.</summary>
     internal static IReadOnlyList<string> WellKnownFiles { get; } = ["/etc/edgeproxy/" + FileName, Path.Combine(AppContext.BaseDirectory, FileName)];
 
     /// <summary>Loads and checks. Whatever is wrong, also a missing file, is a problem in the result, not an exception.</summary>

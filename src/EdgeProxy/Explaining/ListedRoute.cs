@@ -1,7 +1,8 @@
+using EdgeProxy.Settings;
 using EdgeProxy.Sites;
 using EdgeProxy.Sites.Explaining;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Explaining;
 
 /// <summary>A line of the list of all routes.</summary>
 /// <param name="Takes">Its conditions.</param>

@@ -4,7 +4,7 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Sites;
 using EdgeProxy.Slots;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Settings;
 
 /// <summary>What sites and slots say of addresses against where the proxy listens. All of it are warnings: addresses come and go, and the sockets may be
 /// systemd's.</summary>

@@ -1,6 +1,6 @@
 using EdgeProxy.Configuration;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Settings;
 
 /// <summary>What <see cref="SettingsLoader"/> found.</summary>
 /// <param name="File">See <see cref="LoadedSettings"/>.</param>

@@ -18,7 +18,7 @@ using EdgeProxy.StaticFiles;
 using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Settings;
 
 /// <summary>Checks the whole settings: known keys and convertible values, then each feature its own section.</summary>
 internal static class SettingsCheck

@@ -16,7 +16,7 @@ using EdgeProxy.Switching.Companions;
 using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
-namespace EdgeProxy;
+namespace EdgeProxy.Settings;
 
 /// <summary>The <c>EdgeProxy</c> section of the settings, one property a feature. Only <see cref="Slots"/> is required, or <see cref="Apps"/>.</summary>
 /// <remarks>
