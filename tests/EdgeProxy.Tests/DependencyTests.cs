@@ -67,7 +67,7 @@ public sealed class DependencyTests
             "Admin", "Apps", "Clients", "Compression", "Configuration", "Diagnostics", "Fleet", "Hosting", "Notify", "Proxying", "Sites", "Slots", "State",
             "StaticFiles", "Switching", "Tls", "Units",
         ]),
-        ("Explaining", ["Clients", "Proxying", "Settings", "Sites", "Slots", "StaticFiles"]),
+        ("Explaining", ["Apps", "Clients", "Proxying", "Settings", "Sites", "Slots", "StaticFiles", "Tls"]),
         (Root,
         [
             "Admin", "Api", "Apps", "Clients", "Common", "Compression", "Configuration", "Diagnostics", "Explaining", "Fleet", "Handover", "Hosting", "Notify",

@@ -20,6 +20,9 @@ internal sealed class Deadline : IDisposable
     /// <summary>The time has passed.</summary>
     public bool HasPassed => _timer.IsCancellationRequested;
 
+    /// <summary>Cancels the token now, without the time having passed, and waits until all who listen to it have been told.</summary>
+    public Task CancelAsync() => _any.CancelAsync();
+
     public void Dispose()
     {
         _any.Dispose();

@@ -57,12 +57,15 @@ internal sealed partial class ReplacedProcess(
     {
         if (_following is not null)
         {
-            await Task.WhenAny(_following, _isWaitedFor ? _following : UnitsFeature.WhenNoChildIsLeftAsync());
+            await Task.WhenAny(_following, _isWaitedFor ? _following : WhenNoChildIsLeftAsync());
         }
 
         _signals.ForEach(signal => signal.Dispose());
     }
 
+    /// <summary>Completes when none of the processes runs that this one has started for slots and companions.</summary>
+    private Task WhenNoChildIsLeftAsync() => Task.WhenAll(apps.All.SelectMany(
+        app => (Task[])[UnitsFeature.WhenNoChildIsLeftAsync(app.Units), .. app.Companions.All.Select(companion => companion.WhenNoChildIsLeftAsync())]));
 
     private async Task WatchAsync(Task part)
     {
@@ -186,7 +189,7 @@ internal sealed partial class ReplacedProcess(
         connections.Open,
         apps.All.ToDictionary(app => app.Name, app => SlotNameExtensions.All.ToDictionary(slot => slot, slot => HeldBy(app.Slots[slot]))))
     {
-        Stays = _isWaitedFor || !UnitsFeature.WhenNoChildIsLeftAsync().IsCompleted,
+        Stays = _isWaitedFor || !WhenNoChildIsLeftAsync().IsCompleted,
     };
 
     private static Held HeldBy(Slot slot)

@@ -1,6 +1,6 @@
 using EdgeProxy.AdminCalls;
-using EdgeProxy.Proxying;
 using EdgeProxy.Processes;
+using EdgeProxy.Proxying;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
 using EdgeProxy.Switching.Companions;

@@ -11,8 +11,8 @@ internal static class UnitsFeature
     public static IServiceCollection AddUnits(this IServiceCollection services, SlotsOptions slots, UnitsOptions options) =>
         services.AddSingleton(provider => Create(provider, provider.GetRequiredService<StateDirectory>(), slots, options));
 
-    /// <summary>Completes when no child of this process runs in a unit.</summary>
-    public static Task WhenNoChildIsLeftAsync() => ProcessUnit.WhenNoneIsLeftAsync();
+    /// <summary>Completes when no child runs in these units that this process has started.</summary>
+    public static Task WhenNoChildIsLeftAsync(IUnitManager units) => units is ProcessUnits own ? own.WhenNoneIsLeftAsync() : Task.CompletedTask;
 
     /// <summary>Completes when it has what the process before has handed over.</summary>
     public static Task BeginAsync(IUnitManager units) => units is ProcessUnits own ? own.WhenBegunAsync() : Task.CompletedTask;

@@ -24,8 +24,11 @@ internal sealed class Companion(CompanionOptions options, IUnitManager units, bo
     /// <summary>Its unit for a slot, for people.</summary>
     public string UnitOf(SlotName slot) => units.UnitOf(Key(slot));
 
-    /// <summary>See <see cref="UnitsFeature.BeginAsync"/>.</summary>
+    /// <summary>Takes over or ends what a former process left of its units: see <see cref="UnitsFeature.BeginAsync"/>.</summary>
     public Task BeginAsync() => UnitsFeature.BeginAsync(units);
+
+    /// <summary>See <see cref="UnitsFeature.WhenNoChildIsLeftAsync"/>.</summary>
+    public Task WhenNoChildIsLeftAsync() => UnitsFeature.WhenNoChildIsLeftAsync(units);
 
     /// <summary>What that unit is doing.</summary>
     /// <exception cref="UnitException">The unit manager does not respond.</exception>

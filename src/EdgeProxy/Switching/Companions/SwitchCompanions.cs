@@ -23,7 +23,7 @@ internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, Slo
     {
         foreach (var companion in all.Where(companion => companion.When == CompanionStart.AfterFlip))
         {
-            if (await StartAsync(companion, run.To, isNew: true, stopping) is { } problem)
+            if (await StartAsync(companion, MoveOf(run), isNew: true, stopping) is { } problem)
             {
                 return await FailedAsync(companion, run.To, problem, stopping);
             }
@@ -45,14 +45,14 @@ internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, Slo
 
     /// <summary>The phase after the observation: all of them are the new slot's. What goes wrong is a warning.</summary>
     public Task<PhaseResult> AfterObserveAsync(SwitchRun run, CancellationToken stopping) =>
-        EachAsync(run.To, companion => MoveOnAsync(companion, run.To, stopping));
+        EachAsync(run.To, companion => MoveOnAsync(companion, MoveOf(run), stopping));
 
     /// <summary>The phase after traffic has gone back (or could not): all of them are the active slot's.</summary>
     public Task<PhaseResult> BackAsync(SwitchRun run, CancellationToken stopping)
     {
         ForgetStarts();
-        var to = slots.Active.Name;
-        return EachAsync(to, companion => BringAsync(companion, to, companion.IsShared, mayBeNew: false, stopping));
+        var move = MoveOf(slots.Plan);
+        return EachAsync(move.To, companion => BringAsync(companion, move, companion.IsShared, mayBeNew: false, stopping));
     }
 
     /// <summary>Brings them in line with the active slot, at a start and where another process has moved traffic.</summary>
@@ -61,8 +61,8 @@ internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, Slo
     public async Task AlignAsync(bool mayBeOld, CancellationToken stopping)
     {
         ForgetStarts();
-        var to = slots.Active.Name;
-        var result = await EachAsync(to, companion => BringAsync(companion, to, companion.IsShared && mayBeOld, mayBeNew: true, stopping));
+        var move = MoveOf(slots.Plan);
+        var result = await EachAsync(move.To, companion => BringAsync(companion, move, companion.IsShared && mayBeOld, mayBeNew: true, stopping));
         if (result.Problem is { } problem)
         {
             Log.NotAligned(logger, problem);
@@ -99,69 +99,76 @@ internal sealed partial class SwitchCompanions(IReadOnlyList<Companion> all, Slo
     }
 
     /// <summary>The last good one ends only when the new one is seen to run.</summary>
-    private static async Task<PhaseResult?> MoveOnAsync(Companion companion, SlotName to, CancellationToken stopping)
+    private static async Task<PhaseResult?> MoveOnAsync(Companion companion, Move move, CancellationToken stopping)
     {
-        var problem = await StartAsync(companion, to, isNew: companion.When == CompanionStart.AfterObserve, stopping);
-        var whyNot = problem is not null && !companion.IsSingleton ? problem : await companion.ProveAsync(to, mayBeNew: false, stopping);
+        var problem = await StartAsync(companion, move, isNew: companion.When == CompanionStart.AfterObserve, stopping);
+        var whyNot = problem is not null && !companion.IsSingleton ? problem : await companion.ProveAsync(move.To, mayBeNew: false, stopping);
         if (whyNot is null)
         {
-            return Failed(problem ?? (companion.IsShared ? null : await companion.StopAsync(to.Other(), stopping)));
+            return Failed(problem ?? (companion.IsShared ? null : await companion.StopAsync(move.From, stopping)));
         }
 
-        var log = await FailedAsync(companion, to, problem ?? whyNot, stopping); // before a stop adds lines of its own
-        return companion.IsShared ? log : log with { Problem = $"{log.Problem}; {await KeepOldAsync(companion, to, stopping)}" };
+        var log = await FailedAsync(companion, move.To, problem ?? whyNot, stopping); // before a stop adds lines of its own
+        return companion.IsShared ? log : log with { Problem = $"{log.Problem}; {await KeepOldAsync(companion, move, stopping)}" };
     }
 
     /// <summary>Where the new one does not run the old one does, whatever the version: its tasks wait for nobody else.</summary>
-    private static async Task<string> KeepOldAsync(Companion companion, SlotName to, CancellationToken stopping)
+    private static async Task<string> KeepOldAsync(Companion companion, Move move, CancellationToken stopping)
     {
-        var old = companion.UnitOf(to.Other());
+        var old = companion.UnitOf(move.From);
         if (!companion.IsSingleton)
         {
             return $"{old} was not stopped";
         }
 
-        await companion.StopAsync(to, stopping);
-        return !await companion.IsStoppedAsync(to, stopping) ? $"{old} was not started again, as there may never be two"
-            : await companion.StartAsync(to.Other(), isNew: false, stopping) ?? $"{old} was started again";
+        await companion.StopAsync(move.To, stopping);
+        return !await companion.IsStoppedAsync(move.To, stopping) ? $"{old} was not started again, as there may never be two"
+            : await companion.StartAsync(move.From, isNew: false, stopping) ?? $"{old} was started again";
     }
 
-    private static async Task<PhaseResult?> BringAsync(Companion companion, SlotName to, bool isNew, bool mayBeNew, CancellationToken stopping)
+    private static async Task<PhaseResult?> BringAsync(Companion companion, Move move, bool isNew, bool mayBeNew, CancellationToken stopping)
     {
-        if (await StartAsync(companion, to, isNew, stopping) is { } problem)
+        if (await StartAsync(companion, move, isNew, stopping) is { } problem)
         {
             return Failed(problem);
         }
 
-        if (companion.IsShared || companion.IsSingleton || await companion.IsStoppedAsync(to.Other(), stopping))
+        if (companion.IsShared || companion.IsSingleton || await companion.IsStoppedAsync(move.From, stopping))
         {
             return null;
         }
 
-        return await companion.ProveAsync(to, mayBeNew, stopping) is { } whyNot
-            ? Failed($"{whyNot}; {companion.UnitOf(to.Other())} was not stopped")
-            : Failed(await companion.StopAsync(to.Other(), stopping));
+        return await companion.ProveAsync(move.To, mayBeNew, stopping) is { } whyNot
+            ? Failed($"{whyNot}; {companion.UnitOf(move.From)} was not stopped")
+            : Failed(await companion.StopAsync(move.From, stopping));
     }
 
     /// <summary>Of a singleton the old one is gone before the new one starts. A restart of a shared one is one job: stop, then start.</summary>
-    private static async Task<string?> StartAsync(Companion companion, SlotName to, bool isNew, CancellationToken stopping)
+    private static async Task<string?> StartAsync(Companion companion, Move move, bool isNew, CancellationToken stopping)
     {
         if (companion.IsShared || !companion.IsSingleton)
         {
-            return await companion.StartAsync(to, isNew, stopping);
+            return await companion.StartAsync(move.To, isNew, stopping);
         }
 
-        var problem = await companion.StopAsync(to.Other(), stopping);
-        return !await companion.IsStoppedAsync(to.Other(), stopping)
-            ? $"{problem ?? "the old one may still run"}; it was not started for {to.ToKey()}, as there may never be two"
-            : await companion.StartAsync(to, isNew, stopping) ?? problem;
+        var problem = await companion.StopAsync(move.From, stopping);
+        return !await companion.IsStoppedAsync(move.From, stopping)
+            ? $"{problem ?? "the old one may still run"}; it was not started for {move.To.ToKey()}, as there may never be two"
+            : await companion.StartAsync(move.To, isNew, stopping) ?? problem;
     }
+
+    private static Move MoveOf(SwitchRun run) => new(run.To, run.From);
+
+    private static Move MoveOf(TrafficPlan plan) => new(plan.Active.Name, plan.Previous.Name);
 
     private static PhaseResult? Failed(string? problem) => problem is null ? null : PhaseResult.Failed(problem);
 
     /// <summary>With the log of the one that was to run.</summary>
     private static async Task<PhaseResult> FailedAsync(Companion companion, SlotName slot, string problem, CancellationToken stopping) =>
         PhaseResult.Failed(problem) with { UnitLog = await companion.ReadLogAsync(slot, stopping) };
+
+    /// <summary>The slot whose companions are to run, and the one whose companions may still do.</summary>
+    private readonly record struct Move(SlotName To, SlotName From);
 
     private static partial class Log
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeProxy.Common;
 using EdgeProxy.Slots;
 
 namespace EdgeProxy.Switching.Progressive;
@@ -37,24 +38,23 @@ internal sealed class Observation(
     public async Task<PhaseResult?> RunAsync(
         SwitchRun run, TimeSpan duration, IReadOnlyList<UnitWatch> watches, CancellationToken early, CancellationToken stopping)
     {
-        using var over = new CancellationTokenSource(duration, time);
-        using var wake = CancellationTokenSource.CreateLinkedTokenSource([over.Token, early, stopping, .. watches.Select(watch => watch.Ended)]);
-        var probing = ProbeAsync(run, wake.Token);
+        using var over = new Deadline(duration, time, [early, stopping, .. watches.Select(watch => watch.Ended)]);
+        var probing = ProbeAsync(run, over.Token);
         var step = new Step(options, slots[run.From], slots[run.To], traffic, connectFailures, time);
         PhaseResult? verdict;
         try
         {
             do
             {
-                await Task.WhenAny(Task.Delay(Look, time, wake.Token), probing);
+                await Task.WhenAny(Task.Delay(Look, time, over.Token), probing);
                 verdict = watches.FirstOrDefault(watch => watch.Verdict is not null)?.Verdict is { } ended ? PhaseResult.Failed(ended)
                     : step.Look() is { } found ? found
                     : probing.IsCompleted && await probing is { } unhealthy ? PhaseResult.Failed(unhealthy)
                     : null;
             }
-            while (verdict is null && !wake.IsCancellationRequested);
+            while (verdict is null && !over.Token.IsCancellationRequested);
 
-            if (verdict is null && over.IsCancellationRequested)
+            if (verdict is null && over.HasPassed)
             {
                 verdict = step.LookLast();
             }
@@ -62,7 +62,7 @@ internal sealed class Observation(
         finally
         {
             slots[run.To].Tally = null;
-            await wake.CancelAsync();
+            await over.CancelAsync();
             await probing;
         }
 
@@ -184,7 +184,7 @@ internal sealed class Observation(
             }
         }
 
-        /// <summary>At the end of the step.</summary>
+        /// <summary>Judges once more at the end of the step.</summary>
         /// <returns>As <see cref="Look"/>.</returns>
         public PhaseResult? LookLast()
         {

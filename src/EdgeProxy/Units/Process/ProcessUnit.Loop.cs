@@ -62,8 +62,7 @@ internal sealed partial class ProcessUnit
             SetChild(child);
             if (!child.IsAdopted)
             {
-                _started[child.Exited] = true;
-                _ = child.Exited.ContinueWith(static ended => _started.TryRemove(ended, out _), TaskScheduler.Default);
+                Volatile.Write(ref _started, _started.IsCompleted ? child.Exited : Task.WhenAll(_started, child.Exited));
             }
 
             // Before it is ready it does not lead its group, so there would be nobody to send a signal to.

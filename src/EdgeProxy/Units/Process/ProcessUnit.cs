@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EdgeProxy.Processes;
 
 namespace EdgeProxy.Units.Process;
@@ -10,9 +9,6 @@ namespace EdgeProxy.Units.Process;
 /// </remarks>
 internal sealed partial class ProcessUnit
 {
-    /// <summary>Of this process, whatever unit they belong to.</summary>
-    private static readonly ConcurrentDictionary<Task, bool> _started = [];
-
     private readonly IReadOnlyList<string> _command;
     private readonly ProcessUnitsOptions _options;
     private readonly ChildLauncher _launcher;
@@ -23,6 +19,7 @@ internal sealed partial class ProcessUnit
     private readonly SemaphoreSlim _oneJob = new(1, 1);
     private readonly OutputRing _output = new();
     private Child? _child;
+    private Task _started = Task.CompletedTask; // the end of all children that were started here; written by the loop
 
     // The loop and what ends it: touched by the running job only.
     private Task _loop = Task.CompletedTask;
@@ -68,8 +65,8 @@ internal sealed partial class ProcessUnit
 
     public UnitStatus Status => Volatile.Read(ref _status);
 
-    /// <summary>Completes when none of the children that this process has started runs. More may be started meanwhile.</summary>
-    public static Task WhenNoneIsLeftAsync() => Task.WhenAll(_started.Keys);
+    /// <summary>Completes when none of the children runs that it has started; adopted ones are another process's. More may be started meanwhile.</summary>
+    public Task WhenNoneIsLeftAsync() => Volatile.Read(ref _started);
 
     /// <summary>Goes on with a child of the process before. Called before any job.</summary>
     public void Adopt(Child child)

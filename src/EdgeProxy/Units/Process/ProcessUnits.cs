@@ -57,6 +57,9 @@ internal sealed class ProcessUnits : IUnitManager
     /// <summary>Does what the first call does, where there was none yet.</summary>
     public Task WhenBegunAsync() => _begun.Value;
 
+    /// <summary>Completes when no child runs that this process has started.</summary>
+    public Task WhenNoneIsLeftAsync() => Task.WhenAll(_units.Select(unit => unit.WhenNoneIsLeftAsync()));
+
     public string UnitOf(SlotName slot) => slot.ToKey();
 
     public async Task<UnitStatus> GetStatusAsync(SlotName slot, CancellationToken cancellationToken)
