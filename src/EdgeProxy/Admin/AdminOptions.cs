@@ -5,10 +5,11 @@ namespace EdgeProxy.Admin;
 /// <summary>Where the admin API listens and which users may use it.</summary>
 internal sealed class AdminOptions
 {
-    /// <summary>The Unix socket; access by file permissions. Null or empty: none. Default <c>/run/edgeproxy/admin.sock</c>.</summary>
+    /// <summary>The path of the Unix socket; its file permissions say who has access. Null or empty: there is none. Default
+    /// <c>/run/edgeproxy/admin.sock</c>.</summary>
     public string? Socket { get; set; } = AdminApi.DefaultSocket;
 
-    /// <summary>Its mode, octal. Default <c>0660</c>.</summary>
+    /// <summary>The mode of the Unix socket, octal. Default <c>0660</c>.</summary>
     public string SocketMode { get; set; } = "0660";
 
     /// <summary>The listener for the browser and for remote calls; null or empty: none. Loopback unless <see cref="TokenForReads"/>. Default
@@ -18,7 +19,7 @@ internal sealed class AdminOptions
     /// <summary>The bearer token of <see cref="Url"/>, made at first start. Default <c>/var/lib/edgeproxy/admin.token</c>.</summary>
     public string TokenFile { get; set; } = "/var/lib/edgeproxy/admin.token";
 
-    /// <summary>Reads need the token too. Default false.</summary>
+    /// <summary>Whether reads need the token, too. Default false.</summary>
     public bool TokenForReads { get; set; }
 
     /// <summary><see cref="SocketMode"/>; null: it is not a mode.</summary>

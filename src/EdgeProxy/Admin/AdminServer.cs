@@ -27,7 +27,7 @@ internal sealed partial class AdminServer(
     private readonly ILogger<AdminServer> _logger = loggers.CreateLogger<AdminServer>();
     private WebApplication? _app;
 
-    /// <summary>Where the port listens, once started; null: only the socket does.</summary>
+    /// <summary>The URL of the port, once it listens; null: only the socket does.</summary>
     public Uri? Url { get; private set; }
 
     public async Task StartAsync(CancellationToken cancellationToken)

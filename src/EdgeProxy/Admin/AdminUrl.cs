@@ -3,7 +3,7 @@ using System.Net;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>Where <see cref="AdminOptions.Url"/> listens.</summary>
+/// <summary>The address that <see cref="AdminOptions.Url"/> says to listen on.</summary>
 internal sealed class AdminUrl
 {
     /// <summary>What <see cref="TryParse"/> accepts, for messages.</summary>
@@ -13,7 +13,7 @@ internal sealed class AdminUrl
 
     public IPEndPoint EndPoint { get; }
 
-    /// <summary>Only this machine reaches it.</summary>
+    /// <summary>Whether only this machine reaches it.</summary>
     public bool IsLoopback => IPAddress.IsLoopback(EndPoint.Address);
 
     /// <summary>It listens on every address.</summary>

@@ -29,6 +29,6 @@ internal record ApiProblem
 [JsonSerializable(typeof(ApiProblem))]
 internal sealed partial class ProblemJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static ProblemJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

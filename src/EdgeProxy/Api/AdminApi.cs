@@ -6,7 +6,7 @@ namespace EdgeProxy.Api;
 /// (<c>XApi.cs</c>).</summary>
 internal static class AdminApi
 {
-    /// <summary>The Unix socket, unless the settings name another.</summary>
+    /// <summary>The path of the Unix socket, unless the settings name another.</summary>
     public const string DefaultSocket = "/run/edgeproxy/admin.sock";
 
     public const string Dashboard = "/";
@@ -17,6 +17,6 @@ internal static class AdminApi
     public const string Alive = "/livez";
     public const string Ready = "/readyz";
 
-    /// <summary>Query parameter of <see cref="Events"/>: only what belongs to this switch, until it has ended.</summary>
+    /// <summary>The query parameter of <see cref="Events"/> that leaves only the events of the switch with this id, and ends the stream with it.</summary>
     public const string EventsOfSwitch = "switch";
 }

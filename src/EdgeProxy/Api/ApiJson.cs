@@ -19,6 +19,6 @@ namespace EdgeProxy.Api;
 [JsonSerializable(typeof(string))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static ApiJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

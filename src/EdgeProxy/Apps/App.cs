@@ -50,7 +50,7 @@ internal sealed class App(ProxiedApp proxied, ServiceProvider services) : IAsync
     /// <summary>What runs, in the order in which it is started.</summary>
     public IReadOnlyList<IHostedService> Hosted { get; } = [.. services.GetServices<IHostedService>()];
 
-    /// <summary>For admin calls and other features that know their own service of an app.</summary>
+    /// <summary>The services of the app, for admin calls and other features that know their own among them.</summary>
     public IServiceProvider Services => services;
 
     public ValueTask DisposeAsync() => services.DisposeAsync();

@@ -5,7 +5,7 @@ namespace EdgeProxy.Apps;
 /// <summary>The apps of this process, with their control planes.</summary>
 internal sealed class AppRegistry(ProxiedApps apps, AppFactory factory) : IAsyncDisposable
 {
-    /// <summary>In the order of the settings. At least one.</summary>
+    /// <summary>All apps, in the order of the settings; at least one.</summary>
     public IReadOnlyList<App> All { get; } = [.. apps.All.Select(factory.Create)];
 
     /// <summary>The app that is alone; null: there are several.</summary>

@@ -16,7 +16,7 @@ internal static class CommaList
         return !element.IsEmpty;
     }
 
-    /// <summary>As <see cref="TakeLast"/>, for elements that may hold quoted strings.</summary>
+    /// <summary>Takes the last element off, as <see cref="TakeLast"/>, of a list whose elements may hold quoted strings.</summary>
     /// <remarks>
     /// From the right as well: a quote that a client opens at the left must not swallow what a trusted proxy has added behind it. A quoted string whose
     /// begin is not found is left in the element, where it is malformed.

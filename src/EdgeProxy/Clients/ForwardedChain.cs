@@ -17,7 +17,7 @@ internal readonly struct ForwardedChain
     private ForwardedChain(List<IPAddress> hops, int clientPort, string? scheme, string? host) =>
         (_hops, ClientPort, Scheme, Host) = (hops, clientPort, scheme, host);
 
-    /// <summary>Null: no address was said, only unknown, obfuscated or malformed ones, and the peer is all that is known.</summary>
+    /// <summary>The address of the client; null: only unknown, obfuscated or malformed ones were said, and the peer is all that is known.</summary>
     public IPAddress? Client => _hops.Count > 0 ? _hops[^1] : null;
 
     /// <summary>0: not known.</summary>

@@ -17,7 +17,7 @@ internal static class ContentCodings
 {
     public static IReadOnlyList<ContentCoding> All { get; } = [ContentCoding.Zstd, ContentCoding.Brotli, ContentCoding.Gzip];
 
-    /// <summary>As in <c>Content-Encoding</c>, in the settings, and in entity tags.</summary>
+    /// <summary>The name of a coding in <c>Content-Encoding</c>, in the settings, and in entity tags.</summary>
     public static string Name(this ContentCoding coding) => coding switch
     {
         ContentCoding.Zstd => "zstd",

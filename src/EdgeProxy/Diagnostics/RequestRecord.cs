@@ -9,7 +9,7 @@ namespace EdgeProxy.Diagnostics;
 /// <param name="BytesSent">Of the response's body, as sent: compressed where it was. What a WebSocket carries is not counted.</param>
 internal readonly record struct RequestRecord(HttpContext Context, DateTimeOffset EndedAt, TimeSpan Duration, long BytesSent)
 {
-    /// <summary>Null: the app was not asked.</summary>
+    /// <summary>What is known of the forwarded request; null: the app was not asked.</summary>
     public IForwardedRequest? Forwarded { get; } = Context.Features.Get<IForwardedRequest>();
 
     /// <summary>499 where the client left, also in the middle of a response that had begun well.</summary>

@@ -70,7 +70,7 @@ internal sealed partial class FormerProcesses(
         return await HoldAsync(cancellationToken);
     }
 
-    /// <summary>For the next process. The caller holds the rounds.</summary>
+    /// <summary>The descriptors of their channels, for the next process. The caller holds the rounds.</summary>
     public IReadOnlyList<int> Descriptors => [.. _all.Select(process => process.Descriptor)];
 
     /// <summary>The next process has them. The caller holds the rounds.</summary>

@@ -15,14 +15,14 @@ internal static class HandoverApi
 internal sealed record HandoverBody : RequestBody;
 
 /// <summary>The response to <c>POST /handover</c>.</summary>
-/// <param name="Pid">The process that has taken over.</param>
-/// <param name="Changes">Settings that it has otherwise than the one before.</param>
+/// <param name="Pid">The number of the process that has taken over.</param>
+/// <param name="Changes">The settings that differ between the old process and the new one.</param>
 internal sealed record HandoverView(int Pid, IReadOnlyList<SettingChangeView> Changes);
 
 /// <summary>A setting that has changed; what may be secret is <c>***</c>.</summary>
-/// <param name="Key">E.g. <c>EdgeProxy:Health:Path</c>.</param>
-/// <param name="Old">Null: it was not set.</param>
-/// <param name="New">Null: it is not set any more.</param>
+/// <param name="Key">The path of the setting, such as <c>EdgeProxy:Health:Path</c>.</param>
+/// <param name="Old">The old value; null: it was not set.</param>
+/// <param name="New">The new value; null: it is not set any more.</param>
 internal sealed record SettingChangeView(string Key, string? Old, string? New);
 
 /// <summary>The JSON of the call.</summary>
@@ -31,6 +31,6 @@ internal sealed record SettingChangeView(string Key, string? Old, string? New);
 [JsonSerializable(typeof(HandoverView))]
 internal sealed partial class HandoverApiJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static HandoverApiJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

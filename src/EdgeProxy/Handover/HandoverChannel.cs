@@ -64,7 +64,7 @@ internal sealed class HandoverChannel : IDisposable
         }
     }
 
-    /// <summary>The same, for a while.</summary>
+    /// <summary>Reads a message, and waits for it for a limited time.</summary>
     /// <returns>Also null: nothing came.</returns>
     public async Task<HandoverMessage?> ReadAsync(TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
     {

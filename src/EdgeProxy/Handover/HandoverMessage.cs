@@ -34,7 +34,7 @@ internal enum MessageKind
 /// <summary>One message: a line of JSON.</summary>
 internal sealed record HandoverMessage(MessageKind Kind)
 {
-    /// <summary>Of <see cref="MessageKind.Failed"/>.</summary>
+    /// <summary>The reason of <see cref="MessageKind.Failed"/>.</summary>
     public string? Text { get; init; }
 
     /// <summary>By the name of the app.</summary>
@@ -42,7 +42,7 @@ internal sealed record HandoverMessage(MessageKind Kind)
 
     public Holdings? Holds { get; init; }
 
-    /// <summary>Of <see cref="MessageKind.Orders"/>, and of the <see cref="MessageKind.Holds"/> that responds to it.</summary>
+    /// <summary>The number of <see cref="MessageKind.Orders"/>, and of the <see cref="MessageKind.Holds"/> that responds to it.</summary>
     public long? Number { get; init; }
 }
 

@@ -40,7 +40,7 @@ internal sealed partial class ProcessHandover(
     TimeProvider time,
     ILogger<ProcessHandover> logger) : IHostedService, IDisposable
 {
-    /// <summary>For the new process to be ready, for a running switch to end, and for the new process to accept: each.</summary>
+    /// <summary>The longest wait for the new process to be ready, for a running switch to end, and for the new process to accept: each.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private const string StateDirectoryKey = "EdgeProxy:State:Directory";
@@ -263,7 +263,7 @@ internal sealed partial class ProcessHandover(
         /// <summary>Those to change units, of each app: no switch runs. A process that has handed over keeps them for good.</summary>
         public List<IDisposable> Turns { get; } = [];
 
-        /// <summary>Of the former processes.</summary>
+        /// <summary>The rounds of the former processes, which are held during the handover.</summary>
         public IDisposable? Rounds { get; set; }
 
         public void Dispose() => Rounds?.Dispose();

@@ -9,7 +9,7 @@ namespace EdgeProxy.Handover;
 /// <remarks>Owned by the handover: one that does not succeed kills it.</remarks>
 internal sealed partial class Successor : IDisposable
 {
-    /// <summary>Of the environment: <see cref="HandoverGift"/>.</summary>
+    /// <summary>The environment variable with the <see cref="HandoverGift"/>.</summary>
     public const string Variable = "EDGEPROXY_HANDOVER";
 
     private const int FirstDescriptor = 3;

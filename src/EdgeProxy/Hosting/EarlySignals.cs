@@ -8,7 +8,7 @@ internal static class EarlySignals
     public const int HangUp = 1; // SIGHUP, signal(7)
     public const int User2 = 12; // SIGUSR2
 
-    /// <summary>From the beginning of the process on.</summary>
+    /// <summary>Ignores these signals from the beginning of the process on.</summary>
     public static void Ignore()
     {
         foreach (var signal in (int[])[HangUp, User2])

@@ -73,7 +73,7 @@ internal sealed class SocketBuffers : IMemoryPoolFactory<byte>
 
         private sealed class Block(Blocks pool) : IMemoryOwner<byte>
         {
-            /// <summary>Only under the pool's lock.</summary>
+            /// <summary>Whether the pool has it. Read and written only under the pool's lock.</summary>
             public bool IsKept { get; set; }
 
             public Memory<byte> Memory { get; } = GC.AllocateUninitializedArray<byte>(BlockSize);

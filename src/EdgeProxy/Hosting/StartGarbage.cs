@@ -10,7 +10,7 @@ namespace EdgeProxy.Hosting;
 /// <param name="release">Called once, by a timer.</param>
 internal sealed class StartGarbage(Action release, TimeProvider time) : IHostedLifecycleService, IDisposable
 {
-    /// <summary>For what begins beside the first requests.</summary>
+    /// <summary>The time after the start at which work begins that would compete with the first requests.</summary>
     public static readonly TimeSpan Delay = TimeSpan.FromSeconds(2);
 
     private ITimer? _timer;

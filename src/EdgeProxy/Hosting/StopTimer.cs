@@ -11,7 +11,7 @@ namespace EdgeProxy.Hosting;
 /// <param name="passed">Called once, by a timer.</param>
 internal sealed class StopTimer(Action passed, ShutdownOptions options, ISystemdNotifier systemd, TimeProvider time) : IHostedLifecycleService, IDisposable
 {
-    /// <summary>For responses that begin at the deadline.</summary>
+    /// <summary>The time for responses that begin at the deadline.</summary>
     public static readonly TimeSpan TimeToRespond = TimeSpan.FromSeconds(1);
 
     /// <summary>What is left to do after the last request: the checkpoint of a switch, the end of the process.</summary>

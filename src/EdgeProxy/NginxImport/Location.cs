@@ -17,7 +17,7 @@ internal sealed record Location(Directive Source, string Kind, string Path)
 
     public string Name => Kind.Length > 0 ? $"{Kind} {Path}" : Path;
 
-    /// <summary>Null: every path.</summary>
+    /// <summary>The regular expression of its paths; null: every path.</summary>
     public string? Regex => Kind switch
     {
         "=" => $"^{Escape(Path)}$",

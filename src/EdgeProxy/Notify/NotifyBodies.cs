@@ -18,7 +18,7 @@ internal static class NotifyBodies
         _ => JsonSerializer.SerializeToUtf8Bytes(message, NotifyJson.Default.NotifyMessage),
     };
 
-    /// <summary>For people: the title and the text.</summary>
+    /// <summary>The title and the text, for people.</summary>
     public static string PlainText(NotifyMessage message) => Cut(PrintableText.Of(message.Text is { } text ? $"{message.Title}\n{text}" : message.Title));
 
     /// <summary>Without it a label could call everybody (<c>&lt;!channel&gt;</c>) or hide a link; docs.slack.dev, "Escaping text".</summary>

@@ -10,7 +10,7 @@ namespace EdgeProxy.Notify;
 /// <summary>What receivers are told.</summary>
 internal sealed record NotifyMessage
 {
-    /// <summary>The same for each try, so that a receiver knows what it has had already.</summary>
+    /// <summary>The id of the message: the same for each try, so that a receiver knows what it has had already.</summary>
     public required string Id { get; init; }
 
     public required NotifyEvent Event { get; init; }

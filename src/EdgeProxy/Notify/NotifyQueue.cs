@@ -12,7 +12,7 @@ internal sealed partial class NotifyQueue
 {
     public const string FileName = "notifications.json";
 
-    /// <summary>For each receiver.</summary>
+    /// <summary>The largest number of messages that wait for one receiver.</summary>
     public const int Capacity = 100;
 
     private readonly NotifyOptions _options;

@@ -7,7 +7,7 @@ internal static class FileSizeLimit
     /// <summary>SIGXFSZ on x64 and arm64, signal(7). A child inherits that it is ignored (execve(2)).</summary>
     public const int Signal = 25;
 
-    /// <summary>From now on a write beyond the limit fails, as one to a full disk does.</summary>
+    /// <summary>Makes a write beyond the limit fail from now on, as one to a full disk does.</summary>
     public static void LetWritesFail() => _ = LibC.SetSignalAction(Signal, LibC.Ignore);
 
     /// <summary>What such a write is to its caller: .NET says for EFBIG that an argument is out of range.</summary>

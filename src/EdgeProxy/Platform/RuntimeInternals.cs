@@ -10,7 +10,7 @@ internal static class RuntimeInternals
     /// <summary>The threads that wait for sockets, as the runtime calls them.</summary>
     public const string SocketThreads = ".NET Sockets";
 
-    /// <summary>Where Kestrel keeps a Content-Length that stood beside a Transfer-Encoding.</summary>
+    /// <summary>The field in which Kestrel keeps a Content-Length that stood beside a Transfer-Encoding.</summary>
     public const string DroppedLength = "X-Content-Length";
 
     /// <summary>The service of data protection that makes a key at every first start.</summary>

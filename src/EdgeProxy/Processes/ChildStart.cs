@@ -12,7 +12,7 @@ internal sealed record ChildStart(IReadOnlyList<string> Command)
     /// </summary>
     private static readonly string[] _harmless = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "DOTNET_ROOT", "DOTNET_ROOT_X64", "DOTNET_ROOT_ARM64"];
 
-    /// <summary>Null: the proxy's own.</summary>
+    /// <summary>The directory that it starts in; null: the proxy's own.</summary>
     public string? WorkingDirectory { get; init; }
 
     /// <summary>Added to the environment, or in place of what is there.</summary>
@@ -27,7 +27,7 @@ internal sealed record ChildStart(IReadOnlyList<string> Command)
     /// <summary>Its standard input.</summary>
     public ReadOnlyMemory<byte> Input { get; init; }
 
-    /// <summary>See <see cref="Invocation"/>.</summary>
+    /// <summary>The id of this run: see <see cref="Invocation"/>.</summary>
     public string InvocationId { get; init; } = Invocation.NewId();
 
     public void SetEnvironment(IDictionary<string, string?> environment)

@@ -28,7 +28,7 @@ internal sealed unsafe partial record UserAccount(string Name, uint Id, uint Gro
         }
     }
 
-    /// <summary>Null: there is no such user.</summary>
+    /// <summary>Looks up a user; null: there is none of that name.</summary>
     public static UserAccount? Find(string name)
     {
         lock (_asking)

@@ -12,7 +12,7 @@ namespace EdgeProxy.Proxying;
 /// </remarks>
 internal static class AppCluster
 {
-    /// <summary>Of the route that takes what no other route takes, for all apps.</summary>
+    /// <summary>The id of the route that takes what no other route takes, for all apps.</summary>
     public const string RouteId = "app";
 
     public static string IdOf(string app) => app;
@@ -23,7 +23,7 @@ internal static class AppCluster
     public static bool Owns(string app, string? clusterId) =>
         IdOf(app).Equals(clusterId, StringComparison.OrdinalIgnoreCase) || StreamsIdOf(app).Equals(clusterId, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Where a slot seems to be, to YARP: <c>http://blue.slot</c>.</summary>
+    /// <summary>The address at which a slot seems to be, to YARP: <c>http://blue.slot</c>.</summary>
     public static string OriginOf(SlotName slot) => slot == SlotName.Blue ? "http://blue.slot" : "http://green.slot";
 
     /// <summary>The slot behind the address of one of the two destinations.</summary>

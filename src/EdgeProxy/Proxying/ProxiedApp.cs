@@ -58,7 +58,7 @@ internal sealed class ProxiedApp
 
     public SlotPair Slots { get; }
 
-    /// <summary>Where its requests wait for a place in a slot; null: there are places for all.</summary>
+    /// <summary>The queue in which its requests wait for a place in a slot; null: there are places for all.</summary>
     public PlaceQueue? Places { get; }
 
     /// <summary>How many of a client's requests are taken; null: any number.</summary>
@@ -87,7 +87,7 @@ internal sealed class ProxiedApps : IDisposable
         Slots = [.. All.SelectMany(app => SlotNameExtensions.All, (app, name) => app.Slots[name])];
     }
 
-    /// <summary>In the order of their <see cref="AppIdentity.Index"/>. At least one.</summary>
+    /// <summary>All apps, in the order of their <see cref="AppIdentity.Index"/>; at least one.</summary>
     public IReadOnlyList<ProxiedApp> All { get; }
 
     /// <summary>The slots of all apps, in the order of their <see cref="Slot.Index"/>.</summary>

@@ -79,7 +79,7 @@ internal static class ProxyingFeature
     /// <summary>Nothing behind it sees a request that app and proxy could understand differently. Needs the client's address, scheme and host.</summary>
     public static void UseRequestValidation(this IApplicationBuilder app) => app.UseMiddleware<RequestValidation>();
 
-    /// <summary>In front of whatever serves a page. Needs the client's scheme.</summary>
+    /// <summary>Adds preview links to the pipeline, in front of whatever serves a page. Needs the client's scheme.</summary>
     public static void UseCandidateVisits(this IApplicationBuilder app) => app.UseMiddleware<CandidateVisits>();
 
     public static void MapProxying(this IEndpointRouteBuilder endpoints) => endpoints.MapReverseProxy(pipeline =>

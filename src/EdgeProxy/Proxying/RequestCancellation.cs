@@ -35,7 +35,7 @@ internal sealed class RequestCancellation : CancellationTokenSource, IHttpReques
     {
     }
 
-    /// <summary>Of a request to a server that is no slot.</summary>
+    /// <summary>Makes the cancellation of a request to a server that is no slot.</summary>
     /// <param name="ended">Its deadline: the end of the proxy.</param>
     public RequestCancellation(LeaseClass @class, TimeProvider time, CancellationToken clientLeft, CancellationToken stopping, CancellationToken ended)
         : this(null, @class, time, clientLeft, stopping, ended)
@@ -55,7 +55,7 @@ internal sealed class RequestCancellation : CancellationTokenSource, IHttpReques
         _deadline = Ended.UnsafeRegister(static life => ((RequestCancellation)life!).Cancel(), this);
     }
 
-    /// <summary>Null: the request is to a server that is no slot.</summary>
+    /// <summary>The lease of the request; null: it goes to a server that is no slot.</summary>
     public Lease? Lease { get; }
 
     public LeaseClass Class { get; private set; }
@@ -63,7 +63,7 @@ internal sealed class RequestCancellation : CancellationTokenSource, IHttpReques
     /// <summary>Its deadline has passed: the request is to end now.</summary>
     public bool HasEnded => Ended.IsCancellationRequested;
 
-    /// <summary>See <see cref="Slots.Lease.EndsInOrder"/>.</summary>
+    /// <summary>Whether the request ends in order: see <see cref="Slots.Lease.EndsInOrder"/>.</summary>
     public bool EndsInOrder { get; private set; }
 
     public bool HasClientLeft => _client.IsCancellationRequested;

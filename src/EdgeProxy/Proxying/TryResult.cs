@@ -23,7 +23,7 @@ internal abstract record TryResult
     /// <param name="Pause">The pause that was met.</param>
     public sealed record WaitForPause(Pause Pause) : TryResult;
 
-    /// <summary>As many requests as may are with the slot, or those of the client with the app. Nothing was tried.</summary>
+    /// <summary>The slot has as many requests as it may, or the app as many of the client's. Nothing was tried.</summary>
     /// <param name="Slot">The slot that was chosen.</param>
     public sealed record WaitForPlace(Slot Slot) : TryResult;
 

@@ -12,7 +12,7 @@ internal sealed class UpstreamOptions
     /// the worker's own end is seen first. Default 2.25 min; 1 s to 24 h.</summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromSeconds(135);
 
-    /// <summary>The same for streams and WebSockets. Default 1 h; 1 s to 24 h.</summary>
+    /// <summary>How long nothing may move in a stream or WebSocket before it ends. Default 1 h; 1 s to 24 h.</summary>
     public TimeSpan StreamActivityTimeout { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long a request waits for an active slot that refuses connections. Default 30 s; 0 (off) to 1 h.</summary>
@@ -54,6 +54,6 @@ internal sealed class UpstreamOptions
     /// <summary>How many ordinary requests may be with a slot; null: nothing is counted.</summary>
     internal int? Places => MaxConcurrent ?? (MaxConcurrentPerClient is null ? null : int.MaxValue);
 
-    /// <summary>How many of one client's; null: clients are not told apart.</summary>
+    /// <summary>How many ordinary requests of one client may be with a slot; null: clients are not told apart.</summary>
     internal int? PlacesPerClient => (MaxConcurrentPerClient ?? (MaxConcurrent + 1) / 2) is { } limit && limit < Places ? limit : null;
 }

@@ -9,7 +9,7 @@ internal static class ErrorPlaceholders
     /// <summary>The status code.</summary>
     public const string Status = "{status}";
 
-    /// <summary>In texts: the words of the status code, such as <c>Not Found</c>.</summary>
+    /// <summary>The placeholder for the words of the status code, such as <c>Not Found</c>.</summary>
     public const string StatusText = "{status_text}";
 
     /// <summary>Puts in what the error says; what the request says is left for later.</summary>

@@ -31,7 +31,7 @@ internal sealed class Site
 
     public IReadOnlyList<string> Hosts { get; }
 
-    /// <summary>Null: headers stay as they are.</summary>
+    /// <summary>The changes of the response's header; null: it stays as it is.</summary>
     public HeaderChanges? Headers { get; }
 
     public IErrorPages? ErrorPages { get; }

@@ -36,7 +36,7 @@ internal sealed class SiteRouteOptions
     /// <summary>Files from disk, at the path of the request as the route has changed it.</summary>
     public FilesOptions? Files { get; set; }
 
-    /// <summary>Of <see cref="Files"/>: a request whose file is not there goes on to the routes behind this one. Default false.</summary>
+    /// <summary>Whether a request whose file of <see cref="Files"/> is not there goes on to the routes behind this one. Default false.</summary>
     public bool PassThru { get; set; }
 
     /// <summary>A redirect.</summary>
@@ -58,7 +58,7 @@ internal sealed class SiteRouteOptions
     /// <summary>Changes of the header of the request that is forwarded.</summary>
     public HeaderOptions? RequestHeaders { get; set; }
 
-    /// <summary>Only users with a password.</summary>
+    /// <summary>The users who may make requests, by HTTP Basic authentication; null: everybody.</summary>
     public BasicAuthOptions? BasicAuth { get; set; }
 
     /// <summary>As those of the site, which count for what is not here.</summary>
@@ -80,19 +80,19 @@ internal enum SiteLoadBalancing
     First,
 }
 
-/// <summary>Which of several upstreams get no requests.</summary>
+/// <summary>How upstreams that do not respond are found, so that they get no requests.</summary>
 internal sealed class UpstreamHealthOptions
 {
     /// <summary>Path and query that each is asked for; null: none is asked.</summary>
     public string? Path { get; set; }
 
-    /// <summary>How often. Default 30 s; 1 s to 1 h.</summary>
+    /// <summary>The time from one request for <see cref="Path"/> to the next. Default 30 s; 1 s to 1 h.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long one may take. Default 5 s; 100 ms to 10 min.</summary>
+    /// <summary>How long an upstream may take to respond to it. Default 5 s; 100 ms to 10 min.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long one is left out that most requests have failed to reach; null: for no time. 1 s to 1 h.</summary>
+    /// <summary>How long an upstream gets no requests after most have failed to reach it; null: it goes on getting them. 1 s to 1 h.</summary>
     public TimeSpan? FailDuration { get; set; }
 }
 
@@ -102,7 +102,7 @@ internal sealed class RedirectOptions
     /// <summary>The value of <c>Location</c>: an absolute URL or a path. May have placeholders: <c>https://example.com{uri}</c>. Required.</summary>
     public string? To { get; set; }
 
-    /// <summary>One of 301, 302, 303, 307 and 308. Default 302.</summary>
+    /// <summary>The status code: 301, 302, 303, 307 or 308. Default 302.</summary>
     public int Status { get; set; } = StatusCodes.Status302Found;
 }
 
@@ -112,10 +112,10 @@ internal sealed class RespondOptions
     /// <summary>The status code. Default 200.</summary>
     public int Status { get; set; } = StatusCodes.Status200OK;
 
-    /// <summary>May have placeholders, which are escaped for the content type. Null or empty: no body.</summary>
+    /// <summary>The text of the body. May have placeholders, which are escaped for the content type. Null or empty: no body.</summary>
     public string? Body { get; set; }
 
-    /// <summary>Null: <c>application/json</c> for a JSON object or array, else <c>text/plain; charset=utf-8</c>.</summary>
+    /// <summary>The value of <c>Content-Type</c>; null: <c>application/json</c> for a JSON object or array, else <c>text/plain; charset=utf-8</c>.</summary>
     public string? ContentType { get; set; }
 
     /// <summary>Further fields of its header. May have placeholders. Null or empty: none.</summary>

@@ -21,7 +21,7 @@ internal sealed class SiteTable
         _any = [.. hosts.Where(host => host.Host == AppHosts.Any).Select(host => host.Site)];
     }
 
-    /// <summary>In the order of the settings.</summary>
+    /// <summary>All sites, in the order of the settings.</summary>
     public IReadOnlyList<Site> All { get; }
 
     /// <returns>Null: no site is served under this host, scheme and address.</returns>

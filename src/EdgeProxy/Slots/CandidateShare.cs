@@ -23,11 +23,11 @@ internal sealed class CandidateShare(Slot slot, int share, CandidateKey key)
 /// <param name="secret">32 bytes.</param>
 internal sealed class CandidateKey(byte[] secret)
 {
-    /// <summary>For HMAC; not to be shown.</summary>
+    /// <summary>The secret key of the HMAC; it is never shown.</summary>
     public ReadOnlyMemory<byte> Secret { get; } = secret;
 }
 
-/// <summary>Where a client stands in the order in which clients come to the candidate of one switch.</summary>
+/// <summary>The place of a client in the order in which clients come to the candidate of one switch.</summary>
 /// <param name="key">Of that switch.</param>
 /// <param name="number">0 to <see cref="CandidateShare.Whole"/> - 1; <see cref="Invited"/> or <see cref="Never"/>.</param>
 internal class CandidateClient(CandidateKey key, int number)

@@ -85,7 +85,7 @@ internal sealed class SlotAddress
     public ValueTask<Socket> ConnectAsync(TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken) =>
         ConnectAsync(EndPoint, timeout, time, cancellationToken);
 
-    /// <summary>The same for any endpoint.</summary>
+    /// <summary>Opens a connection to any endpoint, in the same way.</summary>
     public static async ValueTask<Socket> ConnectAsync(EndPoint endPoint, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         var socket = endPoint is UnixDomainSocketEndPoint

@@ -26,7 +26,7 @@ internal sealed class SlotPair
 
     public Slot this[SlotName name] => name == SlotName.Blue ? _blue : _green;
 
-    /// <summary>Where requests go now. Callers that look at both of its slots read it once.</summary>
+    /// <summary>The plan by which requests go now. Callers that look at both of its slots read it once.</summary>
     public TrafficPlan Plan => Volatile.Read(ref _plan);
 
     public Slot Active => Plan.Active;

@@ -15,7 +15,7 @@ internal sealed class TrafficPlan(Slot active, Slot previous, string? revision, 
 
     public CandidateShare? Candidate { get; } = candidate;
 
-    /// <summary>Where a client's next request goes.</summary>
+    /// <summary>The slot that a client's next request goes to.</summary>
     /// <param name="client">Null: it was not decided, or the candidate could not take it.</param>
     public Slot SlotOf(CandidateClient? client) => client is not null && Candidate is { } candidate && candidate.Takes(client) ? candidate.Slot : Active;
 

@@ -17,19 +17,19 @@ internal static class CrashPoint
     /// <summary>The stage of a process that has not begun a switch.</summary>
     public const string Start = "start";
 
-    /// <summary>From the beginning of a switch.</summary>
+    /// <summary>The stage from the beginning of a switch.</summary>
     public const string Switch = "switch";
 
-    /// <summary>From where a switch takes a warm slot as it is.</summary>
+    /// <summary>The stage from where a switch takes a warm slot as it is.</summary>
     public const string Reuse = "reuse";
 
-    /// <summary>From where clients get the candidate of a switch before its flip.</summary>
+    /// <summary>The stage from where clients get the candidate of a switch before its flip.</summary>
     public const string Canary = "canary";
 
-    /// <summary>From where a running switch turns back.</summary>
+    /// <summary>The stage from where a running switch turns back.</summary>
     public const string Rollback = "rollback";
 
-    /// <summary>From where a process begins to hand over to another one.</summary>
+    /// <summary>The stage from where a process begins to hand over to another one.</summary>
     public const string Handover = "handover";
 
     /// <summary>The start of a process that takes the place of another one.</summary>

@@ -65,7 +65,7 @@ internal static class ContentTypes
     public static bool IsLoadable(string contentType) =>
         _loadable.Any(part => contentType.Contains(part, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>With nosniff no browser runs or shows it.</summary>
+    /// <summary>The type that, with nosniff, no browser runs or shows.</summary>
     public static string Opaque => Unknown;
 
     private static Dictionary<string, string> Known()

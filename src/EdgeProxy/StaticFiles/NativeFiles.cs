@@ -30,7 +30,7 @@ internal static unsafe partial class NativeFiles
     /// <summary>The place of an absolute path; invalid, with the error of <see cref="Marshal.GetLastPInvokeError"/>, where there is none.</summary>
     public static SafeFileHandle Locate(string path) => OpenAt(CurrentDirectory, path, AsPath);
 
-    /// <summary>The same, relative to a directory.</summary>
+    /// <summary>Opens a place, without reading from it, relative to a directory.</summary>
     /// <param name="path">A name as <see cref="ByteName"/> has it.</param>
     public static SafeFileHandle Locate(SafeFileHandle directory, string path)
     {
@@ -56,7 +56,7 @@ internal static unsafe partial class NativeFiles
         }
     }
 
-    /// <summary>Where the handle's file is now, links resolved.</summary>
+    /// <summary>Finds the path at which the handle's file is now, with links resolved.</summary>
     /// <param name="path">Receives it, in bytes.</param>
     /// <returns>Its length; at least the buffer's length where that is too small.</returns>
     /// <exception cref="IOException">/proc is not there.</exception>

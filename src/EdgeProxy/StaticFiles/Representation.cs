@@ -42,7 +42,7 @@ internal sealed record Representation(
         opaqueTag.StartsWith(Tag, StringComparison.Ordinal) && (opaqueTag.Length == Tag.Length || opaqueTag[Tag.Length] == '-');
 }
 
-/// <summary>Where bytes come from.</summary>
+/// <summary>The source of a representation's bytes.</summary>
 /// <param name="Root">The directory.</param>
 /// <param name="Name">The name in it.</param>
 /// <param name="Identity">The state of the file that is meant.</param>

@@ -54,10 +54,10 @@ internal sealed class StaticFile
 
     public string? CacheControl { get; }
 
-    /// <summary>Null: shown in place.</summary>
+    /// <summary>The value of <c>Content-Disposition</c>; null: the file is shown in place.</summary>
     public string? ContentDisposition { get; }
 
-    /// <summary>For what could run script if it were shown all the same; null: none.</summary>
+    /// <summary>The value of <c>Content-Security-Policy</c>, for what could run script if it were shown all the same; null: none.</summary>
     public string? ContentSecurityPolicy { get; }
 
     public DateTimeOffset LastModified { get; }

@@ -9,9 +9,9 @@ internal static class EventNames
     /// <summary>A <see cref="PhaseRun"/> began or ended.</summary>
     public const string Phase = "phase";
 
-    /// <summary>See <see cref="ProbeEvent"/>.</summary>
+    /// <summary>A probe of a switch has ended: see <see cref="ProbeEvent"/>.</summary>
     public const string Probe = "probe";
 
-    /// <summary>See <see cref="SlotEvent"/>.</summary>
+    /// <summary>A slot became active or idle, or its health changed: see <see cref="SlotEvent"/>.</summary>
     public const string Slot = "slot";
 }

@@ -18,7 +18,7 @@ internal enum RescueState
     GivenUp,
 }
 
-/// <summary>The active unit has failed for good.</summary>
+/// <summary>The state of an active unit that has failed for good.</summary>
 /// <param name="Slot">The active slot.</param>
 /// <param name="Since">When that was noticed.</param>
 /// <param name="Reason">What happened and what to do, for a person.</param>

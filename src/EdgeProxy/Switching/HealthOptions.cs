@@ -16,10 +16,11 @@ internal sealed class HealthOptions
     /// <summary>A text that the body must contain; null: any body.</summary>
     public string? ExpectedBody { get; set; }
 
-    /// <summary>With <see cref="Interval"/> the bound of StartIdle and Probe together: <c>Attempts</c> x <c>Interval</c>. Default 30; 1 to 1000.</summary>
+    /// <summary>How many probes a candidate may need: StartIdle and Probe together may take <c>Attempts</c> x <see cref="Interval"/>. Default 30; 1 to
+    /// 1000.</summary>
     public int Attempts { get; set; } = 30;
 
-    /// <summary>See <see cref="Attempts"/>. Default 2 s; 100 ms to 10 min.</summary>
+    /// <summary>The time from one probe of a candidate to the next. Default 2 s; 100 ms to 10 min.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long one probe may take. Default 5 s; 100 ms to 10 min.</summary>
@@ -31,6 +32,6 @@ internal sealed class HealthOptions
     /// <summary>How often the running slots are probed for the health view. It only observes. Default 10 s; 1 s to 1 h.</summary>
     public TimeSpan MonitorInterval { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The bound of StartIdle and Probe together.</summary>
+    /// <summary>The longest time that StartIdle and Probe may take together.</summary>
     internal TimeSpan StartBudget => Attempts * Interval;
 }

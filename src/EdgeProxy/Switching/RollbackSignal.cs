@@ -63,7 +63,7 @@ internal sealed class RollbackSignal
         }
     }
 
-    /// <summary>From here on the old slot may be stopped.</summary>
+    /// <summary>Accepts no rollback any more: from here on the old slot may be stopped.</summary>
     /// <returns>Whether the switch was called back before.</returns>
     public bool Close()
     {

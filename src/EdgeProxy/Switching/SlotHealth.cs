@@ -31,7 +31,7 @@ internal record ProbeRecord
 
     public TimeSpan Latency { get; init; }
 
-    /// <summary>Null: the response was good.</summary>
+    /// <summary>What was wrong with the response; null: it was good.</summary>
     public string? Error { get; init; }
 }
 

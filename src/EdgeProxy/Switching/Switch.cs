@@ -5,35 +5,35 @@ using EdgeProxy.Switching.Progressive;
 
 namespace EdgeProxy.Switching;
 
-/// <summary>What a switch does, in order.</summary>
+/// <summary>The phases of a switch, in the order in which they run.</summary>
 public enum SwitchPhase
 {
     StartIdle,
     Probe,
     WarmUp,
 
-    /// <summary>Only where it was asked for: the candidate waits until somebody has looked at it.</summary>
+    /// <summary>The candidate waits until somebody has looked at it and promoted it. Only where that was asked for.</summary>
     Preview,
 
-    /// <summary>Only where <c>Switch:Hooks:BeforeFlip</c> has commands.</summary>
+    /// <summary>The commands of <c>Switch:Hooks:BeforeFlip</c> run. Only where there are some.</summary>
     BeforeFlip,
-    /// <summary>Only where there are steps (<c>Switch:Canary</c>): a run of it for each.</summary>
+    /// <summary>A part of the clients gets the candidate. Once for each step of <c>Switch:Canary</c>; only where there are some.</summary>
     Canary,
 
-    /// <summary>Only in a fleet: the other machines are waited for, before the flip and after each later step.</summary>
+    /// <summary>The other nodes are waited for, before the flip and after each later step. Only in a fleet.</summary>
     Agree,
     Flip,
 
-    /// <summary>Only where there are companions.</summary>
+    /// <summary>The companions of the new slot are started. Only where there are some.</summary>
     Companions,
     Observe,
 
-    /// <summary>Only where there are companions: all of them are where traffic is.</summary>
+    /// <summary>The companions of the other slot are stopped, and those that wait for the observation started. Only where there are some.</summary>
     MoveCompanions,
     Drain,
     StopOld,
 
-    /// <summary>Only where <c>Switch:Hooks:AfterEnd</c> has commands.</summary>
+    /// <summary>The commands of <c>Switch:Hooks:AfterEnd</c> run. Only where there are some.</summary>
     AfterEnd,
 }
 
@@ -63,11 +63,11 @@ internal sealed record Switch
 
     public string? Label { get; init; }
 
-    /// <summary>EdgeProxy has begun it by itself (<c>Switch:Rescue</c>).</summary>
+    /// <summary>Whether EdgeProxy has begun it by itself (<c>Switch:Rescue</c>).</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool ByRescue { get; init; }
 
-    /// <summary>Null while it runs.</summary>
+    /// <summary>How it ended; null while it runs.</summary>
     public SwitchOutcome? Outcome { get; init; }
 
     /// <summary>The phase that runs, or the last one that did.</summary>
@@ -108,7 +108,7 @@ internal sealed record PhaseRun
     /// <summary>What it did or found; null while it runs.</summary>
     public string? Detail { get; init; }
 
-    /// <summary>It ended badly: <see cref="Detail"/> says how.</summary>
+    /// <summary>Whether it ended badly; <see cref="Detail"/> then says how.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Failed { get; init; }
 
@@ -118,16 +118,16 @@ internal sealed record PhaseRun
 }
 
 /// <summary>What the last probe of a switch saw.</summary>
-/// <param name="Status">Null: no response.</param>
-/// <param name="Latency">Until the response, or the error.</param>
+/// <param name="Status">The status code; null: there was no response.</param>
+/// <param name="Latency">The time until the response, or the error.</param>
 /// <param name="Body">The start of the body, at most 512 characters.</param>
-/// <param name="Error">Null: the response was good.</param>
+/// <param name="Error">What was wrong with the response, or why there was none; null: the response was good.</param>
 internal sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body, string? Error)
 {
     [JsonIgnore]
     public bool IsGood => Error is null;
 
-    /// <summary>The connection was accepted, and no response came in time.</summary>
+    /// <summary>Whether the connection was accepted and no response came in time.</summary>
     [JsonIgnore]
     public bool IsLate { get; init; }
 }

@@ -15,10 +15,11 @@ internal static class SwitchApi
     public const string Switches = "/switches";
     public const string Health = "/health";
 
-    /// <summary>Query parameter of calls that begin or end a switch: false responds as soon as it has begun.</summary>
+    /// <summary>The query parameter of calls that begin or end a switch: with <c>false</c> the response comes as soon as the switch has begun. Default
+    /// true.</summary>
     public const string Wait = "wait";
 
-    /// <summary>One switch of <see cref="Switches"/>.</summary>
+    /// <summary>The path of the switch with this id, below <see cref="Switches"/>.</summary>
     public static string SwitchOf(string id) => $"{Switches}/{id}";
 }
 
@@ -54,9 +55,9 @@ internal sealed record CanaryStepBody(
 internal sealed record EndWaitBody : RequestBody;
 
 /// <summary>The body of <c>POST /rollback</c>.</summary>
-/// <param name="Force">Also where both slots run from one tree; and as that of a switch.</param>
-/// <param name="Without">As that of a switch.</param>
-/// <param name="WithoutLost">As that of a switch.</param>
+/// <param name="Force">Roll back also where both slots run from one tree; otherwise as <c>force</c> of a switch.</param>
+/// <param name="Without">In a fleet: nodes that are left out; null: none.</param>
+/// <param name="WithoutLost">In a fleet: each node that is not there is left out.</param>
 internal sealed record RollbackBody(
     bool Force = false,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Without = null,
@@ -64,13 +65,13 @@ internal sealed record RollbackBody(
 
 /// <summary>The response to <c>POST /preview</c>.</summary>
 /// <param name="Link">A browser that opens it gets the candidate.</param>
-/// <param name="ExpiresAt">Until when.</param>
+/// <param name="ExpiresAt">When the link stops working.</param>
 internal sealed record PreviewView(string Link, DateTimeOffset ExpiresAt);
 
-/// <summary><c>GET /switches</c>.</summary>
+/// <summary>The response to <c>GET /switches</c>: the last switches, the newest first.</summary>
 internal sealed record SwitchesView(IReadOnlyList<Switch> Switches);
 
-/// <summary><c>GET /health</c>.</summary>
+/// <summary>The response to <c>GET /health</c>: how each slot is.</summary>
 internal sealed record HealthView(IReadOnlyDictionary<SlotName, SlotHealth> Slots);
 
 /// <summary>A switch that was refused: problem details with the members of a switch that can be known.</summary>
@@ -80,7 +81,7 @@ internal sealed record RefusedSwitch : ApiProblem
 
     public required SlotName From { get; init; }
 
-    /// <summary>As it was asked for.</summary>
+    /// <summary>The slot that was asked for, as it was written; it may be no slot.</summary>
     public required string To { get; init; }
 
     public required string? Label { get; init; }

@@ -36,7 +36,7 @@ internal sealed class SwitchOptions
     /// </summary>
     public double MaxLatencyFactor { get; set; } = 1.4;
 
-    /// <summary>Fewer requests than this say nothing. Default 20; 1 to 1000000.</summary>
+    /// <summary>How many requests of a slot are needed before its figures are compared: fewer say nothing. Default 20; 1 to 1000000.</summary>
     public int MinObservedRequests { get; set; } = 20;
 
     /// <summary>How long a request may go on in the old slot after the flip. Default 2.5 min; 0 to 24 h.</summary>

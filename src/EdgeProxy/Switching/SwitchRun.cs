@@ -23,7 +23,7 @@ internal sealed partial class SwitchRun(
     private readonly CancellationTokenSource _unwantedHooks = new(); // without a timer or a wait handle: nothing is to be disposed
     private Switch? _ending; // how it will have ended when its last hooks have run
 
-    /// <summary>As it is now.</summary>
+    /// <summary>The switch as it is now.</summary>
     public Switch Current
     {
         get
@@ -49,16 +49,16 @@ internal sealed partial class SwitchRun(
 
     public bool Force => request.Force;
 
-    /// <summary>See <see cref="SwitchRequest.Agreement"/>.</summary>
+    /// <summary>The agreement that the switch asks: see <see cref="SwitchRequest.Agreement"/>.</summary>
     public ISwitchAgreement? Agreement => request.Agreement;
 
-    /// <summary>See <see cref="SwitchRequest.Canary"/>.</summary>
+    /// <summary>The steps of the canary: see <see cref="SwitchRequest.Canary"/>.</summary>
     public IReadOnlyList<CanaryStep>? Canary => request.Canary;
 
-    /// <summary>See <see cref="SwitchRequest.Preview"/>.</summary>
+    /// <summary>The time for a preview: see <see cref="SwitchRequest.Preview"/>.</summary>
     public TimeSpan? Preview => request.Preview;
 
-    /// <summary>Until when preview links are valid; null: there are none.</summary>
+    /// <summary>The time until which preview links are valid; null: there are none.</summary>
     public DateTimeOffset? PreviewUntil { get; set; }
 
     /// <summary>What the numbers of clients are signed with in this switch; null: none has got one yet.</summary>

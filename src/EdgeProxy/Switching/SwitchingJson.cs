@@ -36,6 +36,6 @@ namespace EdgeProxy.Switching;
 [JsonSerializable(typeof(TrafficView))]
 internal sealed partial class SwitchingJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static SwitchingJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

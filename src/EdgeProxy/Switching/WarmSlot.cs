@@ -27,7 +27,7 @@ internal sealed class WarmSlot(ActiveSlotRecord active, SlotPair slots, TimeProv
         }
     }
 
-    /// <summary>Until when a slot is kept; null: it is not.</summary>
+    /// <summary>The time until which a slot is kept warm; null: it is not.</summary>
     public DateTimeOffset? Until(SlotName slot) => Kept is { } kept && kept.Slot == slot && kept.Until > time.GetUtcNow() ? kept.Until : null;
 
     /// <summary>Waits for the turn to change units. It ends when the result is disposed.</summary>

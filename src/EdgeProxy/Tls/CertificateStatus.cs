@@ -1,16 +1,16 @@
 namespace EdgeProxy.Tls;
 
-/// <summary>Where a certificate comes from.</summary>
+/// <summary>The sources that a certificate can come from.</summary>
 internal enum CertificateSource
 {
     Acme,
     File,
 
-    /// <summary>The local authority.</summary>
+    /// <summary>The local authority (<c>Tls:Internal</c>).</summary>
     Internal,
 }
 
-/// <summary>What handshakes for the names meet.</summary>
+/// <summary>What becomes of a handshake for the names of a certificate.</summary>
 internal enum CertificateState
 {
     /// <summary>There is none: handshakes are refused.</summary>
@@ -21,10 +21,10 @@ internal enum CertificateState
     Expired,
 }
 
-/// <summary>How a certificate is, for people, the dashboard and metrics.</summary>
+/// <summary>The state of a certificate, for people, the dashboard and metrics.</summary>
 internal sealed record CertificateStatus
 {
-    /// <summary>The domain; of an own one, the file.</summary>
+    /// <summary>The domain, or the file of an own certificate.</summary>
     public required string Name { get; init; }
 
     public required CertificateSource Source { get; init; }
@@ -42,16 +42,16 @@ internal sealed record CertificateStatus
 
     public DateTimeOffset? NotAfter { get; init; }
 
-    /// <summary>Until <see cref="NotAfter"/>, negative after it. Null: there is no certificate.</summary>
+    /// <summary>The days until <see cref="NotAfter"/>, negative after it; null: there is no certificate.</summary>
     public double? DaysLeft { get; init; }
 
-    /// <summary>When the next attempt to have a new one is due. Null: one runs, or nobody renews it here.</summary>
+    /// <summary>The time of the next attempt to get a new one; null: one runs, or nobody renews it here.</summary>
     public DateTimeOffset? RenewAt { get; init; }
 
-    /// <summary>An attempt to have a new one runs.</summary>
+    /// <summary>Whether an attempt to get a new one runs.</summary>
     public bool Renewing { get; init; }
 
-    /// <summary>Attempts that have failed since the last good one.</summary>
+    /// <summary>The number of attempts that have failed since the last good one.</summary>
     public int Failures { get; init; }
 
     /// <summary>Why the last attempt failed, in the authority's words where it was the authority. Null: it did not.</summary>
@@ -59,7 +59,7 @@ internal sealed record CertificateStatus
 
     public DateTimeOffset? LastErrorAt { get; init; }
 
-    /// <summary>The same with another certificate, and without the errors before it.</summary>
+    /// <summary>Makes the state after another certificate was loaded: the errors before it are forgotten.</summary>
     public CertificateStatus With(ServingCertificate certificate) => this with
     {
         Names = certificate.Names,
@@ -72,10 +72,10 @@ internal sealed record CertificateStatus
         LastErrorAt = null,
     };
 
-    /// <summary>The same after a failed attempt.</summary>
+    /// <summary>Makes the state after a failed attempt.</summary>
     public CertificateStatus WithError(string error, DateTimeOffset at) => this with { Failures = Failures + 1, LastError = error, LastErrorAt = at };
 
-    /// <summary>With what depends on the time.</summary>
+    /// <summary>Fills in what depends on the time.</summary>
     public CertificateStatus At(DateTimeOffset now) => NotAfter is not { } end ? this : this with
     {
         State = end > now ? CertificateState.Valid : CertificateState.Expired,

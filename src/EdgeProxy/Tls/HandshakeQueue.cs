@@ -196,7 +196,7 @@ internal sealed class HandshakeQueue(int places, int maxWaiting)
     /// <summary>Completed by the caller that takes it out of its line, outside of the lock.</summary>
     private sealed class Waiter() : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        /// <summary>Null: it waits no more.</summary>
+        /// <summary>Its line in the list of lines; null: it waits no more.</summary>
         public LinkedListNode<Line>? List { get; set; }
 
         public LinkedListNode<Waiter>? Place { get; set; }

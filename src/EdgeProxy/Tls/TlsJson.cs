@@ -16,6 +16,6 @@ namespace EdgeProxy.Tls;
 [JsonSerializable(typeof(RootView))]
 internal sealed partial class TlsJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The context with the options of the admin API and <c>--json</c>: see <see cref="RelaxedJson"/>.</summary>
     public static TlsJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

@@ -1,6 +1,6 @@
 namespace EdgeProxy.Tls;
 
-/// <summary>Certificates and what follows from them.</summary>
+/// <summary>Where certificates come from, and what is done for hosts that have one.</summary>
 internal sealed class TlsOptions
 {
     public AcmeOptions Acme { get; set; } = new();
@@ -26,16 +26,16 @@ internal sealed class TlsOptions
 /// <summary>Certificates from an ACME authority (RFC 8555).</summary>
 internal sealed class AcmeOptions
 {
-    /// <summary>A certificate for each; null or empty: ACME is off.</summary>
+    /// <summary>The names to get certificates for, one certificate each; null or empty: ACME is off.</summary>
     public string[]? Domains { get; set; }
 
     /// <summary>Where the authority writes when something is wrong with a certificate; null: nowhere.</summary>
     public string? Email { get; set; }
 
-    /// <summary>Required to be true with <see cref="Domains"/>.</summary>
+    /// <summary>Whether the terms of service of the authority are accepted. Default false; required to be true with <see cref="Domains"/>.</summary>
     public bool AcceptTermsOfService { get; set; }
 
-    /// <summary>Null: Let's Encrypt.</summary>
+    /// <summary>The URL of the authority's directory; null: Let's Encrypt.</summary>
     public string? DirectoryUrl { get; set; }
 
     /// <summary>Use the staging directory. Default false.</summary>
@@ -44,7 +44,7 @@ internal sealed class AcmeOptions
     /// <summary>A PEM file of roots to trust for the directories themselves; null: the system's.</summary>
     public string? TrustedRoots { get; set; }
 
-    /// <summary>Null: TLS-ALPN-01, then HTTP-01.</summary>
+    /// <summary>The challenges to try, in order; null: TLS-ALPN-01, then HTTP-01.</summary>
     public AcmeChallenge[]? Challenges { get; set; }
 
     public ExternalAccountOptions? ExternalAccount { get; set; }
@@ -78,7 +78,7 @@ public enum AcmeKeyType
 /// <summary>An authority for when the others fail. It is told the same e-mail address, and its terms of service are accepted, too.</summary>
 internal sealed class AcmeFallbackOptions
 {
-    /// <summary>Required.</summary>
+    /// <summary>The URL of its directory. Required.</summary>
     public string? DirectoryUrl { get; set; }
 
     public ExternalAccountOptions? ExternalAccount { get; set; }

@@ -3,7 +3,7 @@ namespace EdgeProxy.Units;
 /// <summary>What a unit is doing, at one instant. The words are systemd's (org.freedesktop.systemd1(5)).</summary>
 public sealed record UnitStatus
 {
-    /// <summary>For people and messages.</summary>
+    /// <summary>The name of the unit, for people and messages.</summary>
     public required string Unit { get; init; }
 
     public required UnitState State { get; init; }
@@ -37,7 +37,7 @@ public sealed record UnitStatus
     /// <summary>The signal that stops it (KillSignal); null: not known.</summary>
     public int? KillSignal { get; init; }
 
-    /// <summary>Where the app is run from (WorkingDirectory); null: not set, or not known.</summary>
+    /// <summary>The directory that the app is run from (WorkingDirectory); null: it is not set, or not known.</summary>
     public string? WorkingDirectory { get; init; }
 
     /// <summary>Has a process, or is about to get one by itself.</summary>

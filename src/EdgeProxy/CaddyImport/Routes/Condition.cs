@@ -9,7 +9,7 @@ internal sealed record Condition
 {
     public static Condition All { get; } = new();
 
-    /// <summary>Null: every path.</summary>
+    /// <summary>The paths, any of which is enough; null: every path.</summary>
     public ImmutableArray<string>? Paths { get; init; }
 
     /// <summary>The lists by their kind: <c>Methods</c>, <c>Hosts</c>, <c>ClientIn</c>, <c>Headers:NAME</c>, <c>Query:NAME</c>, <c>Scheme</c>.</summary>
@@ -88,7 +88,7 @@ internal sealed record Condition
         _ => null,
     };
 
-    /// <summary>The same of paths with a prefix before them that was taken off.</summary>
+    /// <summary>Makes the condition of paths that still have the prefix which was taken off.</summary>
     /// <returns>Null: a pattern does not begin with a slash, or there is a regular expression.</returns>
     public Condition? Below(string prefix)
     {

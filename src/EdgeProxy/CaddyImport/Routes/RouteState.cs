@@ -19,7 +19,7 @@ internal sealed record RouteState
 
     public ImmutableArray<string>? TryFiles { get; init; }
 
-    /// <summary>Where <c>try_files</c> looks: the root as it was then.</summary>
+    /// <summary>The root in which <c>try_files</c> looks, as it was then.</summary>
     public string? TryFilesRoot { get; init; }
 
     /// <summary>The line of <c>try_files</c>.</summary>

@@ -11,7 +11,7 @@ internal sealed class SitePlaces(ImportRemarks remarks, GlobalOptions global)
 
     private readonly List<(SiteAddress Address, string Where)> _all = [];
 
-    /// <summary>Of a site block.</summary>
+    /// <summary>Notes the addresses of a site block.</summary>
     public void Add(IReadOnlyList<SiteAddress> addresses, IReadOnlyList<string> binds) =>
         _all.AddRange(addresses.SelectMany(address => binds.Select(where => (address, where))));
 

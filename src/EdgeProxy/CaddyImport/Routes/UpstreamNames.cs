@@ -18,7 +18,7 @@ internal static class UpstreamNames
         ? [Of(statement, statement.Arguments is [{ Text: "*" or ['/' or '@', ..] }, .. var rest] ? rest : statement.Arguments)]
         : OfAll(statement.Block ?? []));
 
-    /// <summary>In the form of <c>Upstreams</c> of a route.</summary>
+    /// <summary>Turns the name of a server into the form of <c>Upstreams</c> of a route.</summary>
     /// <returns>Null: it is no server that a route can name.</returns>
     public static string? AddressOf(string upstream)
     {

@@ -6,10 +6,10 @@ internal sealed record PathMatcher(IReadOnlyList<PathCondition> Conditions)
 {
     public static PathMatcher All { get; } = new([]);
 
-    /// <summary>See <see cref="Syntax.DirectiveOrder.WeightOf"/>.</summary>
+    /// <summary>The weight of the matcher: see <see cref="Syntax.DirectiveOrder.WeightOf"/>.</summary>
     public int Weight { get; init; }
 
-    /// <summary>See <see cref="Syntax.JoinedRoutes.TextOf"/>.</summary>
+    /// <summary>The text of the matcher: see <see cref="Syntax.JoinedRoutes.TextOf"/>.</summary>
     public string Text { get; init; } = "";
 
     public bool Takes(string region) => Conditions.All(condition => condition.Prefixes.Any(prefix => PathTree.IsWithin(region, prefix)) != condition.IsNegated);

@@ -51,7 +51,7 @@ internal sealed class ReverseProxyReader(ImportRemarks remarks, SettingsDraft dr
         }
     }
 
-    /// <summary>In the form of the settings: <c>:8000</c> and <c>unix//run/app.sock</c> are Caddy's.</summary>
+    /// <summary>Turns Caddy's <c>:8000</c> and <c>unix//run/app.sock</c> into the form of the settings.</summary>
     internal static string? AddressOf(string upstream)
     {
         if (upstream.StartsWith("unix/", StringComparison.Ordinal))

@@ -11,7 +11,7 @@ namespace EdgeProxy.CaddyImport.Sites;
 /// </remarks>
 internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
 {
-    /// <summary>Where the app is; taken out of the draft before it is written.</summary>
+    /// <summary>The key of the app's address in the draft; it is taken out before the draft is written.</summary>
     public const string UpstreamKey = "the app's address";
 
     /// <param name="steps">Of the site, in Caddy's order.</param>

@@ -6,7 +6,7 @@ namespace EdgeProxy.CaddyImport.Sites;
 /// <param name="Source">The directive.</param>
 internal abstract record Step(Statement Source, PathMatcher Matcher)
 {
-    /// <summary>Of those of one group in one block only the first that matches runs; null: all do.</summary>
+    /// <summary>The group of the step: of those of one group in one block only the first that matches runs; null: all do.</summary>
     public virtual string? Group => null;
 }
 

@@ -3,7 +3,7 @@ namespace EdgeProxy.CaddyImport.Syntax;
 /// <summary>How Caddy sorts the directives of a block (sortRoutes of caddyconfig/httpcaddyfile/directives.go, 2.6).</summary>
 internal static class DirectiveOrder
 {
-    /// <summary>Of a directive without a matcher.</summary>
+    /// <summary>The weight of a directive without a matcher.</summary>
     public const int NoMatcher = 0;
 
     /// <summary>Up to so many the order is an insertion sort's; beyond it Go's sort.SliceStable merges blocks of this size.</summary>

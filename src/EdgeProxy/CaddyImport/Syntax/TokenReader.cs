@@ -5,7 +5,7 @@ internal sealed class TokenReader(IReadOnlyList<Token> tokens)
 {
     private int _next;
 
-    /// <summary>Null: there are no more.</summary>
+    /// <summary>The next token, which stays the next one; null: there are no more.</summary>
     public Token? Peek() => _next < tokens.Count ? tokens[_next] : null;
 
     public Token Next() => tokens[_next++];

@@ -14,7 +14,7 @@ internal sealed class LineOutput(string? path) : IDisposable
     private Stream? _stream;
     private bool _isTorn;
 
-    /// <summary>For messages.</summary>
+    /// <summary>The name of the output, for messages.</summary>
     public string Name => path ?? "standard output";
 
     /// <summary>Writes lines at the end, and leaves nothing in memory.</summary>

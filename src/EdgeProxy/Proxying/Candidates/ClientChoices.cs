@@ -9,7 +9,7 @@ namespace EdgeProxy.Proxying.Candidates;
 /// <param name="time">The clock of previews.</param>
 internal sealed class ClientChoices(string app, IReadOnlyCollection<string> testClients, TimeProvider time)
 {
-    /// <summary>With it a test chooses the slot, <c>blue</c> or <c>green</c>; its response names the slot that made it.</summary>
+    /// <summary>The header by which a test chooses the slot, <c>blue</c> or <c>green</c>; its response names the slot that made it.</summary>
     public const string Header = "X-EdgeProxy-Slot";
 
     private readonly string _cookie = CookieOf(app);

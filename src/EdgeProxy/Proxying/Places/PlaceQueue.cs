@@ -183,7 +183,7 @@ internal sealed class PlaceQueue
         }
     }
 
-    /// <summary>See <see cref="PlaceWaiter.Quit"/>.</summary>
+    /// <summary>Ends a wait without a place: see <see cref="PlaceWaiter.Quit"/>.</summary>
     public void Quit(PlaceWaiter turn, PlaceEnd end)
     {
         lock (_lock)

@@ -30,7 +30,7 @@ internal sealed class PlaceWaiter(PlaceQueue queue, PlaceClient client)
     /// <summary>The order of arrival.</summary>
     public static IComparer<PlaceWaiter> InOrder { get; } = Comparer<PlaceWaiter>.Create(static (one, other) => one.Number.CompareTo(other.Number));
 
-    /// <summary>From 1; 0: it has not waited yet.</summary>
+    /// <summary>The number of the waiter, from 1; 0: it has not waited yet.</summary>
     public long Number { get; set; }
 
     /// <summary>Another one only where it was forgotten between two waits.</summary>
@@ -81,7 +81,7 @@ internal sealed class PlaceLine(Slot slot)
 
     public Slot Slot => slot;
 
-    /// <summary>From any thread.</summary>
+    /// <summary>Whether nobody waits. May be asked from any thread.</summary>
     public bool IsEmpty => Volatile.Read(ref _count) == 0;
 
     public PlaceWaiter? First => _waiters.Min;

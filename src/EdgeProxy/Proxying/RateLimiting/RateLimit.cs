@@ -39,7 +39,7 @@ internal sealed class RateLimit
 
     public RateLimitMode Mode { get; }
 
-    /// <summary>In words, for the response.</summary>
+    /// <summary>The limit in words, for the response.</summary>
     public string Said { get; }
 
     /// <summary>How many clients have a bucket.</summary>

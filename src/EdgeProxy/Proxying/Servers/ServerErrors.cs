@@ -27,7 +27,7 @@ internal static class ServerErrors
             : WriteAsync(context, failure);
     }
 
-    /// <summary>Of a request to a server that is reached by YARP's own client.</summary>
+    /// <summary>Writes the error response to a request for a server that is reached by YARP's own client.</summary>
     public static Task WriteAsync(HttpContext context, IForwarderErrorFeature failure)
     {
         var status = context.Response.StatusCode;

@@ -23,10 +23,10 @@ internal sealed partial class SpoolStore(BufferingOptions options, TimeProvider 
     private readonly long[] _failures = new long[2];
     private long _files;
 
-    /// <summary>For all bodies that wait in memory.</summary>
+    /// <summary>The room for all bodies that wait in memory.</summary>
     public SpoolBudget Memory { get; } = new(ByteSize.Parse(options.Memory));
 
-    /// <summary>For all bodies that wait in files.</summary>
+    /// <summary>The room for all bodies that wait in files.</summary>
     public SpoolBudget DiskSpace { get; } = new(ByteSize.Parse(options.Disk));
 
     /// <summary>How many threads may wait for the disk at a time.</summary>

@@ -32,7 +32,7 @@ internal static class UnlinkedFile
             : throw Failed(directory);
     }
 
-    /// <summary>For file systems without <c>O_TMPFILE</c> (NFS, some of FUSE).</summary>
+    /// <summary>Makes the file and removes its name, for file systems without <c>O_TMPFILE</c> (NFS, some of FUSE).</summary>
     /// <exception cref="IOException">As of <see cref="Open(string)"/>.</exception>
     internal static SafeFileHandle CreateAndUnlink(string directory)
     {

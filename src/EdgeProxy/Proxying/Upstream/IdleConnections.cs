@@ -26,7 +26,7 @@ internal sealed class IdleConnections(TimeSpan idleTimeout, TimeProvider time) :
 
     public int Idle => Volatile.Read(ref _waiting);
 
-    /// <summary>For a connection that is opened now.</summary>
+    /// <summary>The generation of a connection that is opened now.</summary>
     public int Generation => Volatile.Read(ref _generation);
 
     public void BeginOpening() => Interlocked.Increment(ref _opening);

@@ -43,7 +43,7 @@ internal sealed class ResponseHeaderName
 
     public ResponseHeaderKind Kind { get; }
 
-    /// <summary>In any letter case; null: it is not one of these.</summary>
+    /// <summary>Finds a name, in any letter case; null: it is not one of these.</summary>
     public static ResponseHeaderName? Find(ReadOnlySpan<byte> name)
     {
         var header = _table[BucketOf(name)];

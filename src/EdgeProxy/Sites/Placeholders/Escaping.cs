@@ -29,16 +29,16 @@ internal abstract class Escaping
 
     public static Escaping Text { get; } = new InText(text => text);
 
-    /// <summary>For a body of this type.</summary>
+    /// <summary>The escaping for a body of this type.</summary>
     public static Escaping OfType(string contentType) =>
         contentType.Contains("json", StringComparison.OrdinalIgnoreCase) || contentType.Contains("javascript", StringComparison.OrdinalIgnoreCase) ? Json
         : contentType.StartsWith("text/plain", StringComparison.OrdinalIgnoreCase) ? Text
         : Html; // also what a browser may take for markup
 
-    /// <summary>Of the settings.</summary>
+    /// <summary>Escapes a text of the settings.</summary>
     public virtual string OfLiteral(string text) => text;
 
-    /// <summary>Of the request.</summary>
+    /// <summary>Escapes the value of a placeholder, which is the request's.</summary>
     public abstract string OfValue(Placeholder placeholder, in RequestWords request);
 
     private sealed class InText(Func<string, string> encode) : Escaping

@@ -24,7 +24,7 @@ internal sealed class CompanionOptions
     /// <summary>When that of the new slot is started, or a shared one restarted. Default <c>AfterFlip</c>.</summary>
     public CompanionStart When { get; set; }
 
-    /// <summary>There may never be two (Celery beat): that of the old slot has stopped before that of the new one starts.</summary>
+    /// <summary>Whether there may never be two (Celery beat): that of the old slot has then stopped before that of the new one starts. Default false.</summary>
     public bool Singleton { get; set; }
 
     /// <summary>

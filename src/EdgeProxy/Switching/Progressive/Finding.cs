@@ -33,7 +33,7 @@ internal sealed record Judgement
 {
     public required JudgedFigure Figure { get; init; }
 
-    /// <summary>See <see cref="JudgedFigure"/> for the unit.</summary>
+    /// <summary>The figure of the candidate, in the unit of its <see cref="JudgedFigure"/>.</summary>
     public required double Candidate { get; init; }
 
     public required double Reference { get; init; }
@@ -51,7 +51,7 @@ internal sealed record Judgement
     /// <summary>The three paths with most of the bad requests, the worst first; segments with a digit are <c>*</c>.</summary>
     public IReadOnlyList<JudgedPath> Paths { get; init; } = [];
 
-    /// <summary>For people, after what was found.</summary>
+    /// <summary>The paths in words, to stand behind what was found.</summary>
     internal string PathWords =>
         Paths.Count == 0 ? "" : $"; worst paths: {string.Join(", ", Paths.Select(path => path.Words))}";
 }

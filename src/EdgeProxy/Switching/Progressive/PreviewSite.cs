@@ -3,7 +3,7 @@ using EdgeProxy.Tls;
 
 namespace EdgeProxy.Switching.Progressive;
 
-/// <summary>Where clients find the app, for preview links.</summary>
+/// <summary>The URL at which clients find the app, for preview links.</summary>
 /// <param name="url">Null: not known.</param>
 internal sealed class PreviewSite(Uri? url)
 {

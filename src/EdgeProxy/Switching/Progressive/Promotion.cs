@@ -7,7 +7,7 @@ internal sealed class Promotion
     private readonly Lock _deciding = new();
     private CancellationTokenSource? _open;
 
-    /// <summary>From here on the switch can be promoted, until the result is disposed.</summary>
+    /// <summary>Lets the switch be promoted from here on, until the result is disposed.</summary>
     /// <returns>Its token fires when it is.</returns>
     public CancellationTokenSource Open()
     {

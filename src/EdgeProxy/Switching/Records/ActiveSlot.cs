@@ -34,7 +34,7 @@ internal sealed record ActiveSlot : VersionedRecord
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Release { get; init; }
 
-    /// <summary>As <see cref="Release"/>, of the other slot.</summary>
+    /// <summary>The <see cref="Release"/> of the other slot.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? IdleRelease { get; init; }
 

@@ -21,7 +21,7 @@ internal sealed record MaintenanceRecord : VersionedRecord
 
     public required DateTimeOffset Since { get; init; }
 
-    /// <summary>For the clients; empty: the proxy's own words.</summary>
+    /// <summary>The text for clients; empty: the proxy's own words.</summary>
     public required string Message { get; init; }
 
     /// <summary>When it ends by itself; null: somebody ends it.</summary>

@@ -6,7 +6,7 @@ namespace EdgeProxy.Switching.Records;
 /// <summary>The switch that runs, as <c>switch.json</c> keeps it for the next process.</summary>
 internal sealed record SwitchCheckpoint : VersionedRecord
 {
-    /// <summary>As it was when its last phase began; where it has an outcome, it has ended, and its last hooks were run.</summary>
+    /// <summary>The switch as it was when its last phase began; where it has an outcome, it has ended, and its last hooks were run.</summary>
     public required Switch Switch { get; init; }
 
     /// <summary>The candidate's unit was (or was about to be) started by this switch; false: it ran already, kept warm.</summary>

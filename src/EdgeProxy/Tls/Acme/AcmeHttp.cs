@@ -7,7 +7,7 @@ namespace EdgeProxy.Tls.Acme;
 /// <summary>The HTTP client for the authority.</summary>
 internal sealed class AcmeHttp : IDisposable
 {
-    /// <summary>For one request. An authority that needs longer is asked again later.</summary>
+    /// <summary>The time for one request. An authority that needs longer is asked again later.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>A chain of certificates is a few KB.</summary>

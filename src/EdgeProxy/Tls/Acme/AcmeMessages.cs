@@ -1,6 +1,6 @@
 namespace EdgeProxy.Tls.Acme;
 
-/// <summary>Where an authority's resources are (RFC 8555 section 7.1.1).</summary>
+/// <summary>The URLs of an authority's resources (RFC 8555 section 7.1.1).</summary>
 internal sealed record AcmeDirectory
 {
     public required Uri NewNonce { get; init; }
@@ -91,7 +91,7 @@ internal sealed record AcmeProblem
     /// <summary>The type without its namespace: <c>rateLimited</c>.</summary>
     public string Kind => Type?.StartsWith(Namespace, StringComparison.Ordinal) == true ? Type[Namespace.Length..] : Type ?? "unknown";
 
-    /// <summary>In the authority's words, on one line.</summary>
+    /// <summary>The problem in the authority's words, on one line.</summary>
     public override string ToString()
     {
         var text = string.Join("; ", [$"{Kind}: {Detail}", .. Subproblems.Select(sub => $"{sub.Kind}: {sub.Detail}")]);

@@ -18,7 +18,7 @@ internal sealed partial class LocalCertificates(
     TimeProvider time,
     ILogger<LocalCertificates> logger) : BackgroundService
 {
-    /// <summary>Where certificate and key of the root are, for the owner alone.</summary>
+    /// <summary>The file with certificate and key of the root, for the owner alone.</summary>
     public const string RootFile = Folder + "/root.pem";
 
     /// <summary>What the certificate is called in status and metrics.</summary>

@@ -109,6 +109,6 @@ internal sealed record ProcessRecords(string BootId, IReadOnlyList<ProcessRecord
 /// <summary>One child.</summary>
 internal sealed record ProcessRecord(int Pid, long StartTime, string InvocationId)
 {
-    /// <summary>Null: an earlier version has written it.</summary>
+    /// <summary>The unit of the process; null: an earlier version has written the record.</summary>
     public string? Unit { get; init; }
 }

@@ -14,7 +14,7 @@ internal static class BusErrors
                 "org.freedesktop.DBus.Error.NoReply" or "org.freedesktop.DBus.Error.Disconnected" or "org.freedesktop.DBus.Error.TimedOut"
     };
 
-    /// <summary>For people: the reason alone, without the layers around it.</summary>
+    /// <summary>The reason alone, for people, without the layers around it.</summary>
     public static string WhyNotConnected(Exception error, TimeSpan timeout) => error.GetBaseException() switch
     {
         SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "No such file or directory", // how a Unix socket names ENOENT

@@ -46,7 +46,7 @@ internal sealed partial class SystemdUnits : IUnitManager
             .Build();
     }
 
-    /// <summary>For tests: the root directory of the machine whose journal is read; null: this one.</summary>
+    /// <summary>The root directory of the machine whose journal is read, for tests; null: this one.</summary>
     internal string? JournalRoot { get; init; }
 
     public string UnitOf(SlotName slot) =>
@@ -61,7 +61,7 @@ internal sealed partial class SystemdUnits : IUnitManager
 
     public Task<UnitJobResult> RestartAsync(SlotName slot, CancellationToken cancellationToken) => RunAsync(UnitJob.Restart, slot, cancellationToken);
 
-    /// <summary>At most <paramref name="maxLines"/> of the journal, then at most as many of the slot's <c>Log</c>.</summary>
+    /// <summary>Reads at most <paramref name="maxLines"/> of the journal, then at most as many of the slot's <c>Log</c>.</summary>
     public async Task<IReadOnlyList<string>> ReadLogAsync(SlotName slot, int maxLines, CancellationToken cancellationToken)
     {
         var lines = new List<string>();

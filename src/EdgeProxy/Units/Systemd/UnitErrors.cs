@@ -5,7 +5,7 @@ namespace EdgeProxy.Units.Systemd;
 /// <summary>Says for people what went wrong between the proxy and systemd, and what to do about it.</summary>
 internal static class UnitErrors
 {
-    /// <summary>Where the installation puts the rule that lets the proxy's user run the units of the settings.</summary>
+    /// <summary>The path at which the installation puts the rule that lets the proxy's user run the units of the settings.</summary>
     public const string PolkitRule = "/etc/polkit-1/rules.d/49-edgeproxy.rules";
 
     public static UnitException From(DBusErrorReplyException error, string unit)
