@@ -1,6 +1,6 @@
 namespace EdgeProxy.Apps;
 
-/// <summary>A feature that adds services to every app. The feature registers it with the services of the process; without it no app has a trace of it.</summary>
+/// <summary>A feature that adds services to every app. It registers this with the services of the process; without it no app has a trace of it.</summary>
 internal interface IAppPart
 {
     /// <summary>Says why two processes of EdgeProxy must not run this part at the same time, as the first half of a message; null: they may.</summary>

@@ -51,7 +51,8 @@ internal static class MetricsFeature
     /// <param name="services">Of the process.</param>
     /// <param name="withManySeries">The names of those that have a label of many values.</param>
     public static IServiceCollection AddInstruments<[
-        DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services, params ReadOnlySpan<string> withManySeries)
+        DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(
+        this IServiceCollection services, params ReadOnlySpan<string> withManySeries)
         where T : InstrumentSet
     {
         services.AddSingleton<T>();
