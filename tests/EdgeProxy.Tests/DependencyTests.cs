@@ -49,7 +49,7 @@ public sealed class DependencyTests
         ]),
         ("Notify", ["Common", "Configuration", "Diagnostics", "Json", "Processes", "Slots", "State", "Switching", "Tls"]),
         ("Apps", ["Configuration", "Diagnostics", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
-        ("Fleet", ["AdminCalls", "Apps", "Common", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Units"]),
+        ("Fleet", ["AdminCalls", "Apps", "Common", "Configuration", "Diagnostics", "Json", "Proxying", "Slots", "State", "Switching", "Tls", "Units"]),
         ("Api", ["AdminCalls", "Fleet", "Json", "Slots", "Switching", "Tls", "Units"]),
         ("Handover",
         [

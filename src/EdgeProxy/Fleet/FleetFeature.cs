@@ -2,6 +2,7 @@ using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Switching;
+using EdgeProxy.Tls;
 
 namespace EdgeProxy.Fleet;
 
@@ -17,6 +18,7 @@ internal static class FleetFeature
             services.AddSingleton(provider => new FleetNode(options, provider.GetRequiredService<TimeProvider>()));
             services.AddSingleton<IAppPart, FleetPart>();
             services.AddInstruments<FleetMetrics>();
+            services.AddSingleton<ISharedCertificates, FleetCertificates>();
         }
 
         return services;

@@ -11,6 +11,8 @@ internal sealed class FleetKey(byte[] key, byte[]? previous = null)
     public const int Length = 32;
 
     private const char Separator = '.';
+    private const int NonceLength = 12;
+    private const int TagLength = 16;
 
     /// <summary>A new secret, as it stands in its file.</summary>
     public static string Create() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(Length));
@@ -66,6 +68,46 @@ internal sealed class FleetKey(byte[] key, byte[]? previous = null)
 
         bool IsOf(byte[] one) => CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(Mac(one, name, content)), Encoding.ASCII.GetBytes(mac));
     }
+
+    /// <summary>The value as it is put at a key of etcd, where nobody else is to read it: AES-256-GCM, with a secret of its own for each key.</summary>
+    public string Seal(string name, string content)
+    {
+        var (nonce, tag, plain) = (RandomNumberGenerator.GetBytes(NonceLength), new byte[TagLength], Encoding.UTF8.GetBytes(content));
+        var secret = new byte[plain.Length];
+        using var aes = new AesGcm(SecretOf(key, name), TagLength);
+        aes.Encrypt(nonce, plain, secret, tag, Encoding.UTF8.GetBytes(name));
+        return Convert.ToBase64String([.. nonce, .. tag, .. secret]);
+    }
+
+    /// <summary>What was sealed for that key of etcd.</summary>
+    /// <returns>Null: nothing that was.</returns>
+    public string? Unseal(string name, string value)
+    {
+        var all = new byte[value.Length];
+        return Convert.TryFromBase64String(value, all, out var length) && length >= NonceLength + TagLength
+            ? Unseal(key, name, all.AsSpan(0, length)) ?? (previous is null ? null : Unseal(previous, name, all.AsSpan(0, length)))
+            : null;
+    }
+
+    private static string? Unseal(byte[] key, string name, ReadOnlySpan<byte> all)
+    {
+        var tag = all.Slice(NonceLength, TagLength);
+        var secret = all[(NonceLength + TagLength)..];
+        var plain = new byte[secret.Length];
+        using var aes = new AesGcm(SecretOf(key, name), TagLength);
+        try
+        {
+            aes.Decrypt(all[..NonceLength], secret, tag, plain, Encoding.UTF8.GetBytes(name));
+            return Encoding.UTF8.GetString(plain);
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return null;
+        }
+    }
+
+    private static byte[] SecretOf(byte[] key, string name) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, key, Length, info: Encoding.UTF8.GetBytes($"edgeproxy seal {name}"));
 
     /// <remarks>Names of keys have no zero byte, so that no other name and content make the same text.</remarks>
     private static string Mac(byte[] key, string name, string content) =>

@@ -9,15 +9,28 @@ internal sealed class Http01Challenges(RequestDelegate next, PendingChallenges c
     public Task InvokeAsync(HttpContext context)
     {
         if (challenges.HasResponses && HttpMethods.IsGet(context.Request.Method)
-            && context.Request.Path.Value is { } path && path.StartsWith(Place, StringComparison.Ordinal)
-            && challenges.FindResponse(path[Place.Length..]) is { } response)
+            && context.Request.Path.Value is { } path && path.StartsWith(Place, StringComparison.Ordinal))
         {
-            context.Response.ContentType = "application/octet-stream";
-            context.Response.ContentLength = response.Length; // base64url and a dot
-            context.Response.Headers.CacheControl = "no-store";
-            return context.Response.WriteAsync(response, context.RequestAborted);
+            var token = path[Place.Length..];
+            return challenges.FindResponse(token) is { } response ? RespondAsync(context, response)
+                : challenges.Elsewhere is not null ? LookAsync(context, token)
+                : next(context);
         }
 
         return next(context);
+    }
+
+    private async Task LookAsync(HttpContext context, string token)
+    {
+        var response = await challenges.Elsewhere!(AcmeChallenge.Http01, token, context.RequestAborted);
+        await (response is null ? next(context) : RespondAsync(context, response));
+    }
+
+    private static Task RespondAsync(HttpContext context, string response)
+    {
+        context.Response.ContentType = "application/octet-stream";
+        context.Response.ContentLength = response.Length; // base64url and a dot
+        context.Response.Headers.CacheControl = "no-store";
+        return context.Response.WriteAsync(response, context.RequestAborted);
     }
 }

@@ -76,11 +76,25 @@ internal sealed partial class HttpsEndpoints(
     {
         var name = handshake.ClientHelloInfo.ServerName;
         var transport = handshake.Connection.Features.GetRequiredFeature<HandshakeTransport>();
-        if (transport.OffersAcme && challenges.FindHandshake(name) is { } proof)
-        {
-            return new(proof);
-        }
+        return !transport.OffersAcme ? SelectAsync(handshake, protocols, name, transport)
+            : challenges.FindHandshake(name) is { } proof ? new(proof)
+            : challenges.Elsewhere is not null && DomainName.TryNormalize(name, out var domain) ? LookAsync(handshake, protocols, domain, transport)
+            : SelectAsync(handshake, protocols, name, transport);
+    }
 
+    /// <summary>The proof may be known to another node of the fleet, and on its way to this one.</summary>
+    private async ValueTask<SslServerAuthenticationOptions> LookAsync(
+        TlsHandshakeCallbackContext handshake, HttpProtocols protocols, string domain, HandshakeTransport transport)
+    {
+        transport.Leave();
+        var proof = await challenges.Elsewhere!(AcmeChallenge.TlsAlpn01, domain, handshake.CancellationToken);
+        await transport.EnterAsync(handshake.CancellationToken);
+        return proof is null ? await SelectAsync(handshake, protocols, domain, transport) : ChallengeCertificate.Create(domain, proof);
+    }
+
+    private ValueTask<SslServerAuthenticationOptions> SelectAsync(
+        TlsHandshakeCallbackContext handshake, HttpProtocols protocols, string? name, HandshakeTransport transport)
+    {
         if (certificates.Find(string.IsNullOrEmpty(name) ? AddressOf(handshake.Connection) : name) is not { } certificate)
         {
             return RefuseAsync(handshake);

@@ -12,7 +12,7 @@ internal sealed class PendingChallenges
         ImmutableDictionary.Create<string, SslServerAuthenticationOptions>(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>An authority may come with <c>acme-tls/1</c>.</summary>
-    public bool HasHandshakes => !Volatile.Read(ref _handshakes).IsEmpty;
+    public bool HasHandshakes => Elsewhere is not null || !Volatile.Read(ref _handshakes).IsEmpty;
 
     /// <summary>Shows a proof until the result is disposed.</summary>
     /// <param name="type">How.</param>
@@ -39,8 +39,12 @@ internal sealed class PendingChallenges
     public SslServerAuthenticationOptions? FindHandshake(string? domain) =>
         domain is null ? null : Volatile.Read(ref _handshakes).GetValueOrDefault(domain);
 
-    /// <summary>HTTP-01: whether any response is awaited.</summary>
-    public bool HasResponses => !Volatile.Read(ref _responses).IsEmpty;
+    /// <summary>HTTP-01: whether any response is awaited, or may be where this process does not see it.</summary>
+    public bool HasResponses => Elsewhere is not null || !Volatile.Read(ref _responses).IsEmpty;
+
+    /// <summary>Looks for the proof that another node of a fleet awaits, of a token or, for TLS-ALPN-01, of a domain. Null: there is none. Set before anything
+    /// listens.</summary>
+    public Func<AcmeChallenge, string, CancellationToken, ValueTask<string?>>? Elsewhere { get; set; }
 
     private sealed class Withdrawal(Action withdraw) : IDisposable
     {

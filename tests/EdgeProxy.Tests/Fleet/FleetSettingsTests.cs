@@ -68,6 +68,24 @@ public sealed class FleetSettingsTests : IDisposable
         Assert.NotNull(new FleetKey(otherSecret, previous: secret).Open("/edgeproxy/shop/app/state", value));
     }
 
+    [Fact]
+    public void What_is_sealed_is_read_with_the_secret_alone_and_at_its_own_key()
+    {
+        const string Name = "/edgeproxy/shop/.tls/certificates/shop.test.pem";
+        var key = NewKey(out var secret);
+        var value = key.Seal(Name, "-----BEGIN PRIVATE KEY-----");
+
+        Assert.Equal("-----BEGIN PRIVATE KEY-----", key.Unseal(Name, value));
+        Assert.NotEqual(value, key.Seal(Name, "-----BEGIN PRIVATE KEY-----"));
+        Assert.Null(key.Unseal(Name + "2", value));
+        Assert.Null(key.Unseal(Name, (value[0] == 'A' ? "B" : "A") + value[1..]));
+        Assert.Null(key.Unseal(Name, ""));
+        Assert.Null(key.Unseal(Name, "-----BEGIN PRIVATE KEY-----"));
+        var other = NewKey(out var otherSecret);
+        Assert.Null(other.Unseal(Name, value));
+        Assert.NotNull(new FleetKey(otherSecret, previous: secret).Unseal(Name, value));
+    }
+
     public void Dispose() => _directory.Dispose();
 
     private static FleetKey NewKey(out byte[] secret)

@@ -108,12 +108,12 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         Assert.Contains("EdgeProxy ended in Observe", history[0].Reason, StringComparison.Ordinal);
         Assert.Equal(7, history[1].Phases.Count);
         Assert.False(File.Exists(_plane.StateFile(SwitchCheckpointFile.FileName)));
-        AssertCertificates(new CertificateStore(_plane.Get<StateDirectory>()));
+        await AssertCertificatesAsync(new CertificateStore(_plane.Get<StateDirectory>()));
         Assert.True(AdminToken.Load(_plane.StateFile("admin.token"), new LogLines<AdminToken>()).Matches("EZ9HtJiQjJrPtluGXOEZLeXaQk9RvSe_8T48bx_ibY0"));
     }
 
     /// <summary>Nothing is ordered again, and no account registered.</summary>
-    private static void AssertCertificates(CertificateStore store)
+    private static async Task AssertCertificatesAsync(CertificateStore store)
     {
         var account = store.ReadAccount(_authority).Value!;
         Assert.Equal(("https://acme-v02.api.letsencrypt.org/acme/acct/1", "ops@example.com"), (account.Url!.AbsoluteUri, account.Email));
@@ -121,7 +121,8 @@ public sealed class OtherVersionsTests : IAsyncDisposable
         var certificate = store.ReadCertificate("shop.example.com").Value!;
         Assert.Equal(_authority, certificate.Directory);
         Assert.Contains("shop.example.com", ServingCertificate.FromPem(certificate.Pem, certificate.Pem).Names);
-        Assert.Equal("https://acme-v02.api.letsencrypt.org/acme/order/1/2", store.ReadOrder("www.example.com").Value!.Url.AbsoluteUri);
+        var order = (await store.ReadOrderAsync("www.example.com", TestContext.Current.CancellationToken)).Value!;
+        Assert.Equal("https://acme-v02.api.letsencrypt.org/acme/order/1/2", order.Url.AbsoluteUri);
     }
 
     private void Copy(string version)

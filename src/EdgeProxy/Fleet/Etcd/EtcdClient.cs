@@ -209,8 +209,14 @@ internal sealed class EtcdClient : IDisposable
     }
 
     private static EtcdException Explain(Exception failure, CancellationToken token) => failure is RpcException { StatusCode: not StatusCode.Cancelled } call
-        ? new(call.Status.Detail.Length > 0 ? call.Status.Detail : call.StatusCode.ToString(), call.StatusCode, call)
+        ? new(WordsOf(call), call.StatusCode, call)
         : new(token.IsCancellationRequested ? "etcd has not responded in time" : failure.Message, StatusCode.DeadlineExceeded, failure);
+
+    /// <summary>What etcd has said; where it said nothing what the connection did, without the words of the library around it.</summary>
+    private static string WordsOf(RpcException call) =>
+        call.Status.DebugException?.GetBaseException().Message is { Length: > 0 } cause ? cause
+            : call.Status.Detail is { Length: > 0 } detail ? detail
+            : call.StatusCode.ToString();
 
     private Task<T> CallAsync<T>(Func<GrpcChannel, CallOptions, AsyncUnaryCall<T>> call, bool isRepeatable, CancellationToken cancellationToken) =>
         TryAsync(

@@ -7,6 +7,9 @@ internal sealed class EtcdException(string message, StatusCode status, Exception
 {
     public StatusCode Status => status;
 
+    /// <summary>For people.</summary>
+    public string Words => IsOfEndpoint ? $"etcd does not respond, or has no quorum ({Message})" : $"etcd refuses: {Message}";
+
     /// <summary>Another endpoint may do it.</summary>
     public bool IsOfEndpoint => status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Unknown
         or StatusCode.Internal;

@@ -32,7 +32,7 @@ internal sealed partial class AcmeAccounts(
         await _one.WaitAsync(cancellationToken);
         try
         {
-            _account ??= Load();
+            _account ??= await LoadAsync(cancellationToken);
             var session = new AcmeSession(http.Client, Directory, AcmeKey.FromPem(_account.Key), time) { Account = _account.Url };
             try
             {
@@ -76,8 +76,22 @@ internal sealed partial class AcmeAccounts(
 
     private string? Email => string.IsNullOrEmpty(options.Email) ? null : options.Email;
 
-    /// <summary>The account on disk, or a new key that is on disk before it is used.</summary>
-    private AcmeAccount Load()
+    /// <summary>The account on disk, or a new key that is on disk before it is used; in a fleet the one that its nodes have agreed on.</summary>
+    private async Task<AcmeAccount> LoadAsync(CancellationToken cancellationToken)
+    {
+        var own = LoadOwn();
+        var agreed = await store.AgreeOnAccountAsync(own, cancellationToken);
+        string? problem = null;
+        if (agreed == own || agreed.Directory != Directory || !IsUsable(agreed.Key, ref problem))
+        {
+            return own;
+        }
+
+        store.WriteAccount(agreed);
+        return agreed;
+    }
+
+    private AcmeAccount LoadOwn()
     {
         var (account, problem) = store.ReadAccount(Directory);
         if (account is not null && account.Directory == Directory && IsUsable(account.Key, ref problem))
@@ -132,6 +146,7 @@ internal sealed partial class AcmeAccounts(
             Email = Email,
         };
         store.WriteAccount(account);
+        await store.ShareAccountAsync(account, cancellationToken);
         Log.SignedIn(logger, account.Url, Directory, directory.Meta?.TermsOfService ?? "none");
         return account;
     }

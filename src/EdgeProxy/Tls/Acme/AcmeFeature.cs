@@ -23,7 +23,9 @@ internal static class AcmeFeature
                 provider.GetRequiredService<ILogger<AcmeAccounts>>())));
         services.AddSingleton<CertificateIssuer>();
         services.AddSingleton(provider => new CertificateManager(
-            [.. Domains(options).Select(domain => CreateLoop(provider, domain))], provider.GetRequiredService<IHostApplicationLifetime>()));
+            [.. Domains(options).Select(domain => CreateLoop(provider, domain))],
+            provider.GetRequiredService<IHostApplicationLifetime>(),
+            options.Domains is { Length: > 0 } ? provider.GetService<ISharedCertificates>() : null));
         services.AddHostedService(provider => provider.GetRequiredService<CertificateManager>());
         services.AddSingleton<IAdminCalls, CertificateCalls>();
         return services;
@@ -51,6 +53,7 @@ internal static class AcmeFeature
             provider.GetRequiredService<CertificateStatusRegistry>(),
             new RenewalAdvice(time, loggers.CreateLogger<RenewalAdvice>()),
             time,
-            loggers.CreateLogger<CertificateLoop>());
+            loggers.CreateLogger<CertificateLoop>(),
+            provider.GetService<ISharedCertificates>());
     }
 }

@@ -8,8 +8,9 @@ namespace EdgeProxy.Tls.Acme;
 /// <summary>The way of one certificate through an authority: order, prove, finalize, download (RFC 8555 section 7.4).</summary>
 /// <param name="session">Signed in.</param>
 /// <param name="challenges">Where the proofs are shown.</param>
+/// <param name="shared">Where the other nodes of a fleet see them; null: there are none.</param>
 /// <param name="time">The clock of the polling.</param>
-internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challenges, TimeProvider time)
+internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challenges, ISharedCertificates? shared, TimeProvider time)
 {
     private const int MaxFinalizations = 10;
     private const string PemChain = "application/pem-certificate-chain"; // RFC 8555 section 9.1
@@ -107,7 +108,13 @@ internal sealed class AcmeOrders(AcmeSession session, PendingChallenges challeng
         var token = challenge.Token is { Length: > 0 } given && !given.AsSpan().ContainsAnyExcept(_tokenCharacters)
             ? given
             : throw new AcmeException($"the token of the challenge for {domain} is not base64url (RFC 8555 section 8.3)");
-        using var shown = challenges.Show(type, domain, token, session.Key.KeyAuthorization(token));
+        var proof = session.Key.KeyAuthorization(token);
+        using var shown = challenges.Show(type, domain, token, proof);
+        if (shared is not null)
+        {
+            await shared.ShowAsync(type, domain, token, proof, cancellationToken); // before the authority is told: it may come to any node
+        }
+
         if (challenge.Status == "pending")
         {
             await TriggerAsync(challenge.Url, cancellationToken);

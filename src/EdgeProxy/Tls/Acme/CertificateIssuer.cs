@@ -16,7 +16,8 @@ internal sealed partial class CertificateIssuer(
     PendingChallenges challenges,
     HttpsEndpoints endpoints,
     TimeProvider time,
-    ILogger<CertificateIssuer> logger)
+    ILogger<CertificateIssuer> logger,
+    ISharedCertificates? shared = null)
 {
     /// <summary>One bad domain must not delay the others, and a hundred new ones must not fall upon the authority at once.</summary>
     private readonly SemaphoreSlim _room = new(4);
@@ -98,7 +99,7 @@ internal sealed partial class CertificateIssuer(
             using var session = await accounts.SignInAsync(cancellationToken);
             try
             {
-                return await act(new AcmeOrders(session, challenges, time));
+                return await act(new AcmeOrders(session, challenges, shared, time));
             }
             catch (AcmeException unknown) when (unknown.IsAccountGone && !isSecond)
             {
@@ -111,7 +112,7 @@ internal sealed partial class CertificateIssuer(
     private async Task<IssuedCertificate?> ResumeAsync(
         Uri directory, AcmeOrders orders, string domain, ServingCertificate? old, CancellationToken cancellationToken)
     {
-        if (store.ReadOrder(domain).Value is not { } left || left.Directory != directory)
+        if ((await store.ReadOrderAsync(domain, cancellationToken)).Value is not { } left || left.Directory != directory)
         {
             return null;
         }
@@ -138,7 +139,7 @@ internal sealed partial class CertificateIssuer(
     {
         var url = await orders.BeginAsync(domain, Challenges(failures), replaced is null ? null : RenewalId.Of(replaced.Leaf), cancellationToken);
         var order = new StoredOrder(directory, url, CertificateKey.NewPem(options.KeyType));
-        store.WriteOrder(domain, order); // from here on there may be a certificate that only this key fits
+        await store.WriteOrderAsync(domain, order, cancellationToken); // from here on there may be a certificate that only this key fits
         return await FinishAsync(orders, domain, order, cancellationToken);
     }
 

@@ -16,7 +16,8 @@ internal sealed partial class CertificateLoop(
     CertificateStatusRegistry board,
     RenewalAdvice advice,
     TimeProvider time,
-    ILogger<CertificateLoop> logger)
+    ILogger<CertificateLoop> logger,
+    ISharedCertificates? shared)
 {
     /// <summary>A long wait is divided: a clock that was set meanwhile is noticed.</summary>
     private static readonly TimeSpan _longestWait = TimeSpan.FromHours(1);
@@ -28,6 +29,8 @@ internal sealed partial class CertificateLoop(
     private ServingCertificate? _serving;
     private DateTimeOffset? _retryAt;
     private int _failures;
+    private string? _offered;
+    private TaskCompletionSource _offer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public string Domain => domain;
 
@@ -59,6 +62,7 @@ internal sealed partial class CertificateLoop(
     /// <summary>Waits until a certificate is due, tries to have it, and so on.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        await AgreeAsync(cancellationToken);
         while (true)
         {
             await WaitUntilDueAsync(cancellationToken);
@@ -70,6 +74,13 @@ internal sealed partial class CertificateLoop(
     /// <returns>Completes with it: null, or why it failed.</returns>
     public Task<string?> RenewAsync() => _requests.Ask();
 
+    /// <summary>Another node of the fleet has a certificate, which this one serves if it is newer.</summary>
+    public void Offer(string text)
+    {
+        Volatile.Write(ref _offered, text);
+        Interlocked.Exchange(ref _offer, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
     private CertificateLife? Life => _serving is null ? null : new CertificateLife(
         _serving.NotBefore,
         _serving.NotAfter,
@@ -80,7 +91,12 @@ internal sealed partial class CertificateLoop(
     {
         while (true)
         {
-            var asked = _requests.Asked;
+            var (asked, offer) = (_requests.Asked, Volatile.Read(ref _offer).Task);
+            if (Interlocked.Exchange(ref _offered, null) is { } offered)
+            {
+                Take(offered);
+            }
+
             var due = await DueAtAsync(cancellationToken);
             var wait = due - time.GetUtcNow();
             if (wait <= TimeSpan.Zero || asked.IsCompleted)
@@ -94,7 +110,7 @@ internal sealed partial class CertificateLoop(
             }
 
             wait = wait < _longestWait ? wait : _longestWait;
-            await asked.WaitAsync(wait, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)Task.WhenAny(asked, offer)).WaitAsync(wait, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
@@ -116,17 +132,46 @@ internal sealed partial class CertificateLoop(
         return RenewalPlan.DueAt(life, advice.Window);
     }
 
-    private async Task TryAsync(CancellationToken cancellationToken)
+    /// <summary>What this node has from a time when it was alone is the fleet's; or the fleet's is this node's.</summary>
+    private async Task AgreeAsync(CancellationToken cancellationToken)
     {
-        Report(_status with { Renewing = true, RenewAt = null });
-        string? error = null;
         try
         {
-            var (stored, serving) = await issuer.ObtainAsync(domain, _serving, _stored?.Directory, _failures, cancellationToken);
-            (_failures, _retryAt) = (0, null);
-            Use(stored, serving);
-            Keep(stored);
-            Log.Obtained(logger, domain, serving.Issuer, serving.NotAfter);
+            if (await store.AgreeOnCertificateAsync(domain, _stored, cancellationToken) is { } theirs)
+            {
+                Take(theirs);
+            }
+        }
+        catch (AcmeException)
+        {
+            // It is served here, and told with the next one.
+        }
+    }
+
+    private async Task TryAsync(CancellationToken cancellationToken)
+    {
+        var isAskedFor = _requests.Asked.IsCompleted;
+        Report(_status with { Renewing = true, RenewAt = null });
+        string? error = null;
+        IOrderTurn? turn = null;
+        var isOrdering = false;
+        try
+        {
+            turn = shared is null ? null : await shared.TakeTurnAsync(domain, cancellationToken);
+            if (turn is null || await store.AgreeOnCertificateAsync(domain, own: null, cancellationToken) is not { } theirs || !Take(theirs))
+            {
+                if (turn?.Failure is { } failed && !isAskedFor)
+                {
+                    throw new AcmeException(failed);
+                }
+
+                isOrdering = true;
+                var (stored, serving) = await issuer.ObtainAsync(domain, _serving, _stored?.Directory, _failures, cancellationToken);
+                (_failures, _retryAt) = (0, null);
+                Use(stored, serving);
+                await KeepAsync(stored, cancellationToken);
+                Log.Obtained(logger, domain, serving.Issuer, serving.NotAfter);
+            }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -136,6 +181,17 @@ internal sealed partial class CertificateLoop(
         catch (Exception failure)
         {
             error = Fail(failure);
+            if (turn is not null && isOrdering)
+            {
+                await turn.FailAsync(error, _retryAt!.Value - time.GetUtcNow());
+            }
+        }
+        finally
+        {
+            if (turn is not null)
+            {
+                await turn.DisposeAsync();
+            }
         }
 
         Report(_status with { Renewing = false });
@@ -150,19 +206,63 @@ internal sealed partial class CertificateLoop(
         _status = _status.With(serving);
     }
 
+    /// <summary>Serves the certificate of another node, if it is one of ours and newer.</summary>
+    private bool Take(string text)
+    {
+        try
+        {
+            if (StoredCertificate.FromText(text) is not { } theirs || authorities.Find(theirs.Directory) is null)
+            {
+                return false; // of a staging authority, say, that this node's settings do not name any more
+            }
+
+            var serving = ServingCertificate.FromPem(theirs.Pem, theirs.Pem);
+            var isNewer = _serving is null || authorities.Find(_stored!.Directory) is null
+                || (serving.NotAfter >= _serving.NotAfter && serving.Leaf.SerialNumber != _serving.Leaf.SerialNumber);
+            if (!isNewer || serving.NotAfter <= time.GetUtcNow() || !serving.Leaf.MatchesHostname(domain, allowWildcards: true, allowCommonName: false))
+            {
+                return false;
+            }
+
+            (_failures, _retryAt) = (0, null);
+            Use(theirs, serving);
+            store.WriteCertificate(domain, theirs);
+            store.DeleteOrder(domain);
+            Log.Taken(logger, domain, serving.NotAfter);
+        }
+        catch (CertificateException e)
+        {
+            Log.NotTaken(logger, domain, e.Message);
+            return false;
+        }
+        catch (StateException e)
+        {
+            NotKept(e);
+        }
+
+        Report(_status);
+        return true;
+    }
+
     /// <summary>What cannot be kept is served all the same; the order is left, so that the next process can have the certificate again.</summary>
-    private void Keep(StoredCertificate stored)
+    private async Task KeepAsync(StoredCertificate stored, CancellationToken cancellationToken)
     {
         try
         {
             store.WriteCertificate(domain, stored);
-            store.DeleteOrder(domain);
+            await store.ShareCertificateAsync(domain, stored, cancellationToken);
+            await store.DeleteOrderAsync(domain, cancellationToken);
         }
-        catch (StateException e)
+        catch (Exception e) when (e is StateException or AcmeException)
         {
-            _status = _status.WithError($"the certificate is served, but not kept: {e.Message}", time.GetUtcNow());
-            Log.NotKept(logger, domain, e.Message);
+            NotKept(e);
         }
+    }
+
+    private void NotKept(Exception why)
+    {
+        _status = _status.WithError($"the certificate is served, but not kept: {why.Message}", time.GetUtcNow());
+        Log.NotKept(logger, domain, why.Message);
     }
 
     private string Fail(Exception failure)
@@ -220,6 +320,12 @@ internal sealed partial class CertificateLoop(
         [LoggerMessage(
             1135, LogLevel.Error, "No certificate for {Domain} ({Failures} failures in a row); the next attempt is at {RetryAt:u}; {Situation}: {Reason}")]
         public static partial void FailedLate(ILogger logger, string domain, int failures, DateTimeOffset retryAt, string situation, string reason);
+
+        [LoggerMessage(1137, LogLevel.Information, "There is a new certificate for {Domain} from another node of the fleet; it serves until {NotAfter:u}")]
+        public static partial void Taken(ILogger logger, string domain, DateTimeOffset notAfter);
+
+        [LoggerMessage(1138, LogLevel.Error, "The certificate for {Domain} that another node of the fleet has got cannot be used: it {Problem}")]
+        public static partial void NotTaken(ILogger logger, string domain, string problem);
 
         [LoggerMessage(
             1136, LogLevel.Error, "The attempt to have a certificate for {Domain} broke; the next one is at {RetryAt:u}. This is a mistake of EdgeProxy")]

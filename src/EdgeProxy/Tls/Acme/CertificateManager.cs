@@ -3,7 +3,8 @@ namespace EdgeProxy.Tls.Acme;
 /// <summary>Keeps a certificate for each domain of the settings.</summary>
 /// <remarks>Owned by the host: certificates on disk are served before anything listens; ordering begins when everything does, as the authority will come and
 /// look.</remarks>
-internal sealed class CertificateManager(IReadOnlyList<CertificateLoop> loops, IHostApplicationLifetime host) : BackgroundService
+internal sealed class CertificateManager(
+    IReadOnlyList<CertificateLoop> loops, IHostApplicationLifetime host, ISharedCertificates? shared) : BackgroundService
 {
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -35,6 +36,14 @@ internal sealed class CertificateManager(IReadOnlyList<CertificateLoop> loops, I
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, host.ApplicationStarted).WaitAsync(stoppingToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         stoppingToken.ThrowIfCancellationRequested();
-        await Task.WhenAll(loops.Select(loop => loop.RunAsync(stoppingToken)));
+        await Task.WhenAll(loops.Select(loop => loop.RunAsync(stoppingToken)).Append(FollowAsync(stoppingToken)));
+    }
+
+    /// <summary>What another node of the fleet has got is served here at once.</summary>
+    private Task FollowAsync(CancellationToken stopping)
+    {
+        var byFile = loops.ToDictionary(loop => CertificateStore.CertificateFile(loop.Domain));
+        return shared is null || loops.Count == 0 ? Task.CompletedTask
+            : shared.FollowAsync(byFile.Keys, (file, text) => byFile[file].Offer(text), stopping);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using EdgeProxy.State;
 
 namespace EdgeProxy.Tls.Acme;
@@ -12,7 +13,8 @@ internal sealed record AcmeAccount(Uri Directory, string Key, Uri? Url = null, s
 
 /// <summary>Accounts, unfinished orders and certificates in the state directory: readable by the owner alone, replaced as a whole or not at all.</summary>
 /// <param name="state">Where.</param>
-internal sealed class CertificateStore(StateDirectory state)
+/// <param name="shared">What a fleet has of them; null: this machine is alone.</param>
+internal sealed class CertificateStore(StateDirectory state, ISharedCertificates? shared = null)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -21,7 +23,24 @@ internal sealed class CertificateStore(StateDirectory state)
 
     /// <exception cref="StateException">The account could not be kept, and must not be used.</exception>
     public void WriteAccount(AcmeAccount account) =>
-        Write(AccountFile(account.Directory), System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(account, TlsJson.Default.AcmeAccount));
+        Write(AccountFile(account.Directory), JsonSerializer.SerializeToUtf8Bytes(account, TlsJson.Default.AcmeAccount));
+
+    /// <summary>What the nodes of a fleet use: this one if they have none yet. The machine's own where it is alone.</summary>
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public async Task<AcmeAccount> AgreeOnAccountAsync(AcmeAccount account, CancellationToken cancellationToken)
+    {
+        if (shared is null)
+        {
+            return account;
+        }
+
+        var agreed = await shared.AgreeAsync(AccountFile(account.Directory), JsonSerializer.Serialize(account, TlsJson.Default.AcmeAccount), cancellationToken);
+        return JsonSerializer.Deserialize(agreed, TlsJson.Default.AcmeAccount) ?? account;
+    }
+
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public Task ShareAccountAsync(AcmeAccount account, CancellationToken cancellationToken) => shared is null ? Task.CompletedTask
+        : shared.PutAsync(AccountFile(account.Directory), JsonSerializer.Serialize(account, TlsJson.Default.AcmeAccount), cancellationToken);
 
     public StateRead<AcmeAccount> ReadAccount(Uri directory) => state.ReadJson(AccountFile(directory), TlsJson.Default.AcmeAccount);
 
@@ -30,10 +49,45 @@ internal sealed class CertificateStore(StateDirectory state)
     /// <exception cref="StateException">It could not be kept.</exception>
     public void WriteCertificate(string domain, StoredCertificate certificate) => Write(CertificateFile(domain), Encoding.UTF8.GetBytes(certificate.ToText()));
 
-    public StateRead<StoredOrder> ReadOrder(string domain) => Read(OrderFile(domain), StoredOrder.FromText);
+    /// <summary>The certificate of the fleet: this node's if there is none yet.</summary>
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public async Task<string?> AgreeOnCertificateAsync(string domain, StoredCertificate? own, CancellationToken cancellationToken) => shared is null ? null
+        : own is null ? await shared.FindAsync(CertificateFile(domain), cancellationToken)
+        : await shared.AgreeAsync(CertificateFile(domain), own.ToText(), cancellationToken);
+
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public Task ShareCertificateAsync(string domain, StoredCertificate certificate, CancellationToken cancellationToken) =>
+        shared?.PutAsync(CertificateFile(domain), certificate.ToText(), cancellationToken) ?? Task.CompletedTask;
+
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public async Task<StateRead<StoredOrder>> ReadOrderAsync(string domain, CancellationToken cancellationToken) =>
+        shared is not null && await shared.FindAsync(OrderFile(domain), cancellationToken) is { } text && StoredOrder.FromText(text) is { } order
+            ? new(order, null)
+            : Read(OrderFile(domain), StoredOrder.FromText);
 
     /// <exception cref="StateException">It could not be kept.</exception>
-    public void WriteOrder(string domain, StoredOrder order) => Write(OrderFile(domain), Encoding.UTF8.GetBytes(order.ToText()));
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public async Task WriteOrderAsync(string domain, StoredOrder order, CancellationToken cancellationToken)
+    {
+        Write(OrderFile(domain), Encoding.UTF8.GetBytes(order.ToText()));
+        if (shared is not null)
+        {
+            await shared.PutAsync(OrderFile(domain), order.ToText(), cancellationToken);
+        }
+    }
+
+    /// <summary>The fleet's, and this node's.</summary>
+    /// <exception cref="StateException">It is still there.</exception>
+    /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
+    public async Task DeleteOrderAsync(string domain, CancellationToken cancellationToken)
+    {
+        if (shared is not null)
+        {
+            await shared.DeleteAsync(OrderFile(domain), cancellationToken);
+        }
+
+        DeleteOrder(domain);
+    }
 
     /// <exception cref="StateException">It is still there.</exception>
     public void DeleteOrder(string domain)
@@ -63,7 +117,8 @@ internal sealed class CertificateStore(StateDirectory state)
             : new(null, $"{state.PathOf(file)} is not a file of this version of EdgeProxy");
     }
 
-    private static string CertificateFile(string domain) => $"certificates/{FileName(domain)}.pem";
+    /// <summary>Its name below the state directory.</summary>
+    public static string CertificateFile(string domain) => $"certificates/{FileName(domain)}.pem";
 
     private static string OrderFile(string domain) => $"acme/orders/{FileName(domain)}.pem";
 
