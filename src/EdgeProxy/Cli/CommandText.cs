@@ -87,6 +87,7 @@ internal static class CommandText
         ["fleet"] =
         [
             new("edgeproxy fleet", "Who is there, at which epoch, and what each node says of the switch that runs."),
+            new("edgeproxy fleet stage a1b2c3", "The idle slot has this version now: no other one is switched to here."),
             new("edgeproxy fleet remove c", "Later switches do not wait for this node any more."),
             new("edgeproxy fleet key > /etc/edgeproxy/fleet.key", "A new secret; every node gets the same file (Fleet:KeyFile)."),
         ],

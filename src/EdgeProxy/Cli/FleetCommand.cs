@@ -20,6 +20,7 @@ internal static class FleetCommand
             CreateRemove(),
             CreateAsking("restore", "Make what this node serves the fleet's state, after etcd has lost it or got an old backup back", FleetApi.Restore),
             CreateAsking("adopt", "Try again at once to come to the fleet's version", FleetApi.Adopt),
+            CreateStage(),
             CreateKey(),
         };
         new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) =>
@@ -35,6 +36,18 @@ internal static class FleetCommand
             parsed,
             client,
             await client.DeleteAsync(client.Of(FleetApi.MemberOf(parsed.GetValue(node)!)), cancellationToken)));
+        return command;
+    }
+
+    private static Command CreateStage()
+    {
+        var label = new Argument<string>("label") { Description = "As the switch will have it, e.g. a commit" };
+        var command = new Command("stage", "Note what the idle slot of this node has now: it takes no part in a switch to anything else") { label };
+        new ClientOptions().SetAction(command, async (parsed, client, cancellationToken) => Show(
+            parsed,
+            client,
+            await client.PostAsync(
+                client.Of(FleetApi.Stage), new FleetStageBody(parsed.GetValue(label)), FleetApiJson.Relaxed.FleetStageBody, cancellationToken)));
         return command;
     }
 

@@ -14,9 +14,12 @@ internal static class RollbackCommand
         };
         var command = new Command(
             "rollback", "Bring traffic back to the previous slot: at once while it is observed, drains or is warm, else by a switch") { force };
+        var leftOut = new LeftOutOptions();
+        leftOut.AddTo(command);
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
         {
-            var body = new RollbackBody(parsed.GetValue(force));
+            var (without, withoutLost) = leftOut.Read(parsed);
+            var body = new RollbackBody(parsed.GetValue(force), without, withoutLost);
             return SwitchFollower.Create(parsed, client).FollowAsync(
                 token =>
                     client.PostAsync($"{client.Of(SwitchApi.Rollback)}?{SwitchApi.Wait}=false", body, SwitchingJson.Relaxed.RollbackBody, token),

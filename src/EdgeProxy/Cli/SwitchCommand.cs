@@ -17,25 +17,21 @@ internal static class SwitchCommand
         var preview = DurationOption.Create(
             "--preview",
             "Wait that long, before any client gets the new version, until 'promote' (or 'abort'); 'preview' prints a link to look at it");
-        var without = new Option<string[]>("--without")
-        {
-            Description = "In a fleet: a node that is left out, and comes to the new version by itself when it is back",
-            HelpName = "node",
-        };
-        var withoutLost = new Option<bool>("--without-lost") { Description = "In a fleet: leave out each node that is not there" };
+        var leftOut = new LeftOutOptions();
         var noWait = new Option<bool>("--no-wait") { Description = "Return as soon as the switch has begun" };
         var waitLock = LockWait.CreateOption();
         var command = new Command(
             "switch", "Start the idle slot, prove it healthy, move all new requests to it, drain and stop the old one")
         {
-            to, label, force, canary, preview, without, withoutLost, noWait, waitLock,
+            to, label, force, canary, preview, noWait, waitLock,
         };
+        leftOut.AddTo(command);
         new ClientOptions().SetAction(command, (parsed, client, cancellationToken) =>
         {
-            var left = parsed.GetValue(without);
+            var (without, withoutLost) = leftOut.Read(parsed);
             var body = new SwitchBody(
                 parsed.GetValue(to), parsed.GetValue(label), parsed.GetValue(force), parsed.GetValue(canary), parsed.GetValue(preview),
-                left is { Length: > 0 } ? left : null, parsed.GetValue(withoutLost));
+                without, withoutLost);
             var follower = SwitchFollower.Create(parsed, client);
             return parsed.GetValue(waitLock) is { } patience
                 ? new LockWait(client, parsed.InvocationConfiguration.Error, patience, TimeProvider.System).RunAsync(follower, RunAsync, cancellationToken)

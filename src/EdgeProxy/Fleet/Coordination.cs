@@ -43,11 +43,11 @@ internal static class Coordination
         var isHold = @switch.Phase == FleetPhase.Hold;
         return isTakenOver ? votes.End(SwitchOutcome.Aborted, "the node that drove it is gone")
             : @switch.IsRecalled ? votes.End(SwitchOutcome.Aborted, "an abort was asked for")
-            : votes.Lost.Count > 0 ? votes.End(SwitchOutcome.Aborted, $"{Names(votes.Lost)} is gone")
+            : votes.Lost.Count > 0 ? votes.End(SwitchOutcome.Aborted, $"{Are(votes.Lost, "is", "are")} gone")
             : votes.No is { } no ? votes.End(SwitchOutcome.Aborted, no)
             : votes.AllMembersAgree ? (limits.Flip == FleetFlip.Hold && !isHold ? votes.To(FleetPhase.Hold) : votes.Flip(isBack: false))
             : inPhase > (isHold ? limits.Hold : limits.Prepare)
-                ? votes.End(SwitchOutcome.Aborted, $"{Names(votes.Silent)} was not ready within {inPhase.TotalSeconds:0.#} s")
+                ? votes.End(SwitchOutcome.Aborted, $"{Are([.. votes.Silent], "was", "were")} not ready within {inPhase.TotalSeconds:0.#} s")
             : null;
     }
 
@@ -62,7 +62,7 @@ internal static class Coordination
 
     private static Step Ended(Votes votes)
     {
-        var lost = votes.Lost.Count > 0 ? $"{Names(votes.Lost)} was gone" : null;
+        var lost = votes.Lost.Count > 0 ? $"{Are(votes.Lost, "was", "were")} gone" : null;
         return votes.End(
             votes.Switch.IsGoingBack ? SwitchOutcome.RolledBack
                 : lost is not null || votes.Switch.Reason is not null ? SwitchOutcome.CompletedWithWarnings
@@ -70,7 +70,8 @@ internal static class Coordination
             votes.Switch.Reason ?? lost);
     }
 
-    private static string Names(IEnumerable<string> names) => string.Join(", ", names);
+    /// <summary>Names, with the verb that fits.</summary>
+    public static string Are(IReadOnlyList<string> names, string one, string several) => $"{string.Join(", ", names)} {(names.Count == 1 ? one : several)}";
 
     /// <summary>What the members say, and the steps that can be made of it.</summary>
     private sealed class Votes

@@ -58,7 +58,7 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
             _decided = state;
             Volatile.Write(ref _run, run);
             CrashPoint.Pass("commit", "seen");
-            return new($"{string.Join(", ", first.Members)} are ready; epoch {state.Epoch}");
+            return new($"{Coordination.Are(first.Members, "is", "are")} ready; epoch {state.Epoch}");
         }
         catch
         {
@@ -75,7 +75,11 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
         return next with { Epoch = state.Epoch, Release = state.Release, IdleRelease = state.IdleRelease };
     }
 
-    public void Moved() => hold.End();
+    public void Moved()
+    {
+        hold.End();
+        member.Staged.Clear(first.To);
+    }
 
     public async Task<PhaseResult> ObservedAsync(SwitchRun run, string? problem, CancellationToken cancellationToken)
     {

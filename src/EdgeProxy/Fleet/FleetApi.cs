@@ -13,6 +13,7 @@ internal static class FleetApi
     public const string Members = "/fleet/members";
     public const string Restore = "/fleet/restore";
     public const string Adopt = "/fleet/adopt";
+    public const string Stage = "/fleet/stage";
 
     /// <summary>One node of <see cref="Members"/>.</summary>
     public static string MemberOf(string node) => $"{Members}/{Uri.EscapeDataString(node)}";
@@ -20,6 +21,10 @@ internal static class FleetApi
 
 /// <summary>The body of <c>POST /fleet/restore</c> and <c>POST /fleet/adopt</c>: nothing.</summary>
 internal sealed record FleetBody : RequestBody;
+
+/// <summary>The body of <c>POST /fleet/stage</c>.</summary>
+/// <param name="Label">What the idle slot has now, as the next switch will name it.</param>
+internal sealed record FleetStageBody(string? Label = null) : RequestBody;
 
 /// <summary><c>GET /fleet</c>, and without the nodes in <c>GET /status</c>.</summary>
 /// <param name="Name">Of the fleet.</param>
@@ -99,6 +104,7 @@ internal sealed record FleetNodeView(string Node, string State, bool Alive, long
     UseStringEnumConverter = true,
     Converters = [typeof(SlotNameConverter), typeof(DurationConverter), typeof(UtcTimeConverter)])]
 [JsonSerializable(typeof(FleetBody))]
+[JsonSerializable(typeof(FleetStageBody))]
 [JsonSerializable(typeof(FleetView))]
 internal sealed partial class FleetApiJson : JsonSerializerContext
 {

@@ -17,6 +17,11 @@ internal sealed class FleetCalls(IAppRoutes apps) : IAdminCalls
             fleet.Member.Adopt();
             return Task.FromResult<SwitchStart?>(null);
         }));
+        apps.MapPost(routes, FleetApi.Stage, async (context, app) =>
+        {
+            var (body, problem) = await AdminBody.ReadAsync(context, FleetApiJson.Relaxed.FleetStageBody, """{"label":"a1b2c3"}""");
+            return body is null ? problem! : app.GetService<FleetSwitches>() is { } fleet ? ResultOf(fleet, fleet.Stage(body.Label)) : NoFleet();
+        });
         apps.MapDelete(routes, FleetApi.Members + "/{node}", async (context, app) => app.GetService<FleetSwitches>() is { } fleet
             ? ResultOf(fleet, await fleet.RemoveAsync((string)context.GetRouteValue("node")!, context.RequestAborted))
             : NoFleet());

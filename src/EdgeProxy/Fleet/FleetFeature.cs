@@ -34,6 +34,7 @@ internal static class FleetFeature
         services.AddSingleton<FleetClaim>();
         services.AddSingleton<IIdleClaim>(provider => provider.GetRequiredService<FleetClaim>());
         services.AddSingleton<FleetHold>();
+        services.AddSingleton<StagedVersionFile>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FleetMember>(provider, health));
         services.AddSingleton<FleetSwitches>();
         services.AddSingleton<ISwitchDoor>(provider => provider.GetRequiredService<FleetSwitches>());

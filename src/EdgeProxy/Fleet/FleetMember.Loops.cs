@@ -210,6 +210,11 @@ internal sealed partial class FleetMember
             return null;
         }
 
+        if (staged.Read()?.WhyNot(state.Slot, state.Label) is { } other)
+        {
+            return other;
+        }
+
         Log.Adopting(logger, state.Epoch, state.Slot, state.Release);
         var next = new ActiveSlot
         {
@@ -225,7 +230,13 @@ internal sealed partial class FleetMember
         };
         var claimed = own is null ? next with { Epoch = 0, Release = null } : isSameSlot ? own with { Release = null } : own with { IdleRelease = null };
         var isFirst = own is { Epoch: null } && isSameSlot && own.Label == state.Label; // it joins, with the same version for all that is known
-        return await reconciliation.AdoptAsync(claimed, next, isFirst || await RunsAsync(state, own, cancellationToken), cancellationToken);
+        var problem = await reconciliation.AdoptAsync(claimed, next, isFirst || await RunsAsync(state, own, cancellationToken), cancellationToken);
+        if (problem is null)
+        {
+            staged.Clear(state.Slot);
+        }
+
+        return problem;
     }
 
     /// <summary>The version of the fleet runs in the idle slot here: it is the candidate that this node has voted for, or the old one that is not stopped

@@ -29,6 +29,7 @@ internal sealed partial class FleetMember(
     IUnitManager units,
     HealthProbe probe,
     FleetHold hold,
+    StagedVersionFile staged,
     TimeProvider time,
     ILogger<FleetMember> logger) : IHostedLifecycleService, IDisposable
 {
@@ -63,6 +64,9 @@ internal sealed partial class FleetMember(
     public Known Now => Volatile.Read(ref _known);
 
     public string Node => node.Name;
+
+    /// <summary>What a deploy has put into the idle slot here.</summary>
+    public StagedVersionFile Staged => staged;
 
     /// <summary>The fleet's flips that this node has followed.</summary>
     public long Epoch => Own?.Epoch ?? 0;
@@ -320,7 +324,7 @@ internal sealed partial class FleetMember(
         }
 
         var begun = _known.Begun is { } one && one.Id == @switch.Id ? one : null;
-        if (begun is null && @switch.Phase == FleetPhase.Prepare && _firstSwitch != @switch.Id)
+        if (begun is null && @switch.Phase == FleetPhase.Prepare && _firstSwitch != @switch.Id && _wanted?.Id != @switch.Id)
         {
             Begin(@switch);
             return;
@@ -358,7 +362,13 @@ internal sealed partial class FleetMember(
         async Task BeginAsync()
         {
             var agreement = new FleetAgreement(this, hold, @switch);
-            string? problem;
+            if (staged.Read()?.WhyNot(@switch.To, @switch.Label) is { } other)
+            {
+                VoteNo(other);
+                return;
+            }
+
+            string problem;
             try
             {
                 var request = new SwitchRequest(
@@ -372,20 +382,23 @@ internal sealed partial class FleetMember(
                     return;
                 }
 
-                problem = start switch
+                if (start is SwitchStart.Busy)
                 {
-                    SwitchStart.Busy busy => $"switch {busy.Running.Id} runs",
-                    SwitchStart.Refused refused => refused.Reason,
-                    _ => start.ToString(),
-                };
+                    Post(() => _isBeginning = false); // the one before ends here just now
+                    return;
+                }
+
+                problem = start is SwitchStart.Refused refused ? refused.Reason : $"{start}";
             }
             catch (Exception e)
             {
                 problem = e.Message;
             }
 
-            Post(() => (_wanted, _isBeginning) = (new(@switch.Id, FleetPhase.Prepare, problem), false));
+            VoteNo(problem);
         }
+
+        void VoteNo(string problem) => Post(() => (_wanted, _isBeginning) = (new(@switch.Id, FleetPhase.Prepare, problem), false));
     }
 
     /// <summary>What a node says that has no run of the switch any more: it has ended here, or its process is new.</summary>
@@ -393,6 +406,8 @@ internal sealed partial class FleetMember(
     {
         switch (@switch.Phase)
         {
+            case FleetPhase.Prepare when begun is null && _wanted is { Problem: not null } said && said.Id == @switch.Id:
+                break; // it could not be begun here
             case FleetPhase.Prepare or FleetPhase.Hold:
                 var failed = begun?.Start.Completion.Result.Phases.LastOrDefault(phase => phase.Failed);
                 var problem = failed is not null ? $"{failed.Phase}: {failed.Detail}" : "its proxy was restarted";

@@ -110,4 +110,5 @@ internal sealed record FleetPresence(string Process, long Epoch, string Version)
 [JsonSerializable(typeof(FleetState))]
 [JsonSerializable(typeof(FleetVote))]
 [JsonSerializable(typeof(FleetPresence))]
+[JsonSerializable(typeof(StagedVersion))]
 internal sealed partial class FleetJson : JsonSerializerContext;

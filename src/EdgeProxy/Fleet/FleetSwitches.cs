@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using EdgeProxy.Common;
 using EdgeProxy.Fleet.Etcd;
 using EdgeProxy.Fleet.Etcd.Wire;
 using EdgeProxy.Slots;
+using EdgeProxy.State;
 using EdgeProxy.Switching;
 using EdgeProxy.Switching.Records;
 
@@ -99,12 +101,58 @@ internal sealed partial class FleetSwitches(
             Compare[] when = [Transaction.IsAt(seen.Keys.State, seen.StateRevision), Transaction.IsAbsent(seen.Keys.Presences + node)];
             return seen.IsAlive(node) ? new SwitchStart.Refused($"{node} is there; stop its proxy first")
                 : seen.State?.Switch?.Members.Contains(node) is true ? new SwitchStart.Refused($"{node} takes part in a switch that runs")
-                : await member.RemoveAsync(when, key, cancellationToken) ? null
+                : await member.RemoveAsync(when, key, cancellationToken) ? await ForgottenAsync(node, cancellationToken)
                 : new SwitchStart.Refused("the fleet has changed meanwhile; look again");
         }
         catch (EtcdException e)
         {
             return Away(e);
+        }
+    }
+
+    /// <summary>What is shown after it is without the node; the watch brings that.</summary>
+    private async Task<SwitchStart?> ForgottenAsync(string node, CancellationToken cancellationToken)
+    {
+        using var patience = new Deadline(TimeSpan.FromSeconds(2), time, cancellationToken);
+        try
+        {
+            await member.WhenAsync(now => now.Seen.Nodes.All(one => one.Name != node), patience.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It is forgotten all the same.
+        }
+
+        return null;
+    }
+
+    /// <summary>Notes what a deploy has put into the idle slot of this node: it takes no part in a switch to anything else.</summary>
+    /// <returns>Why not; null: it is noted.</returns>
+    public SwitchStart? Stage(string? label)
+    {
+        if (label is null || !Label().IsMatch(label))
+        {
+            return new SwitchStart.Refused(LabelWords);
+        }
+
+        if (switches.Running is { } running)
+        {
+            return new SwitchStart.Refused($"switch {running.Id} runs");
+        }
+
+        if (active.Current is not { } own)
+        {
+            return new SwitchStart.Refused("this node has no active slot yet");
+        }
+
+        try
+        {
+            member.Staged.Write(new(own.Slot.Other(), label));
+            return null;
+        }
+        catch (StateException e)
+        {
+            return new SwitchStart.Refused(e.Message);
         }
     }
 
@@ -158,8 +206,9 @@ internal sealed partial class FleetSwitches(
         if (lost.Except(left).ToArray() is { Length: > 0 } missing)
         {
             return new SwitchStart.Refused(
-                $"{string.Join(", ", missing)} is not there. Wait for it, or leave it out with --without {missing[0]} or --without-lost: it comes to the "
-                + "fleet's version by itself when it is back");
+                $"{Coordination.Are(missing, "is", "are")} not there. Wait, or leave out what is lost, with "
+                + $"{string.Join(' ', missing.Select(node => $"--without {node}"))} or --without-lost: it comes to the fleet's version by itself when "
+                + "it is back");
         }
 
         var members = seen.Members.Except(left).ToArray();
@@ -252,7 +301,7 @@ internal sealed partial class FleetSwitches(
     }
 
     private static SwitchStart.Unavailable Away(EtcdException e) =>
-        new($"etcd does not respond, or has no quorum ({e.Message}). Every node serves on; a switch is possible when it is back");
+        new($"{e.Words}. Every node serves on; a switch is possible when it is back");
 
     private string NewId() =>
         $"{time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";

@@ -11,7 +11,8 @@ internal sealed class HandoverCalls(IServiceProvider services) : IAdminCalls, IA
 
     /// <summary>What changes something is not begun while another process takes the state.</summary>
     public Task GuardAsync(HttpContext context, RequestDelegate next) =>
-        HttpMethods.IsPost(context.Request.Method) && services.GetService<ProcessHandover>() is { IsGivingAway: true }
+        !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)
+        && services.GetService<ProcessHandover>() is { IsGivingAway: true }
             ? Problem.WriteAsync(context, StatusCodes.Status409Conflict, "A new process of EdgeProxy takes over just now; ask again.")
             : next(context);
 

@@ -56,7 +56,7 @@ public sealed class CoordinationTests
     public void Who_is_not_ready_in_time_is_named()
     {
         Assert.Null(Decide(SwitchIn("Prepare"), "ok - -", inPhase: TimeSpan.FromSeconds(29)));
-        Assert.Equal("Aborted b, c was not ready within 31 s", Decide(SwitchIn("Prepare"), "ok - -", inPhase: TimeSpan.FromSeconds(31)));
+        Assert.Equal("Aborted b, c were not ready within 31 s", Decide(SwitchIn("Prepare"), "ok - -", inPhase: TimeSpan.FromSeconds(31)));
         Assert.Equal("Aborted c was not ready within 3 s", Decide(SwitchIn("Hold"), "ok ok -", inPhase: TimeSpan.FromSeconds(3)));
     }
 

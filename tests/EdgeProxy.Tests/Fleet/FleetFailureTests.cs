@@ -11,6 +11,12 @@ public sealed class FleetFailureTests
     {
         await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
 
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "fleet", "stage", "d4e5f6")).ExitCode);
+        var other = await fleet.RunAsync("b", "switch", "--label", "a1b2c3");
+        Assert.Equal(ExitCode.Failed, other.ExitCode);
+        Assert.Contains("c: green has d4e5f6 staged", other.Output + other.Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "fleet", "stage", "a1b2c3d")).ExitCode); // another abbreviation of the commit
+
         var done = await fleet.RunAsync("b", "switch", "--label", "a1b2c3");
         Assert.True(done.ExitCode == ExitCode.Done, done.Output + done.Error);
         foreach (var name in FleetOfProcesses.Names)

@@ -1,0 +1,44 @@
+using EdgeProxy.Slots;
+using EdgeProxy.State;
+
+namespace EdgeProxy.Fleet;
+
+/// <summary>What a deploy has put into a slot of this node, for the fleet's next switch.</summary>
+/// <param name="Slot">The idle one then.</param>
+/// <param name="Label">As that of a switch; of a commit any abbreviation.</param>
+internal sealed record StagedVersion(SlotName Slot, string Label)
+{
+    /// <summary>Why the slot cannot be started as this version; null: it can, for all that is known.</summary>
+    public string? WhyNot(SlotName slot, string? label) =>
+        slot != Slot || (label is not null && (Label.StartsWith(label, StringComparison.Ordinal) || label.StartsWith(Label, StringComparison.Ordinal))) ? null
+            : $"{Slot.ToKey()} has {Label} staged here, and {(label is null ? "a version without a label" : label)} is wanted: put that into it "
+                + "(restart_app.sh VERSION --stage)";
+}
+
+/// <summary><c>staged.json</c>: there from the end of a deploy's part on this node until its slot is the active one.</summary>
+internal sealed class StagedVersionFile(StateDirectory directory)
+{
+    private const string FileName = "staged.json";
+
+    /// <summary>Null: nothing is staged, or it cannot be read. Never throws.</summary>
+    public StagedVersion? Read() => directory.ReadJson(FileName, FleetJson.Default.StagedVersion).Value;
+
+    /// <exception cref="StateException">It could not be kept.</exception>
+    public void Write(StagedVersion staged) => directory.WriteJson(FileName, staged, FleetJson.Default.StagedVersion);
+
+    /// <summary>The slot is active: what was to be known of it is known.</summary>
+    public void Clear(SlotName slot)
+    {
+        if (Read()?.Slot == slot)
+        {
+            try
+            {
+                directory.Delete(FileName);
+            }
+            catch (StateException)
+            {
+                // The next deploy writes another one.
+            }
+        }
+    }
+}
