@@ -5,6 +5,7 @@
 #   restart_app.sh BRANCH [OPTIONS]     a branch, a tag or a commit of the site's repository
 #   restart_app.sh --rollback [OPTIONS] back to the version before
 #
+#   --stage              on each node of a fleet: all but the migration and the switch, which the same command without it does on one node afterwards
 #   --pause              hold all requests from before the migration until after the switch, and stop companions: for what two versions cannot share
 #   --allow-destructive  migrate although the running version may fail on the new tables (the contract step of expand and contract)
 #   --discard            overwrite changes that somebody has made in the idle slot's tree
@@ -55,10 +56,11 @@ main() {
 }
 
 parse_arguments() {
-  ACTION=deploy WANTED='' CONFIG='' PAUSE='' ALLOW_DESTRUCTIVE='' DISCARD='' FORCE='' DRY_RUN=''
+  ACTION=deploy WANTED='' CONFIG='' PAUSE='' STAGE_ONLY='' ALLOW_DESTRUCTIVE='' DISCARD='' FORCE='' DRY_RUN=''
   while [ $# -gt 0 ]; do
     case $1 in
       --rollback) ACTION=rollback ;;
+      --stage) STAGE_ONLY=yes ;;
       --pause) PAUSE=yes ;;
       --allow-destructive) ALLOW_DESTRUCTIVE=yes ;;
       --discard) DISCARD=yes ;;
@@ -73,12 +75,14 @@ parse_arguments() {
   done
   case $ACTION,${WANTED:+named} in
     deploy,) die "$USAGE" "which branch, tag or commit? See --help" ;;
+    rollback,*) [ -z "$STAGE_ONLY" ] || die "$USAGE" "--stage is a part of a deploy: it goes with no --rollback" ;;&
     rollback,named) die "$USAGE" "--rollback goes back to what ran before: it takes no branch ('$WANTED')" ;;
   esac
 }
 
 # The story of a deploy. STAGE tells leave() how far it came.
 deploy() {
+  [ -z "$STAGE_ONLY" ] || demand_fleet
   demand_quiet_traffic
   demand_no_venv
   if [ -n "$DRY_RUN" ]; then
@@ -97,6 +101,13 @@ deploy() {
   demand_kind_migrations
   collect_static
   demand_same_traffic
+  [ -z "$FLEET" ] || note_staged
+  if [ -n "$STAGE_ONLY" ]; then
+    STAGE=live # nothing is undone
+    remove_old_venvs
+    say "staged: $IDLE has $(titled "$COMMIT"); when every node has it, on one of them: restart_app.sh $WANTED"
+    exit "$DONE"
+  fi
   [ -z "$PAUSE" ] || { stop_companions; pause_app; }
   STAGE=migrate
   migrate

@@ -32,7 +32,8 @@ demand_tools() {
   done
 }
 
-# ACTIVE, IDLE, RUNNING_SWITCH (what it does, in words), PAUSED, by slot UNIT, LABEL, WARM_UNTIL, and COMPANIONS: the units that run ACTIVE's code beside it.
+# ACTIVE, IDLE, RUNNING_SWITCH (what it does, in words), PAUSED, by slot UNIT, LABEL, WARM_UNTIL; FLEET (its name); and COMPANIONS: the units that run
+# ACTIVE's code beside it.
 read_status() {
   local json
   json=$(edgeproxy status --json) || exit # it has said why, and its exit codes are ours
@@ -43,7 +44,8 @@ read_status() {
   UNIT=([blue]=${facts[3]} [green]=${facts[6]})
   LABEL=([blue]=${facts[4]} [green]=${facts[7]})
   WARM_UNTIL=([blue]=${facts[5]} [green]=${facts[8]})
-  COMPANIONS=("${facts[@]:9}")
+  FLEET=${facts[9]}
+  COMPANIONS=("${facts[@]:10}")
   if [ "$ACTIVE" = blue ]; then IDLE=green; else IDLE=blue; fi
 }
 

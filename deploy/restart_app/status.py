@@ -1,5 +1,5 @@
 """Reads the proxy's status (JSON) and prints, a line each: the active slot, the running switch, the pause, and of blue, then green: unit, label, warmUntil;
-then the units of the active slot's companions, and those that both slots share."""
+then the fleet; then the units of the active slot's companions, and those that both slots share."""
 import json
 import sys
 
@@ -12,6 +12,7 @@ for slot in ("blue", "green"):
     facts = status["slots"][slot]
     for name in ("unit", "label", "warmUntil"):
         print(" ".join((facts.get(name) or "").split()))
+print((status.get("fleet") or {}).get("name", ""))
 for companion in status["companions"]:
     if companion["slot"] in (None, status["active"]):
         print(companion["unit"])

@@ -19,6 +19,14 @@ demand_quiet_traffic() {
 # Between the active slot and its version, in words.
 does() { if active_runs; then printf serves; else printf 'does not run (systemctl status %s); it has' "${UNIT[$ACTIVE]}"; fi; }
 
+demand_fleet() {
+  [ -n "$FLEET" ] || die "$REFUSED" "--stage is for the nodes of a fleet, and this proxy is in none (EdgeProxy:Fleet): deploy without it"
+  [ -z "$PAUSE" ] || die "$USAGE" "--stage holds nobody: give --pause to the deploy that switches"
+}
+
+# From here on this node takes no part in a switch to anything else.
+note_staged() { edgeproxy fleet stage "$(short "$COMMIT")" > /dev/null || die "$FAILED" "what is staged could not be noted (above)"; }
+
 # Somebody may have moved traffic meanwhile; then the idle slot's tree is the one that serves.
 demand_same_traffic() {
   local active=$ACTIVE
@@ -201,6 +209,7 @@ tell_plan() {
   [ -z "${SETTING[SHARED_PATHS]}" ] || [ -n "$SHARED_TREE" ] || say "would link there, from ${SETTING[SHARED]}: ${SETTING[SHARED_PATHS]//:/, }"
   [ -z "${SETTING[REQUIREMENTS]}" ] || say "would build, or find, a virtual environment for ${SETTING[REQUIREMENTS]//:/, } in ${SETTING[VENVS]}"
   say "would run, as ${UNIT[$IDLE]} is run: manage.py check --deploy, collectstatic"
+  [ -z "$STAGE_ONLY" ] || { say "would note that $IDLE has it: edgeproxy fleet stage COMMIT"; return; }
   [ -z "$PAUSE" ] || [ ${#COMPANIONS[@]} -eq 0 ] || say "would stop companions: ${COMPANIONS[*]}"
   [ -z "$PAUSE" ] || say "would hold requests: edgeproxy pause --max-wait ${SETTING[PAUSE_MAX_WAIT]}"
   say "would run, as ${UNIT[$IDLE]} is run: manage.py migrate"

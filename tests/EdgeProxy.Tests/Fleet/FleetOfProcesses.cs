@@ -14,28 +14,49 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
     public static readonly string[] Names = ["a", "b", "c"];
 
     private readonly TemporaryDirectory _directory = new();
-    private readonly Dictionary<string, int> _ports = Names.ToDictionary(name => name, _ => Backend.FreePort());
+    private readonly Dictionary<string, int> _ports;
+    private readonly EtcdCluster? _etcd;
     private readonly Dictionary<string, CommandProcess> _processes = [];
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero });
 
-    private FleetOfProcesses(EtcdCluster etcd) => Etcd = etcd;
+    private FleetOfProcesses(string[] names, EtcdCluster? etcd) => (_ports, _etcd) = (names.ToDictionary(name => name, _ => Backend.FreePort()), etcd);
 
-    public EtcdCluster Etcd { get; }
+    public EtcdCluster Etcd => _etcd!;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static async Task<FleetOfProcesses> StartAsync(string observe)
     {
-        var fleet = new FleetOfProcesses(await EtcdCluster.StartAsync());
+        var fleet = new FleetOfProcesses(Names, await EtcdCluster.StartAsync());
         await File.WriteAllTextAsync(fleet._directory["fleet.key"], FleetKey.Create(), Cancellation);
-        foreach (var name in Names)
+        var section = new JsonObject
         {
-            await File.WriteAllTextAsync(fleet._directory[$"{name}.json"], fleet.Settings(name, observe).ToJsonString(), Cancellation);
-            fleet.Start(name);
+            ["Name"] = "shop",
+            ["KeyFile"] = fleet._directory["fleet.key"],
+            [nameof(Etcd)] = new JsonObject { ["Endpoints"] = new JsonArray([.. fleet.Etcd.Endpoints.Select(url => (JsonNode)url)]) },
+        };
+        return await fleet.StartAsync(observe, section);
+    }
+
+    /// <summary>With an etcd of the caller.</summary>
+    /// <param name="names">Of the nodes.</param>
+    /// <param name="section">Of the settings, but for what is each node's.</param>
+    public static Task<FleetOfProcesses> StartAsync(string[] names, JsonObject section) =>
+        new FleetOfProcesses(names, etcd: null).StartAsync("00:00:01", section);
+
+    /// <summary>Where clients reach a node.</summary>
+    public int PortOf(string name) => _ports[name];
+
+    private async Task<FleetOfProcesses> StartAsync(string observe, JsonObject section)
+    {
+        foreach (var name in _ports.Keys)
+        {
+            await File.WriteAllTextAsync(_directory[$"{name}.json"], Settings(name, observe, section).ToJsonString(), Cancellation);
+            Start(name);
         }
 
-        await fleet.ReadyAsync(Names);
-        return fleet;
+        await ReadyAsync([.. _ports.Keys]);
+        return this;
     }
 
     public void Start(string name) => _processes[name] = CommandProcess.Start("run", "--config", _directory[$"{name}.json"]);
@@ -80,7 +101,11 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
         }
 
         _client.Dispose();
-        await Etcd.DisposeAsync();
+        if (_etcd is not null)
+        {
+            await _etcd.DisposeAsync();
+        }
+
         _directory.Dispose();
     }
 
@@ -97,8 +122,10 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
         }
     }
 
-    private JsonObject Settings(string name, string observe)
+    private JsonObject Settings(string name, string observe, JsonObject section)
     {
+        var fleet = section.DeepClone().AsObject();
+        (fleet["Node"], fleet["LostAfter"]) = (name, "00:00:03");
         var command = $"{CommandTemplate.Quote(ChildLauncher.OwnExecutable)} {SampleBackend.Verb} --port {{port}} --slot {{slot}}";
         return new JsonObject
         {
@@ -115,14 +142,7 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
                 ["Admin"] = new JsonObject { ["Socket"] = _directory[$"{name}.sock"], ["Url"] = "" },
                 ["State"] = new JsonObject { ["Directory"] = _directory[$"{name}.state"] },
                 ["AccessLog"] = new JsonObject { ["Path"] = _directory[$"{name}.log"] },
-                ["Fleet"] = new JsonObject
-                {
-                    ["Name"] = "shop",
-                    ["Node"] = name,
-                    ["KeyFile"] = _directory["fleet.key"],
-                    ["LostAfter"] = "00:00:03",
-                    [nameof(Etcd)] = new JsonObject { ["Endpoints"] = new JsonArray([.. Etcd.Endpoints.Select(url => (JsonNode)url)]) },
-                },
+                ["Fleet"] = fleet,
             },
         };
     }
