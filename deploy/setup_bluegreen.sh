@@ -140,7 +140,7 @@ start_app() {
   unit=$(unit_of "$serving")
   step "The app: $serving"
   if ! is_active "$unit"; then
-    undo systemctl stop "$unit"
+    undo stop "$unit"
     change "start $unit" systemctl start "$unit"
   fi
   [ -z "$dry" ] || { say "  ask $(address_of "$serving")$(health_path) until it responds well"; return; }
@@ -250,21 +250,21 @@ hand_over() {
     ! is_enabled "$unit" || enabled+=("$unit")
   done
   # Its sockets come with it (Sockets=).
-  undo systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
+  undo disable "${SOCKETS[@]}" edgeproxy.service
   change "enable edgeproxy.service ${SOCKETS[*]}" systemctl --quiet enable edgeproxy.service "${SOCKETS[@]}"
   if [ ${#enabled[@]} -gt 0 ]; then
     [ -n "$dry" ] || { printf '%s\n' "${enabled[@]}" > "$BACKUP/enabled"; sync --file-system "$BACKUP"; }
-    undo systemctl --quiet enable "${enabled[@]}"
+    undo enable "${enabled[@]}"
     change "disable ${enabled[*]}" systemctl --quiet disable "${enabled[@]}"
   fi
   if [ -n "$from_single" ] && is_active "$single"; then
     [ -n "$dry" ] || printf '%s %s\n' "$single" "$single_address" > "$BACKUP/single"
     mapfile -t sockets < <(property "$single" TriggeredBy | xargs --no-run-if-empty -n 1)
-    undo systemctl start "${sockets[@]}" "$single"
+    undo start "${sockets[@]}" "$single"
     change "stop $single, whose place $(unit_of "$serving") has taken" systemctl stop "${sockets[@]}" "$single"
   fi
   if [ -n "$from_single" ]; then
-    undo systemctl daemon-reload
+    undo reload_units
     guard > "$work/guard"
     draft "$(guard_of "$single")" 0644 < "$work/guard"
     [ -n "$dry" ] || systemctl daemon-reload

@@ -33,6 +33,7 @@ purge=''
 binary=/usr/bin/edgeproxy
 active=''
 readonly LOCAL='(127\.0\.0\.1|localhost|\[::1\])?'
+left_over=() # what remove_product is told
 single='' single_address='' # what the other server sent to, and where it listens
 
 main() {
@@ -45,7 +46,7 @@ main() {
   restore_boot
   leave_later
   commit
-  remove_product
+  remove_product "${left_over[@]}"
   say "$(title) serves; traffic is on ${single:-$(unit_of "$active")}."
 }
 
@@ -164,11 +165,11 @@ start_single() {
     active=$(other "$active")
     change "bring traffic to $active, as $single needs $single_address" "$binary" switch --to "$active" --label uninstall
   fi
-  undo systemctl daemon-reload
+  undo reload_units
   take_away "$(guard_of "$single")"
   [ -n "$dry" ] || systemctl daemon-reload
   mapfile -t sockets < <(property "$single" TriggeredBy | xargs --no-run-if-empty -n 1)
-  undo systemctl stop "${sockets[@]}" "$single"
+  undo stop "${sockets[@]}" "$single"
   change "start $single" systemctl start "${sockets[@]}" "$single"
   [ -n "$dry" ] || until_healthy "$single" "$(health_host)" "$single_address" "$(health_path)" || fail "$single does not respond to $(health_path) with 2xx"
 }
@@ -178,7 +179,7 @@ move_back() {
   step "The ports 80 and 443 move back"
   [ -z "$dry" ] || { say "  start $front.service beside edgeproxy.service, stop that (it finishes what it has), and measure the gap"; return; }
   undo proxy_has_them_again
-  undo systemctl stop "$front.service"
+  undo stop "$front.service"
   watch_ports "$(health_host)"
   front_joins
   prove
@@ -218,17 +219,18 @@ restore_boot() {
   step "The next boot"
   mapfile -t enable < <(grep -vxF -e "$(unit_of blue)" -e "$(unit_of green)" "$BACKUP/enabled" 2> /dev/null)
   [ -n "$single" ] || enable+=("$(unit_of "$active")") # the one that is sent to
-  undo systemctl --quiet disable "${enable[@]}"
+  undo disable "${enable[@]}"
   change "enable ${enable[*]}" systemctl --quiet enable "${enable[@]}"
   [ -n "$dry" ] || sync --file-system "$BACKUP"
-  undo systemctl --quiet enable edgeproxy.service "${SOCKETS[@]}"
+  undo enable edgeproxy.service "${SOCKETS[@]}"
   change "disable ${SOCKETS[*]} edgeproxy.service" systemctl --quiet disable "${SOCKETS[@]}" edgeproxy.service
 }
 
 # leave_later: from here on there is no way back; the next run does what is left.
 leave_later() {
-  undo rm -f "$LEAVING"
-  [ -n "$dry" ] || append "$LEAVING" "$(quoted "${single:+$(unit_of "$active")}" "$upstream_file" "$purge")"
+  left_over=("${single:+$(unit_of "$active")}" "$upstream_file" "$purge")
+  undo remove "$LEAVING"
+  [ -n "$dry" ] || append "$LEAVING" "$(undo_log entry remove_product "${left_over[@]}")"
 }
 
 before_going_back() { forget_clients; }

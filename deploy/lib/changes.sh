@@ -1,8 +1,8 @@
 # Sourced by setup_bluegreen.sh, new-site and uninstall.sh: changes that say what they do, and the way back from them.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 #
-# Each change is told to the journal before it is made, as the command that takes it back. A run that fails, or that was killed, is undone from
-# there, last change first: by itself, or by the next run of either script. Only the holder of the lock touches any of it. Commands of the journal may come
+# Before each change the journal gets what takes it back: a line of undo_log.py, which has all kinds that there are. A run that fails, or that was killed, is
+# undone from there, last change first: by itself, or by the next run of either script. Only the holder of the lock touches any of it. An entry may be done
 # twice, as a way back may be cut off, too. What stood there before the first run of all is kept as well, for uninstall.sh. All of it is root's alone.
 #
 # EDGEPROXY_SETUP_DIES_AFTER=TEXT is for the tests: the run kills itself (SIGKILL) as soon as a change, or a line of the journal, has TEXT in its words.
@@ -10,8 +10,9 @@
 export LC_ALL=C # numbers and messages as they are read here: bash writes the time with the decimal comma of the locale
 
 readonly BACKUP=/etc/edgeproxy/setup
-readonly JOURNAL=$BACKUP/undo         # of the running run: a line for each command, with its length before it
-readonly LEAVING=$BACKUP/leaving      # by uninstall.sh, once Caddy serves again: what is left to be done
+readonly JOURNAL=$BACKUP/undo.jsonl    # of the running run
+readonly KEPT=$BACKUP/run/kept         # of the running run: files whose way back the journal has
+readonly LEAVING=$BACKUP/leaving.jsonl # by uninstall.sh, once Caddy serves again: what is left to be done
 readonly LOCK=/run/edgeproxy-setup.lock # /run/lock is everybody's
 readonly TOUCHED=$BACKUP/touched      # by all runs: a file a line
 readonly ORIGINALS=$BACKUP/originals  # those of them that were there before
@@ -21,6 +22,7 @@ dry='' # --dry-run: changes are told, not made
 work='' # a directory for what this run makes up
 changed='' # put has written a file
 again='' # the command of this run, to be pasted
+entries=() # of a log
 undone='' # an earlier run was killed, and its changes were taken back
 
 say() { printf '%s\n' "$*"; }
@@ -57,12 +59,14 @@ change() {
   fi
 }
 
-# undo COMMAND...: what takes the next change back. On disk before that change is made.
+undo_log() { python3 -I "$here/lib/undo_log.py" "$@"; }
+
+# undo KIND ARGUMENT...: what takes the next change back. On disk before that change is made.
 undo() {
-  local command
+  local entry
   [ -z "$dry" ] || return 0
-  command=$(quoted "$@")
-  append "$JOURNAL" "${#command} $command"
+  entry=$(undo_log entry "$@") || fail "the way back from the next step cannot be written down (why: above)"
+  append "$JOURNAL" "$entry"
   moment "undo $*"
 }
 
@@ -82,16 +86,19 @@ systemctl() { command systemctl "$@" 9>&-; }
 # keep FILE: as it is now, for both ways back. To be called before the file is changed.
 keep() {
   local file=$1 copy
+  [ -z "$dry" ] || return 0
   copy=$BACKUP/run$file
   # Twice in a run: the first state counts.
-  [ -z "$dry" ] && ! grep -qF -e " $(quoted put_back "$copy" "$file")" -e " $(quoted rm -f "$file")" "$JOURNAL" || return 0
+  ! grep -qsxF "$file" "$KEPT" || return 0
   if [ -e "$file" ]; then
     mkdir -p "$(dirname "$copy")"
     cp -a "$file" "$copy"
     undo put_back "$copy" "$file"
   else
-    undo rm -f "$file"
+    undo remove "$file"
   fi
+  mkdir -p "$BACKUP/run"
+  printf '%s\n' "$file" >> "$KEPT"
   grep -qsxF "$file" "$TOUCHED" && return 0
   if [ -e "$file" ]; then
     mkdir -p "$(dirname "$ORIGINALS$file")"
@@ -103,6 +110,13 @@ keep() {
 
 # put_back COPY FILE: by a move, which needs no room; where that was done already there is no copy.
 put_back() { [ ! -e "$1" ] || mv -f "$1" "$2"; }
+
+rename() { [ ! -e "$1" ] || mv -f "$1" "$2"; }
+
+remove_empty() { [ ! -d "$1" ] || rmdir --ignore-fail-on-non-empty "$1"; }
+
+# reset_failed UNIT...: of those that have failed; systemctl calls the others an error.
+reset_failed() { systemctl reset-failed "$@" 2> /dev/null || true; }
 
 # forget FILE: this run was the first that touched it, and has taken that back.
 forget() {
@@ -137,7 +151,7 @@ put() {
 # make_directory DIRECTORY: and take it away again on the way back, when nothing else is in it.
 make_directory() {
   [ ! -d "$1" ] || return 0
-  undo rmdir --ignore-fail-on-non-empty "$1"
+  undo remove_empty "$1"
   mkdir -p "$1"
 }
 
@@ -158,16 +172,21 @@ begin() {
   trap 'exit 143' TERM
   rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????
   work=$(mktemp -d "${TMPDIR:-/tmp}/edgeproxy-setup.XXXXXX")
+  if [ -s "$BACKUP/undo" ] || [ -s "$BACKUP/leaving" ]; then
+    again="sudo cat $BACKUP/undo $BACKUP/leaving"
+    usage_error "a run of an earlier version's script was killed; run that version's again, which undoes it, or do by hand what it has left in these files:"
+  fi
   if [ -s "$JOURNAL" ]; then
     [ -z "$dry" ] || usage_error "an earlier run was killed; its changes are undone by the next run without --dry-run"
     say "An earlier run was killed; first its changes are undone."
-    go_back
+    go_back || { trap - EXIT; usage_error "$JOURNAL could not be read (above), and nothing was changed; the version of this script that has written it can:"; }
     undone=1
     say "They are undone; ports 80 and 443 are served by $(who_serves)."
   elif [ -e "$LEAVING" ]; then
     [ -z "$dry" ] || usage_error "an uninstall was killed when Caddy served again; the next run without --dry-run does what is left of it"
     say "An uninstall was killed when Caddy served again; first what is left of it is done."
-    remove_product
+    read_log "$LEAVING" || usage_error "$LEAVING could not be read (above), and nothing was changed; the version of this script that has written it can:"
+    "${entries[@]:1}"
   fi
 }
 
@@ -200,18 +219,20 @@ commit() {
   [ -n "$dry" ] || rm -rf "$JOURNAL" "$BACKUP/run"
 }
 
-# go_back: by the journal, from its end. A line counts when it is whole; one that is not was the last, and its change was not made.
+# read_log FILE: its commands, into entries: how many words one has comes before it. By a pipe, as the disk may be full.
+read_log() {
+  mapfile -d '' -t entries < <(undo_log read "$1" && printf 'whole\0')
+  [ ${#entries[@]} -gt 0 ] && [ "${entries[-1]}" = whole ] || return 1
+  unset 'entries[-1]'
+}
+
+# go_back: by the journal, from its end. Exit code 1 where that cannot be read: nothing is done then, and it stays.
 go_back() {
-  local lines at line
-  mapfile -t lines < "$JOURNAL"
-  for ((at = ${#lines[@]} - 1; at >= 0; at--)); do
-    line=${lines[at]}
-    if [[ $line =~ ^([0-9]+)\ (.*)$ ]] && [ "${#BASH_REMATCH[2]}" = "${BASH_REMATCH[1]}" ]; then
-      line=${BASH_REMATCH[2]}
-      eval "$line" < /dev/null || warn "this could not be undone: $line"
-    else
-      warn "this line of $JOURNAL is not whole, and was left out: $line"
-    fi
+  local at command
+  read_log "$JOURNAL" || return 1
+  for ((at = 0; at < ${#entries[@]}; at += entries[at] + 1)); do
+    command=("${entries[@]:at + 1:entries[at]}")
+    "${command[@]}" < /dev/null || warn "this could not be undone: $(quoted "${command[@]}")"
   done
   commit
   # Made by may_change, if at all.
@@ -234,8 +255,7 @@ on_exit() {
   if [ "$status" -ne 0 ] && [ -z "$dry" ] && [ -e "$JOURNAL" ]; then
     step "Going back to what was"
     before_going_back
-    go_back
-    after_going_back
+    if go_back; then after_going_back; else warn "$JOURNAL could not be read (above): what this run has changed stays; $again"; fi
   fi
   end_try
   rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????

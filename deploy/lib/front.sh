@@ -23,7 +23,7 @@ find_front() {
 # keep_front: for the way back, and for the next run.
 keep_front() {
   [ -z "$dry" ] && [ ! -s "$FRONT" ] || return 0
-  undo rm -f "$FRONT"
+  undo remove "$FRONT"
   append "$FRONT" "$front $front_config"
 }
 

@@ -4,7 +4,7 @@
 install_product() {
   local unit
   step "EdgeProxy"
-  undo systemctl daemon-reload # the last thing on the way back
+  undo reload_units # the last thing on the way back
   if has_package; then
     say "  the package has its files in place"
   else
@@ -20,7 +20,7 @@ install_product() {
 state_goes_back() {
   local directory
   for directory in /var/lib/edgeproxy /var/log/edgeproxy; do
-    [ -e "$directory" ] || undo rm -rf "$directory"
+    [ -e "$directory" ] || undo remove_tree "$directory"
   done
 }
 
@@ -35,7 +35,7 @@ install_files() {
     put "/etc/systemd/system/$unit" 0644 < "$here/systemd/$unit"
   done
   if ! getent passwd edgeproxy > /dev/null; then
-    undo userdel edgeproxy
+    undo remove_user edgeproxy
     change "add the user edgeproxy" systemd-sysusers /usr/lib/sysusers.d/edgeproxy.conf
   fi
 }
@@ -61,7 +61,7 @@ install_site() {
   [ -n "$dry" ] || chgrp edgeproxy /etc/edgeproxy "$CERTIFICATES" 2> /dev/null || true
   # Of an installation that was taken out: it might name another slot than the one that serves now.
   if ! proxy_has_ports && [ -e "$STATE/active.json" ]; then
-    undo mv "$STATE/active.json.old" "$STATE/active.json"
+    undo rename "$STATE/active.json.old" "$STATE/active.json"
     change "set an old active.json aside" mv "$STATE/active.json" "$STATE/active.json.old"
   fi
   proxy_has_ports || label_slot
@@ -169,7 +169,7 @@ places() {
 give_access() {
   local above=$1 saved=$BACKUP/acl${1//\//_}
   [ -n "$dry" ] || getfacl --absolute-names --recursive "$1" > "$saved"
-  undo setfacl --restore="$saved"
+  undo restore_access "$saved"
   change "let edgeproxy read $1" setfacl --recursive --modify u:edgeproxy:rX "$1"
   [ ! -d "$1" ] || change "and what comes there" setfacl --recursive --default --modify u:edgeproxy:rX "$1"
   [ -n "$dry" ] || printf '%s\n' "$1" >> "$BACKUP/granted"
@@ -187,7 +187,7 @@ give_access() {
 add_deployer() {
   [ -n "$deployer" ] && [ "$deployer" != root ] || return 0
   if ! id -nG "$deployer" | tr ' ' '\n' | grep -qx edgeproxy; then
-    undo gpasswd --delete "$deployer" edgeproxy
+    undo leave_group "$deployer" edgeproxy
     change "let $deployer use \`edgeproxy switch\` (from the next login on)" usermod --append --groups edgeproxy "$deployer"
   fi
 }
@@ -284,6 +284,6 @@ static_samples() {
 refresh_proxy() {
   [ -n "${changed:-}" ] || return 0
   step "What is new"
-  undo systemctl restart edgeproxy.service
+  undo restart edgeproxy.service
   change "restart edgeproxy.service; its sockets stay open meanwhile" systemctl restart edgeproxy.service
 }

@@ -3,12 +3,10 @@
 
 left='' # what an uninstall had left was done
 
-# remove_product: nothing depends on it any more. The slot that serves keeps running, unless Caddy sends to the single unit; its unit is as it was.
+# remove_product SLOT_UNIT UPSTREAM_FILE EVERYTHING: nothing depends on it any more. The slot that serves keeps running, unless Caddy sends to the single unit,
+# as SLOT_UNIT says; its unit is as it was.
 remove_product() {
-  local file facts=()
-  # Read by nobody else, and written in quotes by leave_later; with --dry-run by this run itself.
-  if [ -z "$dry" ]; then eval "facts=($(tail -n 1 "$LEAVING"))"; else facts=("${single:+$(unit_of "$active")}" "$upstream_file" "$purge"); fi
-  local slot_unit=${facts[0]} upstream=${facts[1]} everything=${facts[2]}
+  local file slot_unit=$1 upstream=$2 everything=$3
   step "EdgeProxy"
   [ -z "$dry" ] || is_gone edgeproxy.service || say "  wait until edgeproxy.service has responded to its last requests"
   until [ -n "$dry" ] || is_gone edgeproxy.service; do

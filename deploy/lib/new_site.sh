@@ -16,7 +16,7 @@ as_account() {
 undo_new() {
   local path
   for path in "$@"; do
-    [ -e "$path" ] || undo rm -rf "$path"
+    [ -e "$path" ] || undo remove_tree "$path"
   done
 }
 
@@ -170,7 +170,7 @@ check_roots() {
 
 install_edgeproxy() {
   step "EdgeProxy"
-  undo systemctl daemon-reload # the last thing on the way back
+  undo reload_units # the last thing on the way back
   if has_package; then
     say "  the package has its files in place"
     state_goes_back
@@ -183,11 +183,11 @@ install_edgeproxy() {
 make_users() {
   step "Users"
   if ! getent passwd app > /dev/null; then
-    undo userdel app
+    undo remove_user app
     change "add app, which runs the project" useradd --system --user-group --no-create-home --home-dir "$BASE" --shell /usr/sbin/nologin app
   fi
   if ! getent passwd "$deployer" > /dev/null; then
-    undo userdel "$deployer"
+    undo remove_user "$deployer"
     undo_new "/home/$deployer"
     change "add $deployer, which owns the code" useradd --create-home --user-group --home-dir "/home/$deployer" --shell /bin/bash "$deployer"
   fi

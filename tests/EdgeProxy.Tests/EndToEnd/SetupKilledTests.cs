@@ -47,7 +47,7 @@ public sealed class SetupKilledTests
         await using var vps = await RecipeVps.StartAsync();
         var before = Lasting(await vps.SnapshotAsync());
         foreach (var moment in (string[])[
-            "undo rm -f /usr/bin/edgeproxy", "systemd-sysusers", "undo rm -f /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo front_takes_ports",
+            "undo remove /usr/bin/edgeproxy", "systemd-sysusers", "undo remove /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo front_takes_ports",
             "clients watch", "EdgeProxy listens", "the other has let go", "systemctl --quiet enable edgeproxy.service"])
         {
             await KillAsync(vps, moment, RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
@@ -68,14 +68,14 @@ public sealed class SetupKilledTests
         await vps.Lab.RebootAsync(cutsPower: true);
         await Eventually.TrueAsync(async () => await vps.AskAsync(RecipeVps.Health) == "200", "EdgeProxy serves after the cut");
         // The last line is cut: its change was not made.
-        await vps.RunAsync("bash", "-c", "printf '40 rm -rf /ap' >> /etc/edgeproxy/setup/undo");
+        await vps.RunAsync("bash", "-c", "printf '[\"remove_tree\", \"/ap' >> /etc/edgeproxy/setup/undo.jsonl");
         var through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
         Assert.True(through.ExitCode == 0, $"{through.ExitCode}: {through.Output}{through.Error}");
         Assert.Contains("They are undone; ports 80 and 443 are served by caddy.", through.Output, StringComparison.Ordinal);
         Assert.Contains("is not whole, and was left out", through.Error, StringComparison.Ordinal);
 
         // The way back.
-        foreach (var moment in (string[])["undo systemctl stop caddy.service", "systemctl --quiet disable edgeproxy-http.socket"])
+        foreach (var moment in (string[])["undo stop caddy.service", "systemctl --quiet disable edgeproxy-http.socket"])
         {
             await KillAsync(vps, moment, RecipeVps.Uninstall);
             through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
