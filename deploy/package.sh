@@ -5,7 +5,9 @@
 #   deploy/package.sh [OPTIONS]
 #     --version V      the package's version; without it what the binary says of itself (VersionPrefix in Directory.Build.props)
 #     --output DIR     where to put both (artifacts/packages)
+#     --architecture A what the package is for, amd64 or arm64 (this machine's)
 #     --binary FILE    the native binary; without it deploy/publish builds one
+#     --own FILE       one of the same version for this machine, where the binary is for another: it says what goes into the manual page
 #     --level N        how hard to compress, 0 to 9 (6)
 #
 # The same sources and binary give the same bytes: times are those of SOURCE_DATE_EPOCH, else of the last commit. Needs no root.
@@ -16,10 +18,10 @@ umask 022
 
 usage_error() { echo "package.sh: $*" >&2; exit 2; }
 
-version='' output=artifacts/packages binary='' level=6
+version='' output=artifacts/packages binary='' level=6 own='' architecture=$(dpkg --print-architecture)
 while [ $# -gt 0 ]; do
   case $1 in
-    --version | --output | --binary | --level)
+    --version | --output | --binary | --level | --own | --architecture)
       [ $# -ge 2 ] || usage_error "$1 wants a value"
       declare "${1#--}=$2"
       shift 2
@@ -29,16 +31,22 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+case $architecture in
+  amd64 | arm64) runtime=linux-${architecture/amd/x} ;;
+  *) usage_error "--architecture is amd64 or arm64, not $architecture" ;;
+esac
 if [ -z "$binary" ]; then
-  deploy/publish artifacts/native
-  binary=artifacts/native/edgeproxy
+  directory=artifacts/native
+  [ "$architecture" = "$(dpkg --print-architecture)" ] || directory=artifacts/$runtime
+  deploy/publish "$directory" "$runtime" >&2
+  binary=$directory/edgeproxy
 fi
 [ -x "$binary" ] || usage_error "$binary is no program"
 binary=$(realpath "$binary")
+own=$(realpath "${own:-$binary}")
 [[ $level =~ ^[0-9]$ ]] || usage_error "--level is 0 to 9, not $level"
-[ -n "$version" ] || version=$("$binary" version | cut -d' ' -f2)
+[ -n "$version" ] || version=$("$own" version | cut -d' ' -f2)
 dpkg --validate-version "$version" || usage_error "$version is no version of a package"
-architecture=$(dpkg --print-architecture)
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || date +%s)}
 export SOURCE_DATE_EPOCH=$epoch
 
@@ -58,10 +66,10 @@ put_deploy() { # DIRECTORY
 # What the binary says of itself, made once for both.
 generated=$stage/generated
 mkdir "$generated"
-"$binary" man > "$generated/edgeproxy.1"
-"$binary" completion bash > "$generated/edgeproxy.bash"
-"$binary" completion zsh > "$generated/_edgeproxy"
-"$binary" completion fish > "$generated/edgeproxy.fish"
+"$own" man > "$generated/edgeproxy.1"
+"$own" completion bash > "$generated/edgeproxy.bash"
+"$own" completion zsh > "$generated/_edgeproxy"
+"$own" completion fish > "$generated/edgeproxy.fish"
 
 # What Debian's tools read (deb-changelog(5)): that there is this version.
 debian_changelog() {

@@ -91,6 +91,7 @@ look() {
     read -r single single_address < "$BACKUP/single" || true
     : "${single_address:=http://127.0.0.1:$(port_of "$single")}"
   fi
+  settle_health_path "$(address_of "$active")"
   check_config
   [ -n "$single" ] || find_upstream
   say "  traffic is on $active"

@@ -99,7 +99,7 @@ slots_are_here() { exists "${blue_unit:-app-server-blue.service}" && exists "${g
 find_health() {
   local address path status told=()
   address=$(running_address)
-  for path in /healthz /health /up /; do
+  for path in "${USUAL_PATHS[@]}"; do
     status=$(health_status "$(health_host)" "$address" "$path")
     if [[ $status == 2?? ]]; then
       health=$path
@@ -118,7 +118,7 @@ running_address() {
   printf '%s' "${front_upstream:-$(address_of "${slot,,}")}"
 }
 
-# demand_health_path: of settings that are there. EdgeProxy would ask for its own default.
+# demand_health_path: of settings that are there. EdgeProxy would find one by itself, which nobody has looked at.
 demand_health_path() {
   [ -z "${setting[EdgeProxy__Health__Path]:-}" ] && ! proxy_has_ports || return 0
   find_health
@@ -131,6 +131,7 @@ read_layout() {
   if exists "$(unit_of blue)" && exists "$(unit_of green)"; then
     if proxy_has_ports; then
       serving=$("$binary" status | sed -nE 's/.*traffic is on (blue|green).*/\1/p' | head -n 1)
+      settle_health_path "$(address_of "$serving")"
     else
       serving=${setting[EdgeProxy__InitialSlot]:-blue}
       serving=${serving,,}

@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly STATE=/var/lib/edgeproxy
+readonly USUAL_PATHS=(/healthz /health /up /) # of health checks; HealthOptions.cs has them, too
 readonly CERTIFICATES=/etc/edgeproxy/certificates # copies of Caddy's, to begin with
 
 settings='' # the file that EdgeProxy will read, or reads
@@ -30,8 +31,17 @@ values_of() {
 hosts() {
   { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}"; values_of 'EdgeProxy__Sites__*__Hosts*'; } | awk 'NF && !/[*]/ && !told[$0]++ { print; any = 1 } END { exit !any }' || say 127.0.0.1
 }
-# health_path: of the settings; else EdgeProxy's own default.
-health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/v1/config/feature-flags/}"; }
+health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/}"; }
+
+# settle_health_path ADDRESS: where the settings name none, EdgeProxy asks for the first of these that the app responds well to, and so is asked here.
+settle_health_path() {
+  local path
+  [ -z "${setting[EdgeProxy__Health__Path]:-}" ] || return 0
+  for path in /v1/config/feature-flags/ "${USUAL_PATHS[@]}"; do
+    ! healthy "$(health_host)" "$1" "$path" || break
+  done
+  setting[EdgeProxy__Health__Path]=$path
+}
 health_host() {
   local host=${setting[EdgeProxy__Health__Host]:-$(values_of 'EdgeProxy__Tls__Acme__Domains__*' | head -n 1)}
   printf '%s' "${host:-$(hosts | head -n 1)}"

@@ -17,6 +17,7 @@ using EdgeProxy.Sites;
 using EdgeProxy.Sites.Forwarding;
 using EdgeProxy.State;
 using EdgeProxy.StaticFiles;
+using EdgeProxy.Switching;
 using EdgeProxy.Tls;
 using EdgeProxy.Tls.Acme;
 using EdgeProxy.Tls.Local;
@@ -161,7 +162,8 @@ internal static class EdgeProxyServer
         app.Options.Switch.StreamPaths ?? [],
         app.Options.RateLimits ?? [],
         app.Options.Switch.TestClients ?? [],
-        app.Options.Health.Path))];
+        // Where no path is set the front page may be the one, and is what maintenance is to turn away.
+        app.Options.Health.Path is { } path ? [path] : [.. HealthOptions.UsualPaths.Where(usual => usual != "/")]))];
 
     /// <summary>What runs units and moves traffic.</summary>
     private static void AddControlPlane(IServiceCollection services, EdgeProxyOptions options)

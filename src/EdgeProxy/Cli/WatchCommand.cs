@@ -11,7 +11,7 @@ internal static class WatchCommand
     {
         var url = new Argument<Uri?>("url")
         {
-            Description = "What to ask for, e.g. https://example.org/v1/config/feature-flags/",
+            Description = "What to ask for, e.g. https://example.org/healthz",
             CustomParser = Url,
         };
         var interval = DurationOption.Create(

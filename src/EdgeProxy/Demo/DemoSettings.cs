@@ -38,6 +38,7 @@ internal sealed record DemoSettings(string Directory, int Port, int AdminPort, i
               "Green": { "Address": "http://127.0.0.1:{{GreenPort}}" }
             },
             "Units": { "Manager": "Process", "Process": { "Command": {{Text(Command)}}, "WorkingDirectory": {{Text(Directory)}} } },
+            "Health": { "Path": "/healthz" },
             "Switch": { "Observe": "00:00:00" },
             "Admin": { "Socket": {{Text(Socket)}}, "Url": "{{AdminUrl}}", "TokenFile": {{Text(TokenFile)}} },
             "State": { "Directory": {{Text(Path.Combine(Directory, "state"))}} },

@@ -6,9 +6,9 @@ namespace EdgeProxy.Proxying;
 /// The control plane opens and closes it. A request looks for a pause once its lease is counted: a thread that has closed the gate and then finds no lease
 /// knows that no further request reaches the app (the same two steps as in <see cref="Slots.SlotPair.Acquire"/>).
 /// </remarks>
-internal sealed class MaintenanceGate(string healthPath, HeldRequestLimit room, TimeProvider time)
+internal sealed class MaintenanceGate(IEnumerable<string> healthPaths, HeldRequestLimit room, TimeProvider time)
 {
-    private readonly string _healthPath = PathString.FromUriComponent(healthPath.Split('?')[0]).Value ?? "/";
+    private readonly HashSet<string> _healthPaths = [.. healthPaths.Select(path => PathString.FromUriComponent(path.Split('?')[0]).Value ?? "/")];
     private Pause? _pause;
     private Maintenance? _maintenance;
     private int _held;
@@ -34,7 +34,7 @@ internal sealed class MaintenanceGate(string healthPath, HeldRequestLimit room, 
     /// <summary>The maintenance that a request meets. The health path passes: monitors outside are to see the app while it is worked on.</summary>
     /// <returns>Null: it passes.</returns>
     public Maintenance? TurnsAway(HttpContext context) =>
-        Maintenance is { } maintenance && !string.Equals(context.Request.Path.Value, _healthPath, StringComparison.Ordinal) ? maintenance : null;
+        Maintenance is { } maintenance && !_healthPaths.Contains(context.Request.Path.Value ?? "/") ? maintenance : null;
 
     /// <summary>Waits for the end of a pause.</summary>
     /// <param name="pause">The pause that was met.</param>

@@ -16,7 +16,7 @@ namespace EdgeProxy.Proxying;
 /// <param name="StreamPaths">See <see cref="LeaseClassifier"/>.</param>
 /// <param name="RateLimits">How many requests of a client are taken.</param>
 /// <param name="TestClients">See <see cref="Candidates.ClientChoices"/>.</param>
-/// <param name="HealthPath">Its health path and query: maintenance lets it pass.</param>
+/// <param name="HealthPaths">Its health path and query, or those that it may be: maintenance lets them pass.</param>
 internal sealed record ProxiedAppOptions(
     AppIdentity Identity,
     IReadOnlyList<string> Hosts,
@@ -26,7 +26,7 @@ internal sealed record ProxiedAppOptions(
     IReadOnlyList<string> StreamPaths,
     IReadOnlyList<RateLimitOptions> RateLimits,
     IReadOnlyList<string> TestClients,
-    string HealthPath);
+    IReadOnlyList<string> HealthPaths);
 
 /// <summary>An app as its requests see it: its slots, its connections to them, and the gates in front of them.</summary>
 internal sealed class ProxiedApp
@@ -44,7 +44,7 @@ internal sealed class ProxiedApp
         Outage = new UpstreamWaitQueue(Slots, advisor, upstream, Room, time, Loggers.CreateLogger<UpstreamWaitQueue>());
         Spool = new SpoolStore(upstream.Buffering, time, Loggers.CreateLogger<SpoolStore>());
         Limits = RateLimits.Of(options.RateLimits, time, Loggers.CreateLogger<RateLimits>());
-        Gate = new MaintenanceGate(options.HealthPath, Room, time);
+        Gate = new MaintenanceGate(options.HealthPaths, Room, time);
     }
 
     public ProxiedAppOptions Options { get; }

@@ -3,8 +3,12 @@ namespace EdgeProxy.Switching;
 /// <summary>How a slot proves that it is healthy.</summary>
 internal sealed class HealthOptions
 {
-    /// <summary>Path and query of the probe. Default <c>/v1/config/feature-flags/</c>.</summary>
-    public string Path { get; set; } = "/v1/config/feature-flags/";
+    /// <summary>Path and query of the probe, which the app responds to well only when it is well; null: the first of <c>/v1/config/feature-flags/</c>,
+    /// <c>/healthz</c>, <c>/health</c>, <c>/up</c> and <c>/</c> that responds well, and that one until EdgeProxy starts again.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>What is tried where no path is set. The first was the default once, and settings of that time count on it: docs/adr/0049.</summary>
+    internal static IReadOnlyList<string> UsualPaths { get; } = ["/v1/config/feature-flags/", "/healthz", "/health", "/up", "/"];
 
     /// <summary>The <c>Host</c> header of the probe; null: the first ACME domain, else the first <c>AllowedHosts</c> entry without <c>*</c>, else the slot's
     /// own address.</summary>

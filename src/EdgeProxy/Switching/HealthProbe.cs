@@ -11,7 +11,8 @@ namespace EdgeProxy.Switching;
 /// <param name="options">What to ask and what to expect.</param>
 /// <param name="host">See <see cref="ProbeHost"/>; null: the slot's own address.</param>
 /// <param name="time">The clock of timeouts and latencies.</param>
-internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvider time)
+/// <param name="logger">For the path that is taken where none is set.</param>
+internal sealed partial class HealthProbe(HealthOptions options, string? host, TimeProvider time, ILogger<HealthProbe> logger)
 {
     /// <summary>How much of a body is read: enough to look for <see cref="HealthOptions.ExpectedBody"/>, and no download.</summary>
     private const int MaxBody = 64 * 1024;
@@ -28,10 +29,14 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
         ? expected
         : throw new ArgumentException($"EdgeProxy:Health:ExpectedStatus is \"{options.ExpectedStatus}\"; it must be {StatusRanges.Allowed}");
 
+    /// <summary>Once taken it stays: a version without it must not be admitted for its front page.</summary>
+    private string? _path = options.Path;
+
     /// <summary>The health probe.</summary>
     /// <exception cref="OperationCanceledException">The caller has cancelled.</exception>
-    public Task<ProbeSummary> ProbeAsync(SlotAddress address, CancellationToken cancellationToken) =>
-        AskAsync(address, options.Path, options.Timeout, JudgeHealth, cancellationToken);
+    public Task<ProbeSummary> ProbeAsync(SlotAddress address, CancellationToken cancellationToken) => Volatile.Read(ref _path) is { } path
+        ? AskForHealthAsync(address, path, cancellationToken)
+        : FindPathAsync(address, cancellationToken);
 
     /// <summary>Asks for a page to warm it up: any response below 500 is good.</summary>
     /// <exception cref="OperationCanceledException">The caller has cancelled.</exception>
@@ -42,6 +47,48 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
             WarmUpTimeout,
             (response, _, _) => (int)response.StatusCode < 500 ? null : $"{path} responds with {(int)response.StatusCode}",
             cancellationToken);
+
+    private async Task<ProbeSummary> AskForHealthAsync(SlotAddress address, string path, CancellationToken cancellationToken)
+    {
+        var response = await AskAsync(address, path, options.Timeout, (response, body, name) => JudgeHealth(path, response, body, name), cancellationToken);
+        return response with { IsNotFound = !response.IsGood && response.Status == 404 };
+    }
+
+    /// <summary>Tries the usual paths. One that the app does not have, or keeps from strangers, is none; any other response, and none at all, is the slot's
+    /// health for now: an app that fails at <c>/healthz</c> is not well because its front page is.</summary>
+    private async Task<ProbeSummary> FindPathAsync(SlotAddress address, CancellationToken cancellationToken)
+    {
+        var told = new List<string>();
+        ProbeSummary? last = null;
+        foreach (var path in HealthOptions.UsualPaths)
+        {
+            var response = await AskForHealthAsync(address, path, cancellationToken);
+            if (response.IsGood)
+            {
+                if (Interlocked.CompareExchange(ref _path, path, null) is null)
+                {
+                    Log.PathTaken(logger, path, address, response.Status!.Value);
+                }
+
+                return response;
+            }
+
+            if (response.Status is not ((>= 301 and <= 308) or 401 or 403 or 404 or 405 or 410))
+            {
+                return response;
+            }
+
+            told.Add($"{path} {response.Status}");
+            last = response;
+        }
+
+        return last! with
+        {
+            IsNotFound = true,
+            Error = $"Health:Path is not set, and none of the paths that many apps have responds with {_expected} ({string.Join(", ", told)}): " +
+                "set it to one that does, and only when the app is well",
+        };
+    }
 
     private async Task<ProbeSummary> AskAsync(
         SlotAddress address, string path, TimeSpan timeout, Func<HttpResponseMessage, string, string, string?> judge, CancellationToken cancellationToken)
@@ -133,13 +180,13 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
             _ => $"{address} did not respond: {e.Message}",
         };
 
-    private string? JudgeHealth(HttpResponseMessage response, string body, string hostSent)
+    private string? JudgeHealth(string path, HttpResponseMessage response, string body, string hostSent)
     {
         var status = (int)response.StatusCode;
         if (_expected.Contains(status))
         {
             return options.ExpectedBody is { Length: > 0 } text && !body.Contains(text, StringComparison.Ordinal)
-                ? $"{options.Path} responds with {status}, but \"{text}\" (Health:ExpectedBody) is not in its body"
+                ? $"{path} responds with {status}, but \"{text}\" (Health:ExpectedBody) is not in its body"
                 : null;
         }
 
@@ -152,7 +199,7 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
             >= 500 => "the app fails; its log says why",
             _ => null,
         };
-        return $"{options.Path} responds with {status}, expected {_expected}{(hint is null ? "" : ": " + hint)}";
+        return $"{path} responds with {status}, expected {_expected}{(hint is null ? "" : ": " + hint)}";
     }
 
     private static string ExplainRedirect(HttpResponseMessage response)
@@ -162,5 +209,14 @@ internal sealed class HealthProbe(HealthOptions options, string? host, TimeProvi
             ? $"it redirects to {target}. The probe said X-Forwarded-Proto: https; with SECURE_SSL_REDIRECT Django needs SECURE_PROXY_SSL_HEADER = " +
                 "(\"HTTP_X_FORWARDED_PROTO\", \"https\") to see that"
             : $"it redirects to {target}, and a probe does not follow; set Health:Path to the final address (a missing slash at its end?)";
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            341, LogLevel.Information,
+            "Health:Path is not set: {Path} is the health path until the next start, as {Address} responds to it with {Status}. To keep it, set " +
+                "EdgeProxy:Health:Path")]
+        public static partial void PathTaken(ILogger logger, string path, SlotAddress address, int status);
     }
 }

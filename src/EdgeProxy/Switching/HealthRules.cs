@@ -7,7 +7,11 @@ internal static class HealthRules
 {
     public static void Check(SettingsScope at, HealthOptions health)
     {
-        at.RequestPath(nameof(health.Path), health.Path);
+        if (health.Path is { } path)
+        {
+            at.RequestPath(nameof(health.Path), path);
+        }
+
         at.Range(nameof(health.Attempts), health.Attempts, 1, 1000);
         at.Range(nameof(health.Interval), health.Interval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
         at.Range(nameof(health.Timeout), health.Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));

@@ -130,4 +130,8 @@ internal sealed record ProbeSummary(int? Status, TimeSpan Latency, string? Body,
     /// <summary>Whether the connection was accepted and no response came in time.</summary>
     [JsonIgnore]
     public bool IsLate { get; init; }
+
+    /// <summary>The app responds, and has no such path.</summary>
+    [JsonIgnore]
+    public bool IsNotFound { get; init; }
 }

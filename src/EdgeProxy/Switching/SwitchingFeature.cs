@@ -35,7 +35,8 @@ internal static class SwitchingFeature
         services.AddSingleton<SwitchingMetrics>();
         services.AddSingleton<SwitchHistory>();
 
-        services.AddSingleton(provider => new HealthProbe(health, probeHost, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new HealthProbe(
+            health, probeHost, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HealthProbe>>()));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<HealthMonitor>(provider, health));
         services.AddSingleton<SlotTraffic>();
         services.AddSingleton<TrafficHistory>();

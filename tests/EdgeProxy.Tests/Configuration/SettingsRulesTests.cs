@@ -19,7 +19,7 @@ public sealed class SettingsRulesTests
     [InlineData("EdgeProxy:Health:Attempts", "\"x\"", "EdgeProxy:Health:Attempts", "must be a whole number")]
     [InlineData("EdgeProxy:Health:Attempts", "null", "EdgeProxy:Health:Attempts", "must be a whole number")]
     [InlineData("EdgeProxy:Health:Attempts", "99999999999", "EdgeProxy:Health:Attempts", "must be a whole number")]
-    [InlineData("EdgeProxy:Health:Path", "null", "EdgeProxy:Health:Path", "must be a text")]
+    [InlineData("EdgeProxy:Health:ExpectedStatus", "null", "EdgeProxy:Health:ExpectedStatus", "must be a text")]
     [InlineData("EdgeProxy:Health:Path", """{ "a": 1 }""", "EdgeProxy:Health:Path", "must be a text, not an object or a list")]
     [InlineData("EdgeProxy:Health", "\"x\"", "EdgeProxy:Health", "must be an object: {...}")]
     [InlineData("EdgeProxy:Health", "null", "EdgeProxy:Health", "must be an object, not null")]

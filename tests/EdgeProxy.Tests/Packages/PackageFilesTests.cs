@@ -82,6 +82,7 @@ public sealed class PackageFilesTests
     [InlineData("--version", "a version")]
     [InlineData("--binary", "/no/such/file")]
     [InlineData("--level", "best")]
+    [InlineData("--architecture", "riscv64")]
     [InlineData("--what")]
     public async Task Wrong_usage_exits_2(params string[] arguments)
     {

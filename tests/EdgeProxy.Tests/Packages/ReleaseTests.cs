@@ -29,7 +29,10 @@ public sealed class ReleaseTests : IDisposable
         Assert.Equal("EdgeProxy 7.0.1\n\n- One change.\n\n\n", await GitAsync("tag", "--list", "--format=%(contents)", "v7.0.1"));
         Assert.Equal("", await GitAsync("status", "--porcelain"));
         var sums = await Tool.RunAsync("sh", ["-c", $"cd {_directory["clone/out"]} && sha256sum --check --strict SHA256SUMS"]);
-        Assert.Equal("edgeproxy_7.0.1_amd64.deb: OK\nedgeproxy-7.0.1.tar.gz: OK\n", sums.Output);
+        Assert.Equal(
+            "edgeproxy_7.0.1_amd64.deb: OK\nedgeproxy_7.0.1_arm64.deb: OK\n" +
+                "edgeproxy-7.0.1.amd64.tar.gz: OK\nedgeproxy-7.0.1.arm64.tar.gz: OK\n",
+            sums.Output);
     }
 
     [Theory]
@@ -102,7 +105,9 @@ public sealed class ReleaseTests : IDisposable
         await File.WriteAllTextAsync(_directory["clone/.gitignore"], "out/\n", TestContext.Current.CancellationToken);
         const string Build = """
             version=$(sed -n 's|.*<VersionPrefix>\(.*\)</.*|\1|p' Directory.Build.props)
-            for file in "edgeproxy_${version}_amd64.deb" "edgeproxy-$version.tar.gz"; do echo "$file" >"out/$file"; echo "out/$file"; done
+            machine=amd64
+            [[ "$*" != *" --architecture arm64 "* ]] || machine=arm64
+            for file in "edgeproxy_${version}_$machine.deb" "edgeproxy-$version.$machine.tar.gz"; do echo "$file" >"out/$file"; echo "out/$file"; done
             """;
         await File.WriteAllTextAsync(_directory["clone/deploy/package.sh"], $"#!/bin/bash\nset -e\n{build ?? Build}\n", TestContext.Current.CancellationToken);
         File.SetUnixFileMode(_directory["clone/deploy/package.sh"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

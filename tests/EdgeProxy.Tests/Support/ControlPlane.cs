@@ -48,6 +48,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         Options.Slots.Blue = new() { Address = this[SlotName.Blue].Address, Unit = Units.UnitOf(SlotName.Blue) };
         Options.Slots.Green = new() { Address = this[SlotName.Green].Address, Unit = Units.UnitOf(SlotName.Green) };
         Options.State.Directory = StatePath;
+        Options.Health.Path = "/healthz";
         Options.Switch.DrainTimeout = TimeSpan.FromSeconds(20);
         Options.Switch.Observe = TimeSpan.Zero;
     }

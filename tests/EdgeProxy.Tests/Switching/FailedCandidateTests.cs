@@ -21,7 +21,6 @@ public sealed class FailedCandidateTests : IAsyncDisposable
         { "a redirect to https", 301, "https://api.example.com/v1/config/feature-flags/", "SECURE_PROXY_SSL_HEADER" },
         { "a redirect elsewhere", 302, "/login/", "redirects to /login/" },
         { "a login", 403, null, "without a login" },
-        { "a wrong path", 404, null, "is Health:Path right?" },
     };
 
     [Theory]
@@ -37,6 +36,23 @@ public sealed class FailedCandidateTests : IAsyncDisposable
         Assert.Contains(hint, ended.Reason, StringComparison.Ordinal);
         Assert.True(ended.LastProbe is { Status: { } seen, Error: not null } && seen == status, what);
         Assert.Contains("was not healthy within 0.5 s (Health:Attempts 5 x Health:Interval 0.1 s)", ended.Reason, StringComparison.Ordinal);
+    }
+
+    /// <summary>It has booted: there is nothing to wait for.</summary>
+    [Fact]
+    public async Task A_candidate_that_does_not_have_the_health_path()
+    {
+        _plane.Options.Health.Interval = TimeSpan.FromMilliseconds(100);
+        _plane.Options.Health.Attempts = 1000;
+        _plane.Green.Handler = SlotApp.Responds(404);
+        await _plane.StartAsync();
+
+        var ended = await AbortedAsync();
+
+        Assert.Contains(
+            "green responds, but not at its health path: /healthz responds with 404, expected 200-299: is Health:Path right?",
+            ended.Reason,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -73,7 +73,7 @@ public sealed class HealthMonitorTests : IAsyncDisposable
             new HealthOptions(),
             slots,
             _plane.Units,
-            new HealthProbe(new HealthOptions(), "localhost", _time),
+            new HealthProbe(new HealthOptions { Path = "/healthz" }, "localhost", _time, NullLogger<HealthProbe>.Instance),
             new EventHub(),
             new SwitchingMetrics(new SwitchingInstruments(meter), slots),
             _time,

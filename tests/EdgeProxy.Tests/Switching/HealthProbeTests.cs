@@ -3,13 +3,14 @@ using EdgeProxy.Switching;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EdgeProxy.Tests.Switching;
 
 public sealed class HealthProbeTests : IAsyncDisposable
 {
     private readonly TemporaryDirectory _directory = new();
-    private readonly HealthOptions _options = new() { Timeout = TimeSpan.FromSeconds(20) };
+    private readonly HealthOptions _options = new() { Path = "/healthz", Timeout = TimeSpan.FromSeconds(20) };
     private readonly SlotApp _app;
 
     public HealthProbeTests() => _app = new(_directory["app.sock"]);
@@ -34,7 +35,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
         };
         await _app.ListenAsync();
 
-        var probe = new HealthProbe(_options, "api.example.com", TimeProvider.System);
+        var probe = Probe("api.example.com");
         var responses = new[] { await AskAsync(probe), await AskAsync(probe) };
 
         Assert.All(responses, response => Assert.Equal((200, "fine", null), (response.Status, response.Body, response.Error)));
@@ -51,6 +52,62 @@ public sealed class HealthProbeTests : IAsyncDisposable
         await _app.ListenAsync();
 
         Assert.Equal("localhost", (await AskAsync()).Body);
+    }
+
+    [Theory]
+    [InlineData("/v1/config/feature-flags/")] // the default of earlier versions
+    [InlineData("/healthz")]
+    [InlineData("/up")]
+    [InlineData("/")]
+    public async Task Where_no_path_is_set_the_first_that_the_app_has_is_the_one_and_stays_it(string has)
+    {
+        _options.Path = null;
+        _app.Handler = context => Status(context, context.Request.Path == has || context.Request.Path == "/" ? 200 : 404);
+        await _app.ListenAsync();
+        var probe = Probe();
+        Assert.True((await AskAsync(probe)).IsGood);
+
+        // The next version has another one: it is not looked for.
+        _app.Handler = context => Status(context, context.Request.Path == has ? 404 : 200);
+        var next = await AskAsync(probe);
+
+        Assert.True(next.IsNotFound);
+        Assert.Equal($"{has} responds with 404, expected 200-299: is Health:Path right?", next.Error);
+    }
+
+    [Theory]
+    [InlineData(500)]
+    [InlineData(503)]
+    [InlineData(400)]
+    public async Task An_app_that_fails_at_a_usual_path_is_not_well_because_of_another_one(int status)
+    {
+        _options.Path = null;
+        _app.Handler = context => Status(context, context.Request.Path == "/healthz" ? status : context.Request.Path == "/" ? 200 : 404);
+        await _app.ListenAsync();
+        var probe = Probe();
+
+        var failing = await AskAsync(probe);
+
+        Assert.Equal((status, false, false), (failing.Status, failing.IsGood, failing.IsNotFound));
+        Assert.StartsWith($"/healthz responds with {status}, expected 200-299", failing.Error, StringComparison.Ordinal);
+        _app.Handler = context => Status(context, context.Request.Path == "/healthz" ? 200 : 404);
+        Assert.True((await AskAsync(probe)).IsGood);
+    }
+
+    [Fact]
+    public async Task An_app_without_a_usual_path_is_told_what_it_says_to_each()
+    {
+        _options.Path = null;
+        _app.Handler = context => Status(context, context.Request.Path == "/" ? 302 : 404);
+        await _app.ListenAsync();
+
+        var none = await AskAsync();
+
+        Assert.True(none.IsNotFound);
+        Assert.Equal(
+            "Health:Path is not set, and none of the paths that many apps have responds with 200-299 (/v1/config/feature-flags/ 404, /healthz 404, " +
+                "/health 404, /up 404, / 302): set it to one that does, and only when the app is well",
+            none.Error);
     }
 
     [Theory]
@@ -124,7 +181,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
         await _app.ListenAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(_app.Address), patience.Token));
+            () => Probe().ProbeAsync(Address(_app.Address), patience.Token));
     }
 
     [Theory]
@@ -139,7 +196,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
             await RawServer.WriteAsync(stream, bytes, cancellation);
         });
 
-        var response = await new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
+        var response = await Probe().ProbeAsync(Address(server.Address), TestContext.Current.CancellationToken);
 
         Assert.Null(response.Status);
         Assert.Contains(words, response.Error, StringComparison.Ordinal);
@@ -148,7 +205,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
     [Fact]
     public async Task Nobody_there_is_told_in_words()
     {
-        var tcp = await new HealthProbe(_options, null, TimeProvider.System).ProbeAsync(
+        var tcp = await Probe().ProbeAsync(
             Address($"http://127.0.0.1:{Backend.FreePort()}"), TestContext.Current.CancellationToken);
 
         Assert.Contains("(connection refused)", tcp.Error, StringComparison.Ordinal);
@@ -181,7 +238,7 @@ public sealed class HealthProbeTests : IAsyncDisposable
     public async Task A_connection_that_is_reset_at_once_is_no_response_like_others()
     {
         using var server = new ResettingServer();
-        var probe = new HealthProbe(_options, null, TimeProvider.System);
+        var probe = Probe();
 
         for (var i = 0; i < 200; i++)
         {
@@ -191,6 +248,14 @@ public sealed class HealthProbeTests : IAsyncDisposable
         }
     }
 
+    private static Task Status(HttpContext context, int status)
+    {
+        context.Response.StatusCode = status;
+        return Task.CompletedTask;
+    }
+
+    private HealthProbe Probe(string? host = null) => new(_options, host, TimeProvider.System, NullLogger<HealthProbe>.Instance);
+
     private Task<ProbeSummary> AskAsync(HealthProbe? probe = null) =>
-        (probe ?? new HealthProbe(_options, null, TimeProvider.System)).ProbeAsync(Address(_app.Address), TestContext.Current.CancellationToken);
+        (probe ?? Probe()).ProbeAsync(Address(_app.Address), TestContext.Current.CancellationToken);
 }

@@ -4,7 +4,8 @@ using EdgeProxy.Units;
 
 namespace EdgeProxy.Switching.Phases;
 
-/// <summary>Waits until the candidate has given <see cref="HealthOptions.Successes"/> good responses in a row, all from one main process.</summary>
+/// <summary>Waits until the candidate has given <see cref="HealthOptions.Successes"/> good responses in a row, all from one main process. One that responds
+/// and does not have the health path for longer than <see cref="HealthOptions.Interval"/> has booted, and will not get it.</summary>
 internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitManager units, HealthProbe probe, HealthMonitor health, TimeProvider time)
 {
     /// <summary>A fast boot is noticed fast: the recipe's 2 s are its bound, not its pace.</summary>
@@ -20,7 +21,7 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
         using var budget = new Deadline(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, watch.Ended, stopping);
         try
         {
-            return new(await ProveAsync(run, budget.Token));
+            return await ProveAsync(run, budget.Token);
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
@@ -28,9 +29,10 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
         }
     }
 
-    private async Task<string> ProveAsync(SwitchRun run, CancellationToken cancellationToken)
+    private async Task<PhaseResult> ProveAsync(SwitchRun run, CancellationToken cancellationToken)
     {
         TimeSpan firstGood = default;
+        TimeSpan? firstMissing = null;
         var goodInARow = 0;
         var pid = -1;
         while (true)
@@ -41,17 +43,24 @@ internal sealed class ProbePhase(HealthOptions options, SlotPair slots, IUnitMan
             if (!response.IsGood)
             {
                 goodInARow = 0;
+                firstMissing = response.IsNotFound ? firstMissing ?? run.Elapsed : null;
+                if (run.Elapsed - firstMissing > options.Interval)
+                {
+                    return PhaseResult.Failed($"{run.To.ToKey()} responds, but not at its health path: {response.Error}");
+                }
+
                 await Task.Delay(AfterBad, time, cancellationToken);
                 continue;
             }
 
+            firstMissing = null;
             var status = await units.GetStatusAsync(run.To, cancellationToken);
             goodInARow = status.MainPid == pid ? goodInARow + 1 : 1;
             pid = status.MainPid;
             firstGood = goodInARow == 1 ? run.Elapsed : firstGood;
             if (goodInARow >= options.Successes)
             {
-                return $"first good response {firstGood.TotalSeconds:0.000} s after the switch began, {goodInARow} in a row from process {pid}";
+                return new($"first good response {firstGood.TotalSeconds:0.000} s after the switch began, {goodInARow} in a row from process {pid}");
             }
 
             await Task.Delay(AfterGood, time, cancellationToken);

@@ -6,6 +6,7 @@ from . import views
 urlpatterns = [
     path("", views.identity),
     path("v1/config/feature-flags/", views.feature_flags),
+    path("healthz", views.feature_flags),
     path("slow", views.slow),
     path("status/<int:code>", views.status),
     path("hash", views.hash_body),
