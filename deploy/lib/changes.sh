@@ -165,6 +165,10 @@ draft() {
 
 # begin: one run at a time; one that was killed is undone first, or brought to its end.
 begin() {
+  if ! command -v python3 > /dev/null; then
+    again="sudo apt install python3 && $again"
+    usage_error "the way back is written down with Python, which is missing here; nothing was changed"
+  fi
   take_lock
   trap on_exit EXIT
   trap 'exit 129' HUP

@@ -17,7 +17,7 @@ in_the_way() { problems+=("$*"); }
 # shellcheck disable=SC2120
 find_tools() {
   local tool missing=()
-  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl pkcheck:polkitd python3:python3 setpriv:util-linux ss:iproute2 systemd-analyze:systemd "$@"; do
+  for tool in awk:mawk curl:curl flock:util-linux openssl:openssl pkcheck:polkitd setpriv:util-linux ss:iproute2 systemd-analyze:systemd "$@"; do
     is_here "${tool%%:*}" || missing+=("${tool##*:}")
   done
   exists polkit.service || [[ " ${missing[*]} " == *" polkitd "* ]] || missing+=(polkitd) # EdgeProxy's user may start two units by its rule
