@@ -15,8 +15,8 @@ namespace EdgeProxy.Demo;
 /// <summary>A small app to put behind the proxy: what <c>demo</c> and the tests run in a slot. Every response names its slot in <c>X-Slot</c>.</summary>
 /// <remarks>
 /// <c>/</c> which slot responds · <c>/healthz</c> the health path, and <c>/v1/config/feature-flags/</c> another · <c>/slow?ms=1000</c> ·
-/// <c>/download?ms=1000</c> 1,000,000 bytes over that time · <c>/status/503</c> · <c>POST /hash</c> the SHA-256 of the body · <c>/headers</c> what arrived · <c>/events</c> an event a second · <c>/ws</c> an
-/// echo. SIGTERM finishes what is in flight.
+/// <c>/download?ms=1000</c> 1,000,000 bytes over that time · <c>/status/503</c> · <c>POST /hash</c> the SHA-256 of the body · <c>/headers</c> what arrived ·
+/// <c>/events</c> an event a second · <c>/ws</c> an echo. SIGTERM finishes what is in flight.
 /// </remarks>
 internal static class SampleBackend
 {
