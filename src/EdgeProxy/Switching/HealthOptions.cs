@@ -7,7 +7,7 @@ internal sealed class HealthOptions
     /// <c>/healthz</c>, <c>/health</c>, <c>/up</c> and <c>/</c> that responds well, and that one until EdgeProxy starts again.</summary>
     public string? Path { get; set; }
 
-    /// <summary>What is tried where no path is set. The first was the default once, and settings of that time count on it: docs/adr/0049.</summary>
+    /// <summary>What is tried where no path is set. The first was the default once, and settings of that time count on it: docs/adr/0050.</summary>
     internal static IReadOnlyList<string> UsualPaths { get; } = ["/v1/config/feature-flags/", "/healthz", "/health", "/up", "/"];
 
     /// <summary>The <c>Host</c> header of the probe; null: the first ACME domain, else the first <c>AllowedHosts</c> entry without <c>*</c>, else the slot's
