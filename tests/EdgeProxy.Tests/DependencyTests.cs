@@ -71,7 +71,7 @@ public sealed class DependencyTests
         (Root,
         [
             "Admin", "Api", "Apps", "Clients", "Common", "Compression", "Configuration", "Diagnostics", "Explaining", "Fleet", "Handover", "Hosting", "Notify",
-            "Platform", "Proxying", "Settings", "Sites", "State", "StaticFiles", "Tls",
+            "Platform", "Proxying", "Settings", "Sites", "State", "StaticFiles", "Switching", "Tls",
         ]),
 
         // The program.
