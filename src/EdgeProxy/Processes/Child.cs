@@ -76,6 +76,9 @@ internal sealed class Child : IDisposable
         return child;
     }
 
+    /// <summary>Ends the process itself, whether it leads its group yet or not. Nothing happens to one that has ended, or is another process's child.</summary>
+    public void Kill() => _process?.Kill();
+
     /// <summary>Completes when the process leads its group and is about to become the command.</summary>
     /// <returns>False: it ended before.</returns>
     public async Task<bool> WaitReadyAsync()

@@ -9,8 +9,6 @@ namespace EdgeProxy.State;
 /// <content>Changes: each is whole or not made, and survives a power failure.</content>
 internal sealed partial class StateDirectory
 {
-    private readonly Lock _writing = new(); // one writer at a time: temporary files have fixed names, so that none pile up
-
     /// <inheritdoc cref="WriteAtomically"/>
     public void WriteJson<T>(string name, T value, JsonTypeInfo<T> type, bool durable = true) =>
         WriteAtomically(name, JsonSerializer.SerializeToUtf8Bytes(value, type), DefaultMode, durable);
@@ -27,7 +25,7 @@ internal sealed partial class StateDirectory
     {
         var path = PathOf(name);
         var temporary = path + ".new"; // in the same directory: a rename across file systems is not atomic
-        lock (_writing)
+        lock (_ownership.Writing)
         {
             DemandUsable();
             try
@@ -60,7 +58,7 @@ internal sealed partial class StateDirectory
     public void Append(string name, ReadOnlySpan<byte> content)
     {
         var path = PathOf(name);
-        lock (_writing)
+        lock (_ownership.Writing)
         {
             DemandUsable();
             var isNew = !File.Exists(path);
@@ -86,7 +84,7 @@ internal sealed partial class StateDirectory
     public void CreateFolder(string name, UnixFileMode mode)
     {
         var path = PathOf(name);
-        lock (_writing)
+        lock (_ownership.Writing)
         {
             DemandUsable();
             try
@@ -117,7 +115,7 @@ internal sealed partial class StateDirectory
     public void Delete(string name)
     {
         var path = PathOf(name);
-        lock (_writing)
+        lock (_ownership.Writing)
         {
             DemandUsable();
             try

@@ -115,9 +115,24 @@ internal sealed partial class StateDirectory : IDisposable
     /// <summary>Refuses all changes from now on, or not any more: another process is about to have the directory.</summary>
     public void GiveAway(bool given)
     {
-        lock (_writing)
+        lock (_ownership.Writing)
         {
             _ownership.IsGivenAway = given;
+        }
+    }
+
+    /// <summary>Does what the next process is to find done, where the directory is not given away.</summary>
+    /// <returns>False: it is, and nothing was done.</returns>
+    public bool TryWhileOurs(Action work)
+    {
+        lock (_ownership.Writing)
+        {
+            if (!IsGivenAway)
+            {
+                work();
+            }
+
+            return !IsGivenAway;
         }
     }
 
@@ -131,6 +146,9 @@ internal sealed partial class StateDirectory : IDisposable
     /// <summary>Shared with the folders in it.</summary>
     private sealed class Ownership
     {
+        /// <summary>One writer at a time: temporary files have fixed names, so that none pile up, and nothing is half written when it is given away.</summary>
+        public readonly Lock Writing = new();
+
         public volatile bool IsGivenAway;
         public volatile bool IsShared;
     }

@@ -16,29 +16,18 @@ internal sealed partial class OrphanedProcesses(string stateDirectory, StateDire
 
     /// <summary>Writes down what runs. A failure is logged, not thrown: it only keeps the next proxy from finding orphaned processes.</summary>
     /// <param name="running">Called under the lock of the writer: the last write has the last state.</param>
-    public void Save(Func<IEnumerable<(string Unit, Child Child)>> running)
+    /// <returns>False: the file is another process's, which does not learn of this.</returns>
+    public bool Save(Func<IEnumerable<(string Unit, Child Child)>> running)
     {
         lock (_oneWriter)
         {
-            if (state is { IsGivenAway: true })
+            if (state is not null)
             {
-                return; // the file is another process's
+                return state.TryWhileOurs(() => Write(running()));
             }
 
-            var records = running()
-                .Select(of => new ProcessRecord(of.Child.Group.Pid, of.Child.Group.StartTime, of.Child.InvocationId) { Unit = of.Unit });
-            try
-            {
-                // Whole or not at all, but not flushed to disk: after a power failure none of these processes is there.
-                var temporary = _path + ".tmp";
-                var content = new ProcessRecords(BootId(), [.. records]);
-                File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(content, ProcessJson.Default.ProcessRecords));
-                File.Move(temporary, _path, overwrite: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException) // the last: FileSizeLimit
-            {
-                Log.NotSaved(logger, e, _path);
-            }
+            Write(running());
+            return true;
         }
     }
 
@@ -57,6 +46,23 @@ internal sealed partial class OrphanedProcesses(string stateDirectory, StateDire
         }
 
         await Task.WhenAll(groups.Select(group => group.EndAsync(StopTimeout, time)));
+    }
+
+    private void Write(IEnumerable<(string Unit, Child Child)> running)
+    {
+        var records = running.Select(of => new ProcessRecord(of.Child.Group.Pid, of.Child.Group.StartTime, of.Child.InvocationId) { Unit = of.Unit });
+        try
+        {
+            // Whole or not at all, but not flushed to disk: after a power failure none of these processes is there.
+            var temporary = _path + ".tmp";
+            var content = new ProcessRecords(BootId(), [.. records]);
+            File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(content, ProcessJson.Default.ProcessRecords));
+            File.Move(temporary, _path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException) // the last: FileSizeLimit
+        {
+            Log.NotSaved(logger, e, _path);
+        }
     }
 
     private IReadOnlyList<ProcessRecord> Read()

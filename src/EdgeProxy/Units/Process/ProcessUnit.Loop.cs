@@ -59,9 +59,14 @@ internal sealed partial class ProcessUnit
 
         using (child)
         {
-            SetChild(child);
+            var isKnown = SetChild(child);
             if (!child.IsAdopted)
             {
+                if (!isKnown)
+                {
+                    child.Kill(); // forked while the unit was given away: the other process starts one of its own
+                }
+
                 Volatile.Write(ref _started, _started.IsCompleted ? child.Exited : Task.WhenAll(_started, child.Exited));
             }
 
@@ -125,10 +130,10 @@ internal sealed partial class ProcessUnit
         Set(state, subState, s => s with { Result = result, ExitStatus = exit.Status });
     }
 
-    private void SetChild(Child? child)
+    private bool SetChild(Child? child)
     {
         Volatile.Write(ref _child, child);
-        _changed();
+        return _changed();
     }
 
     private void OnLine(string line)

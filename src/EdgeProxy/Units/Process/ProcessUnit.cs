@@ -12,7 +12,7 @@ internal sealed partial class ProcessUnit
     private readonly IReadOnlyList<string> _command;
     private readonly ProcessUnitsOptions _options;
     private readonly ChildLauncher _launcher;
-    private readonly Action _changed;
+    private readonly Func<bool> _changed;
     private readonly Func<bool> _isGivenAway;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -35,7 +35,7 @@ internal sealed partial class ProcessUnit
     /// <param name="command">The program and its arguments.</param>
     /// <param name="options">How to run it.</param>
     /// <param name="launcher">Starts it; outlives the unit.</param>
-    /// <param name="changed">Called whenever <see cref="Running"/> has changed.</param>
+    /// <param name="changed">Called whenever <see cref="Running"/> has changed; false: another process has the unit, and does not learn of it.</param>
     /// <param name="isGivenAway">Another process has the unit, or is about to: what ends is that one's to start again.</param>
     /// <param name="time">The clock of delays and timeouts.</param>
     /// <param name="logger">Also gets the output of the command, a line an entry.</param>
@@ -44,7 +44,7 @@ internal sealed partial class ProcessUnit
         IReadOnlyList<string> command,
         ProcessUnitsOptions options,
         ChildLauncher launcher,
-        Action changed,
+        Func<bool> changed,
         Func<bool> isGivenAway,
         TimeProvider time,
         ILogger logger)

@@ -160,6 +160,24 @@ public sealed class ProcessUnitsTests : IDisposable
         Assert.Equal((UnitState.Inactive, 0), (status.State, status.Restarts));
     }
 
+    /// <summary>The same of one whose fork has begun: the other process does not know of it.</summary>
+    [Fact]
+    public async Task A_child_that_is_forked_while_its_unit_is_given_away_does_not_live_on()
+    {
+        using var state = StateDirectory.Open(_directory["state"]);
+        await using var units = Create($"echo $$ >> {_directory["pids"]}; exec sleep 600", state: state);
+        state.GiveAway(true);
+        var start = units.StartAsync(SlotName.Blue, Cancellation);
+
+        await Eventually.TrueAsync(async () => (await Status(units)).State == UnitState.Deactivating, "it is ended");
+        var pids = File.Exists(_directory["pids"]) ? await File.ReadAllLinesAsync(_directory["pids"], Cancellation) : [];
+        Assert.DoesNotContain(pids, pid => CommandOf(int.Parse(pid, CultureInfo.InvariantCulture)).StartsWith("sleep", StringComparison.Ordinal));
+
+        state.GiveAway(false);
+        await start.Within();
+        await Eventually.TrueAsync(async () => (await Status(units)).State == UnitState.Active, "the handover has failed, and the slot runs again");
+    }
+
     private static SlotsOptions Slots => new() { Blue = new() { Address = "http://127.0.0.1:1" }, Green = new() { Address = "http://127.0.0.1:2" } };
 
     private static Task<UnitStatus> Status(ProcessUnits units) => units.GetStatusAsync(SlotName.Blue, Cancellation);
