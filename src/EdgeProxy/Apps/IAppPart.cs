@@ -3,9 +3,6 @@ namespace EdgeProxy.Apps;
 /// <summary>A feature that adds services to every app. It registers this with the services of the process; without it no app has a trace of it.</summary>
 internal interface IAppPart
 {
-    /// <summary>Says why two processes of EdgeProxy must not run this part at the same time, as the first half of a message; null: they may.</summary>
-    string? WhyAlone { get; }
-
     /// <summary>Adds its services before those that every app has, so that what it hosts is started first and stopped last.</summary>
     /// <param name="services">The services of the app, which share nothing with those of another.</param>
     /// <param name="options">The settings of the app.</param>

@@ -83,8 +83,8 @@ internal sealed partial class FleetMember
         });
     }
 
-    /// <summary>Has a lease, and keeps it. Before the first one that of the former process is revoked: its votes are for a candidate that nobody watches any
-    /// more.</summary>
+    /// <summary>Has a lease, and keeps it. Before the first one that of a former process is revoked: its votes are for a candidate that nobody watches any
+    /// more. That of a process which hands over goes on.</summary>
     private async Task LeaseAsync(CancellationToken stopping)
     {
         if (_lease == 0)
@@ -94,8 +94,11 @@ internal sealed partial class FleetMember
                 await SettleAsync(stopping);
             }
 
-            var granted = await node.Etcd.GrantAsync(node.Options.LostAfter, stopping);
-            Volatile.Write(ref _lease, granted);
+            if (_lease == 0)
+            {
+                Volatile.Write(ref _lease, await node.Etcd.GrantAsync(node.Options.LostAfter, stopping));
+            }
+
             Post(() => { });
         }
 
@@ -111,14 +114,16 @@ internal sealed partial class FleetMember
     private async Task SettleAsync(CancellationToken stopping)
     {
         var name = Keys.Presences + Node;
-        if (await node.Etcd.FindAsync(name, stopping) is { Lease: not 0 and var former })
+        var former = (await node.Etcd.FindAsync(name, stopping))?.Lease ?? 0;
+        var inherited = _isHandedOver ? former : 0;
+        if (former != inherited)
         {
             await node.Etcd.RevokeAsync(former, stopping);
         }
 
         var sent = time.GetTimestamp();
         var after = await ReadAsync(stopping);
-        if (after.Find(name) is not null)
+        if (inherited == 0 && after.Find(name) is not null)
         {
             throw new EtcdException($"{name} is held by another process: does another node have this name?", Grpc.Core.StatusCode.AlreadyExists);
         }
@@ -127,6 +132,8 @@ internal sealed partial class FleetMember
         Post(() =>
         {
             Take(after, sent);
+            Volatile.Write(ref _lease, inherited);
+            _hasJoined |= inherited != 0;
             Volatile.Write(ref _isSettled, true);
             settled.SetResult();
         });
@@ -136,9 +143,9 @@ internal sealed partial class FleetMember
     /// <summary>All keys were read.</summary>
     private void Take(FleetSnapshot fresh, long sent)
     {
-        if (!_hasRead)
+        if (!_hasRead && fresh.State?.Switch is { } running && !(_isHandedOver && fresh.VoteOf(Node, running) is null))
         {
-            _firstSwitch = fresh.State?.Switch?.Id;
+            _firstSwitch = running.Id; // this node may have had a part in it, which has ended with its process
         }
 
         if (fresh.Revision >= Seen.Revision && fresh.StateRevision >= (fresh.State is null ? 0 : Seen.StateRevision))

@@ -16,6 +16,7 @@ namespace EdgeProxy.Fleet;
 /// <remarks>
 /// One loop looks, whenever something has changed and ten times a second; what takes time runs beside it and tells it when it has ended. It begins before a
 /// listener opens and ends with the host. Nothing here keeps the proxy from serving: without etcd it serves what it knows.
+/// In a handover the node stays the node: the new process goes on with its lease, and until it has the state alone neither of the two does anything.
 /// </remarks>
 internal sealed partial class FleetMember(
     FleetNode node,
@@ -30,15 +31,20 @@ internal sealed partial class FleetMember(
     HealthProbe probe,
     FleetHold hold,
     StagedVersionFile staged,
+    StateDirectory directory,
     TimeProvider time,
     ILogger<FleetMember> logger) : IHostedLifecycleService, IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan AdoptionRetry = TimeSpan.FromSeconds(10);
 
+    /// <summary>The process before serves as long as this one waits, but changes nothing; it gives up after 30 s.</summary>
+    private static readonly TimeSpan HandoverPatience = TimeSpan.FromSeconds(5);
+
     private readonly Channel<Action> _inbox = Channel.CreateUnbounded<Action>(new() { SingleReader = true });
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _process = Guid.NewGuid().ToString("N");
+    private readonly bool _isHandedOver = directory.IsShared;
     private Known _known = new(new(new FleetKeys(node.Options.Name!, slots.App.Name)), IsRegistered: false, null);
     private FleetVote? _wanted;
     private bool _isBusy;
@@ -153,17 +159,21 @@ internal sealed partial class FleetMember(
         _running = RunAsync(_stopping.Token);
         _loops = Task.WhenAll(
             ForeverAsync(WatchAsync), ForeverAsync(LeaseAsync), ForeverAsync(VerifyAsync), ForeverAsync(TickAsync));
+        var longest = _isHandedOver && node.Options.StartPatience > HandoverPatience ? HandoverPatience : node.Options.StartPatience;
         try
         {
-            using var patience = new Deadline(node.Options.StartPatience, time, cancellationToken);
+            using var patience = new Deadline(longest, time, cancellationToken);
             await WhenAsync(_ => Volatile.Read(ref _hasRead) && Volatile.Read(ref _isSettled), patience.Token);
-            await WhenAsync(now => now.Seen.State is not { } state || !IsBehind(state, Own) || _adoptionProblem is not null, cancellationToken);
+            if (!_isHandedOver) // else it adopts when it has the units, and serves meanwhile what the process before has served
+            {
+                await WhenAsync(now => now.Seen.State is not { } state || !IsBehind(state, Own) || _adoptionProblem is not null, cancellationToken);
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // A switch of the fleet that this node had a part in may have been committed meanwhile; so may what it was about to adopt.
             _hasJoined = _left?.Switch.Fleet is null && Own is null or { Epoch: null } or { Release: not null };
-            Log.EtcdAway(logger, node.Options.StartPatience.TotalSeconds, _hasJoined ? "ready" : "not ready, as a switch of the fleet was under way");
+            Log.EtcdAway(logger, longest.TotalSeconds, _hasJoined ? "ready" : "not ready, as a switch of the fleet was under way");
         }
     }
 
@@ -177,12 +187,12 @@ internal sealed partial class FleetMember(
 
     Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Last of the app's services. The others are told at once, and need not wait for the lease.</summary>
+    /// <summary>Last of the app's services. The others are told at once, and need not wait for the lease. A new process has that.</summary>
     async Task IHostedService.StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
         await Task.WhenAll(_running, _loops).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (Volatile.Read(ref _lease) is not 0 and var lease)
+        if (!directory.IsGivenAway && !directory.IsShared && Volatile.Read(ref _lease) is not 0 and var lease)
         {
             try
             {
@@ -244,7 +254,7 @@ internal sealed partial class FleetMember(
     private void Look()
     {
         Know(_known); // what is waited for may be this node's own
-        if (!_hasRead || !_isSettled)
+        if (!_hasRead || !_isSettled || directory.IsGivenAway || directory.IsShared)
         {
             return;
         }

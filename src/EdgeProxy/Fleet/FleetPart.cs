@@ -6,8 +6,6 @@ namespace EdgeProxy.Fleet;
 /// <summary>Makes every app of this machine a member of the fleet.</summary>
 internal sealed class FleetPart(FleetNode node) : IAppPart
 {
-    public string WhyAlone => "this node is in a fleet, where two processes cannot be the same node";
-
     public void AddTo(IServiceCollection services, AppOptions options)
     {
         services.AddFleetMember(node, options.Health);

@@ -28,7 +28,6 @@ internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettin
 internal sealed partial class ProcessHandover(
     RunningSettings settings,
     AppRegistry apps,
-    IEnumerable<IAppPart> parts,
     CertificateStatusRegistry certificates,
     StateDirectory state,
     ListeningSockets sockets,
@@ -44,6 +43,9 @@ internal sealed partial class ProcessHandover(
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private const string StateDirectoryKey = "EdgeProxy:State:Directory";
+
+    /// <summary>Which node this is of which fleet: the new process is the same one.</summary>
+    private static readonly string[] _identity = ["EdgeProxy:Fleet:Name", "EdgeProxy:Fleet:Node"];
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
@@ -125,16 +127,16 @@ internal sealed partial class ProcessHandover(
 
     private async Task<HandoverOutcome> TryAsync(CancellationToken stopping)
     {
-        if (parts.Select(part => part.WhyAlone).FirstOrDefault(why => why is not null) is { } why)
-        {
-            return Refused($"{why}; restart EdgeProxy instead");
-        }
-
         var found = settings.LoadAgain();
         if (!found.IsValid)
         {
             var problems = string.Join("; ", found.Problems.Select(problem => problem.ToString()));
             return Refused($"{found.File} is not valid: {problems}") with { AreSettingsWrong = true };
+        }
+
+        if (_identity.FirstOrDefault(key => found.Configuration[key] != settings.Loaded.Configuration[key]) is { } changed)
+        {
+            return Refused($"{changed} is another one now: a node joins a fleet, leaves it and gets another name with a restart of EdgeProxy");
         }
 
         var directory = Path.GetFullPath(found.Configuration[StateDirectoryKey] ?? new StateOptions().Directory);

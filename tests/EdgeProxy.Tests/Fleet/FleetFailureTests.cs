@@ -96,6 +96,37 @@ public sealed class FleetFailureTests
         Assert.Equal(ExitCode.Done, (await fleet.RunAsync("b", "switch")).ExitCode);
     }
 
+    /// <summary>With the lease of the process before, so that no other node sees it away; also the one that drives a switch.</summary>
+    [Fact]
+    public async Task A_node_that_replaces_its_process_stays_the_node()
+    {
+        await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
+        var lease = await fleet.LeaseAsync("a");
+
+        await fleet.ReloadAsync("a");
+        Assert.True(await fleet.IsReadyAsync("a"));
+        Assert.Equal(lease, await fleet.LeaseAsync("a"));
+        await fleet.SetAsync("a", "Node", "d");
+        var refused = await fleet.RunAsync("a", "reload");
+        Assert.Equal((ExitCode.Refused, true), (refused.ExitCode, refused.Error.Contains("EdgeProxy:Fleet:Node", StringComparison.Ordinal)));
+        await fleet.SetAsync("a", "Node", "a");
+
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("a", "switch", "--no-wait")).ExitCode);
+        await fleet.ReloadAsync("a"); // at the end of the switch
+        await Eventually.TrueAsync(async () => await fleet.ViewAsync("b") is { } view && view["switch"] is null && (long?)view["epoch"] == 2, "it has ended");
+        Assert.True(await fleet.IsReadyAsync("a"));
+        var done = await fleet.RunAsync("b", "switch");
+        Assert.True(done.ExitCode == ExitCode.Done, done.Output + done.Error);
+
+        foreach (var name in FleetOfProcesses.Names)
+        {
+            Assert.Equal("blue", await fleet.SlotAsync(name));
+        }
+
+        Assert.Equal(lease, await fleet.LeaseAsync("a"));
+        Assert.Equal((long?)3, (long?)(await fleet.ViewAsync("a"))!["epoch"]);
+    }
+
     private static async Task<bool> IsThereAsync(FleetOfProcesses fleet, string asked, string node) =>
         (await fleet.ViewAsync(asked))!["nodes"]!.AsArray().Any(one => (string?)one!["node"] == node && (bool)one["alive"]!);
 }

@@ -1,8 +1,11 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using EdgeProxy.Demo;
 using EdgeProxy.Fleet;
+using EdgeProxy.Fleet.Etcd;
 using EdgeProxy.Processes;
+using EdgeProxy.Tests.Handover;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units.Process;
 
@@ -17,6 +20,7 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
     private readonly Dictionary<string, int> _ports;
     private readonly EtcdCluster? _etcd;
     private readonly Dictionary<string, CommandProcess> _processes = [];
+    private readonly List<int> _successors = [];
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero });
 
     private FleetOfProcesses(string[] names, EtcdCluster? etcd) => (_ports, _etcd) = (names.ToDictionary(name => name, _ => Backend.FreePort()), etcd);
@@ -68,6 +72,30 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
         _processes.Remove(name);
     }
 
+    /// <summary>Changes a member of the settings' section <c>Fleet</c>.</summary>
+    public async Task SetAsync(string name, string key, string value)
+    {
+        var settings = JsonNode.Parse(await File.ReadAllTextAsync(_directory[$"{name}.json"], Cancellation))!;
+        settings["EdgeProxy"]!["Fleet"]![key] = value;
+        await File.WriteAllTextAsync(_directory[$"{name}.json"], settings.ToJsonString(), Cancellation);
+    }
+
+    /// <summary>A new process takes the place of the node's.</summary>
+    public async Task ReloadAsync(string name)
+    {
+        var reload = await RunAsync(name, "reload");
+        Assert.True(reload.ExitCode == 0, reload.Error);
+        _successors.Add(int.Parse(reload.Output.Split(' ')[1], CultureInfo.InvariantCulture)); // "process 4711 has taken over"
+    }
+
+    /// <summary>The lease that a node is there with; null: it is not there.</summary>
+    public async Task<long?> LeaseAsync(string name)
+    {
+        using var client = new EtcdClient(Etcd.Options, TimeProvider.System);
+        var all = await client.ReadAsync("/edgeproxy/shop/", Cancellation);
+        return all.Keys.FirstOrDefault(key => key.Name.EndsWith($"/alive/{name}", StringComparison.Ordinal))?.Lease;
+    }
+
     public Task<CommandLine> RunAsync(string name, params string[] arguments) => CommandLine.RunAsync([.. arguments, "--socket", _directory[$"{name}.sock"]]);
 
     /// <summary>They are ready, by what a balancer is told, and count as there.</summary>
@@ -94,6 +122,11 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var successor in _successors.Where(HandoverSite.IsAlive))
+        {
+            await HandoverSite.SignalAsync(successor, "KILL");
+        }
+
         foreach (var process in _processes.Values)
         {
             process.Kill();

@@ -184,7 +184,6 @@ public sealed class FleetSwitchTests
         await fleet.Etcd.FreezeAsync(0);
         await Eventually.TrueAsync(() => fleet.Nodes.All(node => Member(node).WhyNotReady() is not null), "all are in doubt");
         Assert.Contains("has not heard of etcd", fleet.B.Get<IAppReadiness>().WhyNotReady(), StringComparison.Ordinal);
-        Assert.NotNull(fleet.B.Get<IAppPart>().WhyAlone);
         Assert.Equal([SlotName.Green], fleet.ActiveSlots());
         await fleet.Etcd.ThawAsync(0);
 
