@@ -12,6 +12,25 @@ public sealed class PackageLifeTests
     private const string Settings = "/etc/edgeproxy/appsettings.json";
     private const string Url = "http://localhost/v1/config/feature-flags/";
 
+    /// <summary>One WebSocket, a line for each echo; ends when it is cut.</summary>
+    private const string Talk =
+        """
+        import socket, time
+        client = socket.create_connection(("localhost", 80), 20)
+        client.sendall(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                       b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        stream = client.makefile("rb")
+        assert b" 101 " in stream.readline()
+        while stream.readline() != b"\r\n":
+            pass
+        while True:
+            client.sendall(b"\x82\x84\0\0\0\0ping")
+            assert stream.read(6) == b"\x82\x04ping"
+            print("echo", flush=True)
+            time.sleep(0.1)
+
+        """;
+
     [Fact]
     public async Task It_disturbs_nobody_upgrades_without_a_failed_request_and_leaves_what_it_should()
     {
@@ -83,6 +102,12 @@ public sealed class PackageLifeTests
             lab, "systemd-run", "--unit=client", "--property=StandardOutput=file:/run/client.log", "edgeproxy", "watch", Url, "--interval", "20ms");
         var asked = $"{lab.Root}/run/client.log";
         await Eventually.TrueAsync(() => Task.FromResult(File.Exists(asked) && File.ReadLines(asked).Count() > 10), "the client asks");
+        await RunAsync(lab, "systemd-run", "--unit=sockets", "edgeproxy", "sample-backend", "--port", "8200", "--slot", "blue");
+        await lab.WriteFileAsync("/srv/talk.py", Talk);
+        await Eventually.TrueAsync(async () => await AskAsync(lab, "http://127.0.0.1:8200/") == "200", "the app with a WebSocket responds");
+        await RunAsync(lab, "systemd-run", "--unit=talk", "--property=StandardOutput=file:/run/talk.log", "python3", "/srv/talk.py");
+        await TalksAsync(lab);
+        var (first, started) = (await MainPidAsync(lab), await StartedAsync(lab));
         foreach (var (package, version) in new[] { (newer, "1.0.1"), (older, "1.0.0"), (newer, "1.0.1") })
         {
             var before = await MainPidAsync(lab);
@@ -90,8 +115,12 @@ public sealed class PackageLifeTests
             Assert.Equal(version, await RunAsync(lab, "dpkg-query", "--show", "--showformat", "${Version}", "edgeproxy"));
             Assert.NotEqual(before, await MainPidAsync(lab));
             Assert.Equal("200", await AskAsync(lab, Url));
+            await TalksAsync(lab);
         }
 
+        Assert.Equal(started, await StartedAsync(lab)); // it was never started anew: each process was replaced by the next one
+        Assert.Equal(0, (await lab.RunAsync("kill", "-0", first)).ExitCode); // and the first one still has the WebSocket
+        await RunAsync(lab, "systemctl", "stop", "talk.service", "sockets.service");
         await RunAsync(lab, "systemctl", "kill", "--signal=INT", "client.service");
         await Eventually.TrueAsync(
             async () => (await lab.RunAsync("systemctl", "is-active", "client.service")).Output.Trim() != "active", "the client has summed up");
@@ -101,6 +130,19 @@ public sealed class PackageLifeTests
         Assert.Matches(@"^\d+ requests, 0 failed", lines[^1]);
         Figures.Report($"the package, upgraded, downgraded and upgraded again under load: {lines[^1]}");
     }
+
+    /// <summary>The WebSocket that was opened before the first upgrade gets its echoes.</summary>
+    private static async Task TalksAsync(SystemdLab lab)
+    {
+        var said = $"{lab.Root}/run/talk.log";
+        var before = File.Exists(said) ? File.ReadLines(said).Count() : 0;
+        await Eventually.TrueAsync(() => Task.FromResult(File.Exists(said) && File.ReadLines(said).Count() > before + 3), "the WebSocket goes on");
+        Assert.Equal("active", (await lab.RunAsync("systemctl", "is-active", "talk.service")).Output.Trim());
+    }
+
+    /// <summary>When systemd has started the service last.</summary>
+    private static Task<string> StartedAsync(SystemdLab lab) =>
+        RunAsync(lab, "systemctl", "show", "--value", "-p", "ActiveEnterTimestampMonotonic", "edgeproxy.service");
 
     /// <summary>A version that does not accept the settings must not end the one that does.</summary>
     private static async Task KeepWhatRefusesSettingsAsync(SystemdLab lab, Package package)
@@ -142,6 +184,7 @@ public sealed class PackageLifeTests
           "EdgeProxy": {
             {{more}}
             "AccessLog": { "Format": "None" },
+            "Sites": [ { "Hosts": "localhost", "Scheme": "Http", "Routes": [ { "Path": "/ws", "Upstreams": "http://127.0.0.1:8200" }, { "App": "app" } ] } ],
             "Slots": {
               "Blue": { "Address": "http://127.0.0.1:8000", "Unit": "app-server-blue.service" },
               "Green": { "Address": "http://127.0.0.1:8100", "Unit": "app-server-green.service" }
