@@ -87,7 +87,7 @@ internal sealed class HandoverSite : IAsyncDisposable
         more == ChildProcesses
             ? $$"""
               "Units": { "Manager": "Process", "Process": { "Command": "{{ChildLauncher.OwnExecutable}} sample-backend --port {port} --slot {slot}" } },
-              "Switch": { "Observe": "00:00:00" },
+              "Switch": { "Observe": "00:00:00" }, "Companions": [ { "Name": "worker", "Command": "sleep 600", "Settle": "00:00:00" } ],
               """
             : $$"""
               "Units": { "Bus": "unix:path={{_directory["no-bus"]}}" }, {{more}}
@@ -138,6 +138,11 @@ internal sealed class HandoverSite : IAsyncDisposable
     /// <summary>The process of a slot; 0: none runs.</summary>
     public async Task<int> SlotAsync(string slot) =>
         (await StatusAsync())!.Value.GetProperty("slots").GetProperty(slot) is var view && view.TryGetProperty("mainPid", out var pid)
+            && pid.ValueKind == JsonValueKind.Number ? pid.GetInt32() : 0;
+
+    /// <summary>The process of the companion; 0: none runs.</summary>
+    public async Task<int> CompanionAsync() =>
+        (await StatusAsync())!.Value.GetProperty("companions").EnumerateArray().Single() is var view && view.TryGetProperty("mainPid", out var pid)
             && pid.ValueKind == JsonValueKind.Number ? pid.GetInt32() : 0;
 
     /// <summary><c>edgeproxy reload</c>.</summary>

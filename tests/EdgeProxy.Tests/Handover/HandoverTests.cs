@@ -213,18 +213,22 @@ public sealed class HandoverTests
     {
         await using var site = await HandoverSite.StartAsync(more: HandoverSite.ChildProcesses);
         await Eventually.TrueAsync(async () => await site.SlotAsync("blue") > 0 && await site.IsServedAsync(), "the slot serves");
-        var child = await site.SlotAsync("blue");
+        await Eventually.TrueAsync(async () => await site.CompanionAsync() > 0, "its companion runs");
+        var (child, companion) = (await site.SlotAsync("blue"), await site.CompanionAsync());
 
         await site.HandOverAsync();
         var newest = await site.HandOverAsync();
 
-        Assert.Equal(child, await site.SlotAsync("blue"));
+        Assert.Equal((child, companion), (await site.SlotAsync("blue"), await site.CompanionAsync()));
+        Assert.True(HandoverSite.IsAlive(companion));
         Assert.True(await site.IsServedAsync());
         Assert.True(HandoverSite.IsAlive(site.First.Id));
 
-        await HandoverSite.SignalAsync(child, "KILL"); // it is watched by the newest process
+        await HandoverSite.SignalAsync(child, "KILL"); // they are watched by the newest process
+        await HandoverSite.SignalAsync(companion, "KILL");
         await Eventually.TrueAsync(
             async () => await site.SlotAsync("blue") is > 0 and var pid && pid != child && await site.IsServedAsync(), "it is started again");
+        await Eventually.TrueAsync(async () => await site.CompanionAsync() is > 0 and var pid && pid != companion, "and so is its companion");
         await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "its parent has nothing to stay for");
 
         var second = await site.SlotAsync("blue");
