@@ -17,7 +17,6 @@ internal static class Refusals
         ["method"] = AsTheyCome,
         ["forward_auth"] = Access,
         ["php_fastcgi"] = "slots speak HTTP; serve PHP by another server",
-        ["abort"] = "EdgeProxy closes connections only where a request is malformed; write respond 403",
         ["templates"] = "files are sent as they are; let the app fill in templates",
         ["handle_errors"] = "error pages are for the whole site; write it at the site's level",
         ["metrics"] = Metrics,

@@ -159,6 +159,10 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
             if (target.Servers.Count > 1)
             {
                 route["LoadBalancing"] = target.Policy;
+                if (target.Servers.All(address => address.StartsWith("http:", StringComparison.Ordinal)))
+                {
+                    route["TryDuration"] = "00:00:00"; // nginx goes on to the next one
+                }
             }
         }
 

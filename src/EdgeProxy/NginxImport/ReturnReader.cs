@@ -21,6 +21,11 @@ internal sealed class ReturnReader(ImportRemarks remarks)
             [var first, var second] => (first, second),
             _ => ("", null),
         };
+        if (code == "444" && text is null)
+        {
+            return new JsonObject { ["Respond"] = new JsonObject { ["Abort"] = true } };
+        }
+
         if (!IsStatus(code) || code == "444")
         {
             remarks.Problem(

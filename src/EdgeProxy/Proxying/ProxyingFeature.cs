@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Health;
 
 namespace EdgeProxy.Proxying;
 
@@ -41,6 +42,7 @@ internal static class ProxyingFeature
         services.AddSingleton<AppRouter>();
         services.AddServers(apps);
         services.AddSingleton<StopDeadline>();
+        services.AddSingleton<IPassiveHealthCheckPolicy, FailedTries>();
         services.AddReverseProxy()
             .LoadFromMemory([.. AppCluster.Routes(apps), .. routes], [.. apps.SelectMany(AppCluster.Clusters), .. clusters])
             .LoadFromConfig(configuration.GetSection("ReverseProxy"))
@@ -98,18 +100,23 @@ internal static class ProxyingFeature
     {
         var steps = new ReverseProxySteps(pipeline.New());
         ServerRequests? requests = null;
+        TimeProvider? time = null;
         steps.Use((HttpContext context, RequestDelegate next) =>
         {
             context.Request.Headers[RequestId.Header] = context.TraceIdentifier; // copied as any other, for the route's own transforms to change
             return HasOwnClient(context) ? Requests(context).TakeInAsync(context, next) : next(context);
         });
         steps.UseSessionAffinity();
+        steps.Use((HttpContext context, RequestDelegate next) =>
+            HasOwnClient(context) ? ServerTries.InvokeAsync(context, next, Time(context)) : next(context));
         steps.UseLoadBalancing();
         steps.UsePassiveHealthChecks();
         steps.Run(context => HasOwnClient(context) ? Requests(context).ForwardAsync(context, forward) : forward(context));
         return steps.Build();
 
         ServerRequests Requests(HttpContext context) => requests ??= context.RequestServices.GetRequiredService<ServerRequests>();
+
+        TimeProvider Time(HttpContext context) => time ??= context.RequestServices.GetRequiredService<TimeProvider>();
 
         static bool HasOwnClient(HttpContext context) => ServerClusters.HaveOwnClient(context.GetReverseProxyFeature().Cluster.Config.Metadata);
     }

@@ -71,6 +71,15 @@ internal static class ActionRules
                 scope.Error(key, "must be http://HOST:PORT or https://HOST:PORT, without a path (StripPrefix and Rewrite change paths)");
             }
         });
+        if (route.TryDuration is { } tries)
+        {
+            at.Range(nameof(route.TryDuration), tries, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+            if (route.Upstreams is not { Count: > 0 } || route.Upstreams.Any(address => !address.StartsWith("http://", StringComparison.OrdinalIgnoreCase)))
+            {
+                at.Error(nameof(route.TryDuration), "is for Upstreams, and http:// to all of them");
+            }
+        }
+
         if (route.UpstreamHealth is not { } health)
         {
             return;
@@ -93,6 +102,8 @@ internal static class ActionRules
         {
             scope.Range(nameof(health.FailDuration), duration, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
         }
+
+        scope.Range(nameof(health.MaxFails), health.MaxFails, 1, 1000);
     }
 
     private static void CheckRedirect(SettingsScope at, RedirectOptions redirect)
@@ -169,6 +180,11 @@ internal static class ActionRules
             {
                 at.Error(nameof(respond.Body), $"cannot be sent with status {respond.Status}");
             }
+        }
+
+        if (respond.Abort && (respond.AsError || !string.IsNullOrEmpty(respond.Body) || respond.Headers is { Count: > 0 }))
+        {
+            at.Error(nameof(respond.Abort), "is alone: nothing is sent");
         }
 
         if (respond.AsError)

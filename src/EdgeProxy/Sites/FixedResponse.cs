@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using EdgeProxy.Http;
 using EdgeProxy.Proxying;
 using EdgeProxy.Sites.Placeholders;
 
@@ -16,6 +17,13 @@ internal sealed class FixedResponse(RespondOptions options)
     public async Task RespondAsync(HttpContext context, SiteRequest request)
     {
         var response = context.Response;
+        if (options.Abort)
+        {
+            response.StatusCode = ProxyStatusCodes.NoResponse;
+            context.Abort();
+            return;
+        }
+
         if (options.AsError)
         {
             await GatewayErrors.WriteAsync(context, options.Status, "A rule of this site refuses the request.");

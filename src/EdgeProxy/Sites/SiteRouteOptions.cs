@@ -30,6 +30,13 @@ internal sealed class SiteRouteOptions
     /// <summary>How one of several <see cref="Upstreams"/> is chosen. Default at random.</summary>
     public SiteLoadBalancing LoadBalancing { get; set; } = SiteLoadBalancing.Random;
 
+    /// <summary>
+    /// How long a request that one of the <see cref="Upstreams"/> has not taken is tried on the others, and then on all of them again, every 250 ms. It has
+    /// not been taken where no connection was made, or where one ended without a response and the method is safe. For <c>http://</c>. <c>00:00:00</c> tries
+    /// each once; null: there is one try. 0 s to 5 min.
+    /// </summary>
+    public TimeSpan? TryDuration { get; set; }
+
     /// <summary>Which of the <see cref="Upstreams"/> get no requests.</summary>
     public UpstreamHealthOptions? UpstreamHealth { get; set; }
 
@@ -92,8 +99,11 @@ internal sealed class UpstreamHealthOptions
     /// <summary>How long an upstream may take to respond to it. Default 5 s; 100 ms to 10 min.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an upstream gets no requests after most have failed to reach it; null: it goes on getting them. 1 s to 1 h.</summary>
+    /// <summary>How long an upstream is left out that <see cref="MaxFails"/> requests have failed to reach within that time; null: for no time. 1 s to 1 h.</summary>
     public TimeSpan? FailDuration { get; set; }
+
+    /// <summary>See <see cref="FailDuration"/>. Default 1; 1 to 1000.</summary>
+    public int MaxFails { get; set; } = 1;
 }
 
 /// <summary>A redirect.</summary>
@@ -124,6 +134,9 @@ internal sealed class RespondOptions
     /// <summary>Whether it is an error, from 400 to 599, for which the error page of the status is sent, as for EdgeProxy's own errors; then it has no
     /// <see cref="Body"/> of its own. Default false.</summary>
     public bool AsError { get; set; }
+
+    /// <summary>Whether there is no response at all: the connection is closed, of HTTP/2 the stream. The log has 444. Default false.</summary>
+    public bool Abort { get; set; }
 }
 
 /// <summary>HTTP Basic authentication (RFC 7617).</summary>

@@ -12,13 +12,12 @@ internal sealed partial class StaticMount
 
     private readonly FilesOptions _options;
     private readonly bool _ownsItself;
+    private readonly bool _isCaseExact;
     private readonly NamePatterns _hidden;
     private readonly (NamePatterns Names, string Value)[] _cacheRules;
 
     public StaticMount(StaticFilesOptions options)
-        : this(options, options.Path!, keyPrefix: "")
-    {
-    }
+        : this(options, options.Path!, keyPrefix: "") => _isCaseExact = options.ExactCase;
 
     /// <param name="options">Checked.</param>
     /// <param name="path">As it is written in a URL.</param>
@@ -68,10 +67,15 @@ internal sealed partial class StaticMount
         Owns(path) ? WithPath(path)
         : !Owns(form) ? null
         : path.Contains(ByteName.EncodedSlash, StringComparison.OrdinalIgnoreCase)
-            ? $"{Path}/{ByteName.EncodedSlash}"
+            ? NoFile
         : WithPath(form);
 
-    private string WithPath(string owned) => owned.StartsWith(Path, StringComparison.Ordinal) ? owned : Path + owned[Path.Length..];
+    private string NoFile => $"{Path}/{ByteName.EncodedSlash}";
+
+    private string WithPath(string owned) =>
+        owned.StartsWith(Path, StringComparison.Ordinal) ? owned
+        : _isCaseExact ? NoFile
+        : Path + owned[Path.Length..];
 
     /// <summary>The path that an element of <see cref="TryFiles"/> means for a request.</summary>
     /// <param name="pattern">The element.</param>

@@ -48,8 +48,8 @@ public sealed class RecipeTests
                         "InitialSlot": "Blue",
                         "Health": { "Path": "/v1/config/feature-flags/" },
                         "StaticFiles": [
-                          { "Path": "/media/", "Root": "{{file["app-server/media/media"]}}", "Index": ["index.html", "index.txt"], "CacheControl": [{ "Path": "*", "Value": "" }] },
-                          { "Path": "/static/", "Root": "{{file["app-server/staticfiles/static"]}}", "Index": ["index.html", "index.txt"], "CacheControl": [{ "Path": "*", "Value": "" }] }
+                          { "Path": "/media/", "Root": "{{file["app-server/media/media"]}}", "Index": ["index.html", "index.txt"], "CacheControl": [{ "Path": "*", "Value": "" }], "ExactCase": true },
+                          { "Path": "/static/", "Root": "{{file["app-server/staticfiles/static"]}}", "Index": ["index.html", "index.txt"], "CacheControl": [{ "Path": "*", "Value": "" }], "ExactCase": true }
                         ],
                         "Compression": { "Encodings": ["zstd", "gzip"] },
                         "Tls": { "Acme": { "Domains": ["api.example.com"], "AcceptTermsOfService": true } },
@@ -98,7 +98,7 @@ public sealed class RecipeTests
     [Fact]
     public async Task All_problems_are_named_at_once_and_no_settings_are_printed()
     {
-        using var file = new Caddyfile(Recipe.Replace("encode zstd gzip", "encode lzma\nredir /old /new html", StringComparison.Ordinal));
+        using var file = new Caddyfile(Recipe.Replace("encode zstd gzip", "encode lzma\nredir /old /new page", StringComparison.Ordinal));
         var upstream = file.Write("upstream.txt", "# the active one\nto 127.0.0.1:8000 127.0.0.1:8100\n");
 
         var run = await CommandLine.RunAsync("import-caddyfile", file.Path);
@@ -106,7 +106,7 @@ public sealed class RecipeTests
         Assert.Equal((2, ""), (run.ExitCode, run.Output));
         var lines = run.Error.Split('\n');
         Assert.Contains(lines, line => line.StartsWith($"{file.Path}:2: 'lzma'", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.StartsWith($"{file.Path}:3: 'redir /old /new html'", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith($"{file.Path}:3: 'redir /old /new page'", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.StartsWith($"{upstream}:2: names 2 upstreams", StringComparison.Ordinal));
     }
 

@@ -63,6 +63,25 @@ public sealed class SiteTranslationTests
          {"App":"app"}]
         """)]
     [InlineData(
+        "reverse_proxy /m/* :1 :2 {\nlb_try_duration 3s\nfail_duration 9s\nmax_fails 2\n}\nreverse_proxy /n/* :1 :2 {\nlb_policy round_robin\nlb_retries 2\n}\n" +
+            "reverse_proxy :8000",
+        """
+        [{"Path":"/m/*","Upstreams":["http://127.0.0.1:1","http://127.0.0.1:2"],"TryDuration":"00:00:03","UpstreamHealth":{"FailDuration":"00:00:09","MaxFails":2}},
+         {"Path":"/n/*","Upstreams":["http://127.0.0.1:1","http://127.0.0.1:2"],"LoadBalancing":"RoundRobin","TryDuration":"00:00:00.5000000"},{"App":"app"}]
+        """)]
+    [InlineData( // Caddy tries the first one again and again
+        "reverse_proxy /m/* :1 :2 {\nlb_policy first\nlb_try_duration 3s\n}\nreverse_proxy :8000",
+        """[{"Path":"/m/*","Upstreams":["http://127.0.0.1:1","http://127.0.0.1:2"],"LoadBalancing":"First"},{"App":"app"}]""")]
+    [InlineData(
+        "route {\nroot * /srv\nfile_server {\npass_thru\n}\nreverse_proxy :8000\n}",
+        """[{"Files":{"Root":"/srv","Index":["index.html","index.txt"],"CacheControl":[{"Path":"*","Value":""}]},"PassThru":true},{"App":"app"}]""")]
+    [InlineData(
+        "@bots header User-Agent *bot*\nabort @bots\nheader X-A a\nerror /x* 403\nreverse_proxy :8000",
+        """
+        [{"Match":{"Headers":{"User-Agent":"*bot*"}},"Respond":{"Abort":true}},{"Path":"/x*","Headers":{"Set":{"X-A":"a"}},"Respond":{"Status":403}},
+         {"Headers":{"Add":{"X-A":"a"}},"App":"app"}]
+        """)]
+    [InlineData(
         "reverse_proxy /e/* https://example.com {\nheader_up Host {upstream_hostport}\n}\nreverse_proxy :8000",
         """[{"Path":"/e/*","RequestHeaders":{"Set":{"Host":"example.com:443"}},"Upstreams":"https://example.com"},{"App":"app"}]""")]
     [InlineData("header /* X-A b\nreverse_proxy /* :8000", """[{"Headers":{"Add":{"X-A":"b"}},"App":"app"}]""")]
@@ -293,7 +312,7 @@ public sealed class SiteTranslationTests
               }
               handle /z/* {
                 @p path_regexp ^/z(?=/)
-                redir @p html
+                redir @p page
                 reverse_proxy flower:5555
               }
               reverse_proxy 127.0.0.1:8000

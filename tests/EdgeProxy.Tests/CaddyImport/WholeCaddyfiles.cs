@@ -1105,6 +1105,107 @@ internal static class WholeCaddyfiles
             reverse_proxy APP
             """,
             "/up/x", "/up"),
+        Site(
+            "one of several servers is down",
+            """
+            handle /retried/* {
+                reverse_proxy 127.0.0.1:1 OTHER {
+                    lb_policy round_robin
+                    lb_try_duration 5s
+                    lb_try_interval 10ms
+                }
+            }
+            handle /next/* {
+                reverse_proxy 127.0.0.1:1 OTHER {
+                    lb_policy first
+                    lb_try_duration 5s
+                    lb_try_interval 10ms
+                    fail_duration 60s
+                }
+            }
+            handle /left-out/* {
+                reverse_proxy 127.0.0.1:1 OTHER {
+                    lb_policy first
+                    fail_duration 60s
+                }
+            }
+            handle /count/* {
+                reverse_proxy 127.0.0.1:1 OTHER {
+                    lb_policy round_robin
+                    lb_retries 3
+                    lb_try_interval 10ms
+                }
+            }
+            reverse_proxy APP
+            """,
+            "/retried/x", "POST /retried/x", "/retried/y", "/next/x", "POST /next/x", "/left-out/x", "/left-out/x", "/left-out/y", "/count/x", "/count/y"),
+        Site(
+            "values that are set and set by default",
+            """
+            header Cache-Control no-store
+            header /static/* Cache-Control "public, max-age=3600"
+            header X-Robots-Tag noindex
+            header ?Cache-Control private
+            header ?X-Robots-Tag all
+            header ?X-Def one
+            handle /static/* {
+                root * DIR/files
+                file_server
+            }
+            reverse_proxy APP
+            """),
+        Site(
+            "files, and what is not there goes on",
+            """
+            route {
+                root * DIR/files
+                file_server /docs/* {
+                    pass_thru
+                }
+                @css path *.css
+                file_server @css {
+                    pass_thru
+                    index none
+                }
+                respond /docs/no* "no"
+                reverse_proxy APP
+            }
+            """,
+            "/docs/b.txt", "/docs/none", "/docs/c", "/x.css", "/none.css", "POST /docs/c", "POST /none.css", "/docs", "/DOCS/b.txt"),
+        Site(
+            "a page that leads on",
+            """
+            redir /page https://example.com/a?b=1&c='2' html
+            redir /to /place html
+            reverse_proxy APP
+            """,
+            "/page", "/to", "HEAD /to", "POST /page"),
+        Site(
+            "letter case before files",
+            """
+            handle /static/* {
+                root * DIR/files
+                file_server
+            }
+            handle_path /docs/* {
+                root * DIR/files/docs
+                file_server
+            }
+            reverse_proxy APP
+            """,
+            "/STATIC/a.css", "/Static/", "/static/A.css", "/DOCS/b.txt", "/Docs/", "/STATIC", "/%53tatic/a.css", "//Static/a.css"),
+        Site(
+            "an error page with a root of its own",
+            """
+            handle_errors {
+                @down expression `{err.status_code} in [502, 503, 504]`
+                rewrite @down /down.html
+                file_server @down {
+                    root DIR/errors
+                }
+            }
+            reverse_proxy APP
+            """),
         Hosts(
             "snippets and hosts in matchers",
             """

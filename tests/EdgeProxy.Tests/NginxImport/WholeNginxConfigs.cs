@@ -150,5 +150,5 @@ internal static class WholeNginxConfigs
     ];
 
     private static Whole Server(string name, string content, params string[] asks) =>
-        new(name, $"upstream pool {{\nserver OTHER;\nserver THIRD max_fails=0;\n}}\nserver {{\nlisten PORT;\n{content}\n}}\n", asks);
+        new(name, $"upstream pool {{\nserver OTHER;\nserver 127.0.0.1:1;\nserver THIRD max_fails=0;\n}}\nserver {{\nlisten PORT;\n{content}\n}}\n", asks);
 }

@@ -134,6 +134,22 @@ public sealed class SitesTests
     }
 
     [Fact]
+    public async Task A_route_can_close_the_connection_without_a_response()
+    {
+        await using var proxy = await SiteProxy.StartAsync("""
+            [ { "Hosts": "*", "ErrorResponses": { "400-599": { "Body": "error" } }, "Headers": { "Set": { "X-Site": "s" } },
+                "Routes": [ { "Path": "/no", "Respond": { "Abort": true } }, { "Respond": { "Body": "yes" } } ] } ]
+            """);
+        using var client = await RawClient.ConnectAsync(proxy);
+
+        await client.SendAsync("GET /no HTTP/1.1\r\nHost: a\r\n\r\n");
+
+        Assert.Null(await client.ReadResponseAsync());
+        Assert.Equal("yes", await proxy.Client.GetStringAsync("/yes", Cancellation));
+        Assert.NotEmpty(SiteProxy.Check("""[ { "Hosts": "*", "Routes": [ { "Respond": { "Abort": true, "Body": "no" } } ] } ]""").Problems);
+    }
+
+    [Fact]
     public async Task Headers_are_on_responses_of_the_app_and_on_errors_and_redirects()
     {
         await using var app = await EchoAsync();

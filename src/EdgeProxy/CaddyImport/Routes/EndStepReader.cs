@@ -17,6 +17,7 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
     {
         "redir" => Step(directive, matcher, Redirect(directive, arguments)),
         "respond" => Step(directive, matcher, Respond(directive, arguments)),
+        "abort" => Step(directive, matcher, Abort(directive, arguments)),
         "error" => Step(directive, matcher, Error(directive, arguments)),
         "file_server" => files.Read(directive, matcher, arguments),
         "reverse_proxy" => Step(directive, matcher, proxies.Read(directive, arguments)),
@@ -27,9 +28,11 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
 
     private RouteEnd? Redirect(Statement directive, Token[] arguments)
     {
-        if (arguments is not [var to, .. var codes] || codes.Length > 1 || StatusOf(codes) is not { } status || directive.Block is not null)
+        var isPage = arguments is [_, { Text: "html" }];
+        if (arguments is not [var to, .. var codes] || codes.Length > 1 || directive.Block is not null
+            || (isPage ? StatusCodes.Status200OK : StatusOf(codes)) is not { } status)
         {
-            return Malformed(directive, "redir /old /new 301; the status is one of 301, 302, 303, 307, 308, permanent and temporary");
+            return Malformed(directive, "redir /old /new 301; the status is one of 301, 302, 303, 307, 308, permanent, temporary and html");
         }
 
         if (PlaceholderText.Read(to.Text, to.At, remarks) is not { } target)
@@ -48,7 +51,31 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
             return null;
         }
 
-        return new RouteEnd("Redirect", new JsonObject { ["To"] = target, ["Status"] = status });
+        return isPage ? Page(target) : new RouteEnd("Redirect", new JsonObject { ["To"] = target, ["Status"] = status });
+    }
+
+    /// <summary><c>redir /old /new html</c>: a page that leads on.</summary>
+    private static RouteEnd Page(string target)
+    {
+        var shown = target.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
+            .Replace(">", "&gt;", StringComparison.Ordinal).Replace("'", "&#39;", StringComparison.Ordinal).Replace("\"", "&#34;", StringComparison.Ordinal);
+        return new RouteEnd("Respond", new JsonObject
+        {
+            ["Status"] = StatusCodes.Status200OK,
+            ["Body"] = $"""
+                <!DOCTYPE html>
+                <html>
+                	<head>
+                		<title>Redirecting...</title>
+                		<script>window.location.replace("{shown}");</script>
+                		<meta http-equiv="refresh" content="0; URL='{shown}'">
+                	</head>
+                	<body>Redirecting to <a href="{shown}">{shown}</a>...</body>
+                </html>
+
+                """,
+            ["ContentType"] = "text/html; charset=utf-8",
+        });
     }
 
     private static int? StatusOf(Token[] codes) => codes switch
@@ -100,6 +127,10 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
         content["Body"] = said;
         return new RouteEnd("Respond", content);
     }
+
+    private RouteEnd? Abort(Statement directive, Token[] arguments) => arguments.Length > 0 || directive.Block is not null
+        ? Malformed(directive, "abort, or abort @matcher")
+        : new RouteEnd("Respond", new JsonObject { ["Abort"] = true });
 
     /// <summary>What <c>handle_errors</c> sends for the status code; where that is nothing, Caddy sends the status alone.</summary>
     private RouteEnd? Error(Statement directive, Token[] arguments)

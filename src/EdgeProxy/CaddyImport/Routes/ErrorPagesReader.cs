@@ -137,10 +137,11 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
                     open = [.. open.Except(own)];
                     break;
-                case ("file_server", []) when line.Block is null && open.Intersect(own).ToList() is var served && served.TrueForAll(paths.ContainsKey):
+                case ("file_server", []) when line.Block is null or [{ Name.Text: "root", Arguments.Length: 1 }]
+                    && open.Intersect(own).ToList() is var served && served.TrueForAll(paths.ContainsKey):
                     foreach (var code in served)
                     {
-                        AddPage(code, scope.Root, paths[code], line);
+                        AddPage(code, line.Block is [var root] ? root.Arguments[0].Text : scope.Root, paths[code], line);
                     }
 
                     open = [.. open.Except(own)];

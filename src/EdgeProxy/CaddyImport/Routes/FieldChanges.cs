@@ -90,7 +90,7 @@ internal sealed class FieldChanges(ImportRemarks remarks)
                 case FieldVerb.Set:
                     values = [change.Value];
                     break;
-                case FieldVerb.Add:
+                case FieldVerb.Add when values is not [Theirs, Theirs, ..]:
                     values = [.. values, change.Value];
                     break;
                 case FieldVerb.Remove:
@@ -102,11 +102,10 @@ internal sealed class FieldChanges(ImportRemarks remarks)
                 case FieldVerb.Default when values is [Theirs]:
                     values = [Theirs, Theirs, change.Value];
                     break;
-                case FieldVerb.Default when !values.Contains(Theirs):
-                    break;
+                case FieldVerb.Default:
+                    break; // one value is there already, whatever theirs is
                 default:
-                    remarks.Problem(change.At,
-                        $"sets {field} if it is not there, after other changes of {field}, which is not translated; write one line for {field}");
+                    remarks.Problem(change.At, $"adds to {field}, which another line sets if it is not there: not translated; write one line for {field}");
                     return null;
             }
         }

@@ -14,6 +14,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
     {
         var (root, index, hide) = ((string?)null, IndexNames, new List<Token>());
         var isBrowsed = arguments is [{ Text: "browse" }];
+        var goesOn = false;
         if (arguments.Length > 0 && !isBrowsed)
         {
             remarks.Problem(arguments[0].At, $"'{arguments[0].Text}' is not understood behind file_server");
@@ -35,6 +36,9 @@ internal sealed class FilesReader(ImportRemarks remarks)
                 case { Name.Text: "browse", Arguments: [], Block: null }:
                     isBrowsed = true;
                     break;
+                case { Name.Text: "pass_thru", Arguments: [], Block: null }:
+                    goesOn = true;
+                    break;
                 case { Name.Text: "precompressed" or "etag_file_extensions" }:
                     break; // sidecars are used wherever they lie
                 default:
@@ -43,7 +47,9 @@ internal sealed class FilesReader(ImportRemarks remarks)
             }
         }
 
-        return new EndStep(directive, matcher, state => End(directive, state, root, index, isBrowsed, hide));
+        return new EndStep(directive, matcher, state => End(directive, state, root, index, isBrowsed, hide) is not { } end ? null
+            : goesOn ? end with { GoesOn = true, Beside = new JsonObject { ["PassThru"] = true } }
+            : end);
     }
 
     /// <summary>Whether a directory can be served as a file of this name.</summary>
@@ -138,7 +144,6 @@ internal sealed class FilesReader(ImportRemarks remarks)
     private static string Why(Statement option) => option.Name.Text switch
     {
         "browse" => "a template of browse cannot be translated; without it EdgeProxy shows a listing of its own",
-        "pass_thru" => "pass_thru cannot be translated: what is not there is 404; put the files below a path of their own, or write try_files",
         _ => $"file_server's {option.Name.Text} cannot be translated; remove it",
     };
 

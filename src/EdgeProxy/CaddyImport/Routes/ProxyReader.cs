@@ -72,12 +72,14 @@ internal sealed class ProxyReader(string? app, ImportRemarks remarks, SettingsDr
             isApp ? "App" : "Upstreams",
             isApp ? JsonValue.Create(AppName) : Condition.ListOf([.. addresses.OfType<string>()]))
         {
-            Beside = isApp ? [] : others.ToJson(addresses.Count, addresses.Exists(upstream => upstream!.StartsWith("https:", StringComparison.Ordinal))
+            Beside = isApp ? [] : others.ToJson(addresses.Count, !addresses.Exists(IsSecure), addresses.Exists(IsSecure)
                 && !up.Exists(change => change.Field.Equals("Host", StringComparison.OrdinalIgnoreCase))),
             RequestFields = up,
             ResponseFields = down,
         };
     }
+
+    private static bool IsSecure(string? address) => address!.StartsWith("https:", StringComparison.Ordinal);
 
     private string? Address(Token upstream)
     {

@@ -9,7 +9,7 @@ internal sealed class RouteCompiler(ImportRemarks remarks, Func<Statement, bool>
     /// <summary>caddyconfig/httpcaddyfile/directives.go of Caddy 2.6, as far as it concerns what is translated.</summary>
     private static readonly string[] _order =
     [
-        "root", "header", "request_body", "redir", "rewrite", "uri", "try_files", "basicauth", "request_header", "encode", "handle", "route", "error",
+        "root", "header", "request_body", "redir", "rewrite", "uri", "try_files", "basicauth", "request_header", "encode", "handle", "route", "abort", "error",
             "respond",
         "reverse_proxy", "file_server",
     ];

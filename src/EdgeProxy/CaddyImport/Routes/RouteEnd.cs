@@ -19,6 +19,9 @@ internal sealed record RouteEnd(string Key, JsonNode Value)
     /// <summary>What <c>header_down</c> says.</summary>
     public IReadOnlyList<FieldChange> ResponseFields { get; init; } = [];
 
+    /// <summary>What it does not serve goes on to what comes behind it.</summary>
+    public bool GoesOn { get; init; }
+
     public bool IsForwarded => Key is "App" or "Upstreams";
 }
 

@@ -26,6 +26,6 @@ internal sealed record NestedStep(Statement Source, Matcher Matcher, IReadOnlyLi
     public override string? Group => Kind;
 }
 
-/// <summary>Serves the request, which ends here.</summary>
+/// <summary>Serves the request, which ends here unless <see cref="RouteEnd.GoesOn"/> says otherwise.</summary>
 /// <param name="End">The route's own keys.</param>
 internal sealed record EndStep(Statement Source, Matcher Matcher, Func<RouteState, RouteEnd?> End) : RouteStep(Source, Matcher);

@@ -101,6 +101,11 @@ internal sealed class RouteWalk(ImportRemarks remarks)
                 break;
             case EndStep end when end.End(state) is { } served:
                 Emit(way, state, served, end.Source);
+                if (served.GoesOn)
+                {
+                    Go(next, way, state);
+                }
+
                 break;
         }
     }

@@ -17,8 +17,14 @@ internal sealed class UpstreamOptions(ImportRemarks remarks, Statement directive
         ["first"] = "First",
     };
 
+    private static readonly TimeSpan _tryInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _longestTries = TimeSpan.FromMinutes(5);
+
     private readonly JsonObject _health = [];
     private string? _policy;
+    private TimeSpan _tryDuration;
+    private int _retries;
+    private SourceLine? _triesAt;
 
     public void Read(Statement option)
     {
@@ -43,9 +49,17 @@ internal sealed class UpstreamOptions(ImportRemarks remarks, Statement directive
                 }
 
                 break;
-            case ("lb_try_duration" or "lb_try_interval" or "lb_retries" or "lb_retry_match" or "max_fails" or "health_passes" or "health_fails", _):
-                remarks.Note(option.At,
-                    $"{option.Name.Text} is left out: only the app's requests wait for it, another server that cannot be reached is 502 at once");
+            case ("max_fails", [var text]) when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var most) && most > 0:
+                _health["MaxFails"] = most;
+                break;
+            case ("lb_try_duration", [var text]) when CaddyValue.TryDuration(text, out var duration):
+                (_tryDuration, _triesAt) = (duration, option.At);
+                break;
+            case ("lb_retries", [var text]) when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var retries):
+                (_retries, _triesAt) = (retries, option.At);
+                break;
+            case ("lb_try_interval" or "lb_retry_match" or "health_passes" or "health_fails", _):
+                remarks.Note(option.At, $"{option.Name.Text} is left out: a request is tried on each server, and every 250 ms on all of them again");
                 break;
             case ("flush_interval" or "stream_timeout" or "stream_close_delay" or "stream_buffer_size" or "verbose_logs", _):
                 break; // everything is flushed at once
@@ -67,8 +81,9 @@ internal sealed class UpstreamOptions(ImportRemarks remarks, Statement directive
 
     /// <summary>The keys of the route.</summary>
     /// <param name="count">How many upstreams there are.</param>
+    /// <param name="isClearText">None is reached by TLS.</param>
     /// <param name="isUnnamed">TLS to an upstream whose name is not that of the request.</param>
-    public JsonObject ToJson(int count, bool isUnnamed)
+    public JsonObject ToJson(int count, bool isClearText, bool isUnnamed)
     {
         if (isUnnamed)
         {
@@ -84,12 +99,49 @@ internal sealed class UpstreamOptions(ImportRemarks remarks, Statement directive
             json["LoadBalancing"] = _policy;
         }
 
-        if (_health.ContainsKey("Path") || (count > 1 && _health.ContainsKey("FailDuration")))
+        if (TryDuration(count, isClearText) is { } tries && tries > TimeSpan.Zero)
+        {
+            json["TryDuration"] = Text(tries < _longestTries ? tries : _longestTries);
+        }
+
+        if (!_health.ContainsKey("FailDuration"))
+        {
+            _health.Remove("MaxFails"); // of no time
+        }
+
+        if (_health.ContainsKey("Path") || _health.ContainsKey("FailDuration"))
         {
             json["UpstreamHealth"] = _health;
         }
 
         return json;
+    }
+
+    /// <summary>What <c>lb_try_duration</c> and <c>lb_retries</c> come to.</summary>
+    private TimeSpan TryDuration(int count, bool isClearText)
+    {
+        // A round of Caddy's tries takes 250 ms, and without a duration so many are made.
+        var duration = _tryDuration > TimeSpan.Zero ? _tryDuration : _retries * _tryInterval;
+        if (duration == TimeSpan.Zero)
+        {
+            return duration;
+        }
+
+        if (!isClearText)
+        {
+            remarks.Note(_triesAt!.Value, "is left out: a request is tried again where all upstreams are http://, others are 502 at once");
+            return TimeSpan.Zero;
+        }
+
+        if (count > 1 && _policy == "First" && !_health.ContainsKey("Path") && !_health.ContainsKey("FailDuration"))
+        {
+            remarks.Note(_triesAt!.Value,
+                "is left out: without fail_duration lb_policy first tries the first upstream again and again, and never the others; write " +
+                    "'fail_duration 10s' beside it");
+            return TimeSpan.Zero;
+        }
+
+        return duration;
     }
 
     private void ReadTransport(Statement transport)

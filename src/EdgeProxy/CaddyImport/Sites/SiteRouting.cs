@@ -82,6 +82,11 @@ internal sealed class SiteRouting(ImportRemarks remarks, SettingsDraft draft)
                         ["Index"] = new JsonArray([.. files.Index.Select(name => (JsonNode)JsonValue.Create(name))]),
                         ["CacheControl"] = ImportedFiles.CacheControl(),
                     };
+                    if (walk.Stripped.Length == 0)
+                    {
+                        entry["ExactCase"] = true; // Caddy's matcher takes any letters, and what the client wrote is looked for on the disk
+                    }
+
                     if (FilesReader.CaddyfileBelow(own, files.Source.At) is { } caddyfile)
                     {
                         entry["Hide"] = new JsonArray(JsonValue.Create(caddyfile));

@@ -8,7 +8,7 @@ namespace EdgeProxy.Proxying.Servers;
 
 /// <summary>Sends requests to servers that are no slots, as <see cref="SlotForwarder"/> does to an app: two steps of YARP's pipeline, around its choice of one
 /// server.</summary>
-/// <remarks>Nothing waits for such a server, and nothing is tried on another one.</remarks>
+/// <remarks>Nothing waits for such a server or is tried on another one, unless <see cref="ServerTries"/> says so.</remarks>
 internal sealed class ServerRequests(ServerOptions options, TimeProvider time, IHostApplicationLifetime process, StopDeadline stop)
 {
     private static readonly LeaseClassifier _classifier = new([]);
@@ -53,6 +53,11 @@ internal sealed class ServerRequests(ServerOptions options, TimeProvider time, I
         {
             // What a client causes says nothing of the server: nobody outside can make it be left out (passive health checks).
             context.Features.Set<IForwarderErrorFeature>(null);
+        }
+
+        if (context.Features.Get<ServerTries>()?.TakeBack(context, outcome) == true)
+        {
+            return;
         }
 
         switch (outcome.End)

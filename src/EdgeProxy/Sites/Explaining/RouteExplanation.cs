@@ -35,7 +35,8 @@ internal static class RouteExplanation
         : route.Upstreams is { Count: > 0 } upstreams ? $"Upstreams {string.Join(", ", upstreams)}"
         : route.Files is { } files ? $"Files {files.Root}{(route.PassThru ? ", and what is not there goes on" : "")}"
         : route.Redirect is { } redirect ? $"Redirect {redirect.Status} {redirect.To}"
-        : $"Respond {route.Respond!.Status}{(route.Respond.AsError ? ", as an error" : "")}";
+        : route.Respond!.Abort ? "Respond with nothing: the connection is closed"
+        : $"Respond {route.Respond.Status}{(route.Respond.AsError ? ", as an error" : "")}";
 
     /// <summary>The conditions of a route, for a list of all routes.</summary>
     public static IEnumerable<(string Key, string Value)> DescribeConditions(SiteRouteOptions route) =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using EdgeProxy.Proxying;
+using EdgeProxy.Proxying.Servers;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.LoadBalancing;
@@ -55,10 +56,27 @@ internal static class SiteClusters
         },
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = _activityTimeout },
         HealthCheck = route.UpstreamHealth is { } health ? Health(health) : null,
+        Metadata = Metadata(route),
         Destinations = route.Upstreams!
             .Select((address, index) => (Id: index.ToString("D4", CultureInfo.InvariantCulture), Address: address)) // the first of the alphabet is the first
             .ToDictionary(upstream => upstream.Id, upstream => new DestinationConfig { Address = upstream.Address }),
     };
+
+    private static Dictionary<string, string> Metadata(SiteRouteOptions route)
+    {
+        var metadata = new Dictionary<string, string>();
+        if (route.TryDuration is { } duration)
+        {
+            metadata[ServerTries.Metadata] = duration.ToString("c", CultureInfo.InvariantCulture);
+        }
+
+        if (route.UpstreamHealth is { FailDuration: not null } health)
+        {
+            metadata[FailedTries.Metadata] = health.MaxFails.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return metadata;
+    }
 
     private static HealthCheckConfig Health(UpstreamHealthOptions health) => new()
     {
@@ -73,7 +91,7 @@ internal static class SiteClusters
         Passive = health.FailDuration is not { } duration ? null : new PassiveHealthCheckConfig
         {
             Enabled = true,
-            Policy = Yarp.ReverseProxy.Health.HealthCheckConstants.PassivePolicy.TransportFailureRate,
+            Policy = FailedTries.PolicyName,
             ReactivationPeriod = duration,
         },
         // Caddy's: with none left, none is asked.
