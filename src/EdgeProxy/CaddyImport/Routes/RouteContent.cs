@@ -30,7 +30,11 @@ internal sealed class RouteContent(ImportRemarks remarks)
 
         SayOfFields(state, end, source);
         var changes = new FieldChanges(remarks);
-        Add(json, "Headers", end.Value is JsonObject { } value && value.ContainsKey("Abort") ? null : changes.OfResponse(state.ResponseFields, end.IsForwarded ? end.ResponseFields : null, end.Key == "Files"));
+        if (!end.IsSilent)
+        {
+            Add(json, "Headers", changes.OfResponse(state.ResponseFields, end.IsForwarded ? end.ResponseFields : null, end.Key == "Files"));
+        }
+
         if (end.IsForwarded)
         {
             Add(json, "RequestHeaders", changes.OfRequest([.. state.RequestFields, .. end.RequestFields]));

@@ -22,6 +22,9 @@ internal sealed record RouteEnd(string Key, JsonNode Value)
     /// <summary>What it does not serve goes on to what comes behind it.</summary>
     public bool GoesOn { get; init; }
 
+    /// <summary>There is no response.</summary>
+    public bool IsSilent => Key == "Respond" && Value is JsonObject respond && respond.ContainsKey("Abort");
+
     public bool IsForwarded => Key is "App" or "Upstreams";
 }
 
