@@ -16,7 +16,7 @@ internal sealed class ReturnReader(ImportRemarks remarks)
     {
         var (code, text) = line.Arguments switch
         {
-            [var only] when !IsStatus(only) => ("302", only),
+            [var only] when !only.All(char.IsAsciiDigit) => ("302", only),
             [var only] => (only, null),
             [var first, var second] => (first, second),
             _ => ("", null),
@@ -53,7 +53,6 @@ internal sealed class ReturnReader(ImportRemarks remarks)
             respond["Body"] = said;
             respond["ContentType"] = TypeOf(location) ?? level.Last("default_type")?.Arguments.FirstOrDefault() ?? "text/plain";
         }
-
         else if (HasPage(level, status))
         {
             respond["AsError"] = true; // a text is sent as it is, and only without one there is the page

@@ -33,7 +33,7 @@ internal sealed class SiteRouteOptions
     /// <summary>
     /// How long a request that one of the <see cref="Upstreams"/> has not taken is tried on the others, and then on all of them again, every 250 ms. It has
     /// not been taken where no connection was made, or where one ended without a response and the method is safe. For <c>http://</c>. <c>00:00:00</c> tries
-    /// each once; null: there is one try. 0 s to 5 min.
+    /// each once; null: there is one try. At most 5 min.
     /// </summary>
     public TimeSpan? TryDuration { get; set; }
 
@@ -99,7 +99,9 @@ internal sealed class UpstreamHealthOptions
     /// <summary>How long an upstream may take to respond to it. Default 5 s; 100 ms to 10 min.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an upstream is left out that <see cref="MaxFails"/> requests have failed to reach within that time; null: for no time. 1 s to 1 h.</summary>
+    /// <summary>
+    /// How long an upstream is left out that <see cref="MaxFails"/> requests have failed to reach within that time; null: for no time. 1 s to 1 h.
+    /// </summary>
     public TimeSpan? FailDuration { get; set; }
 
     /// <summary>See <see cref="FailDuration"/>. Default 1; 1 to 1000.</summary>

@@ -63,8 +63,8 @@ public sealed class SiteTranslationTests
          {"App":"app"}]
         """)]
     [InlineData(
-        "reverse_proxy /m/* :1 :2 {\nlb_try_duration 3s\nfail_duration 9s\nmax_fails 2\n}\nreverse_proxy /n/* :1 :2 {\nlb_policy round_robin\nlb_retries 2\n}\n" +
-            "reverse_proxy :8000",
+        "reverse_proxy /m/* :1 :2 {\nlb_try_duration 3s\nfail_duration 9s\nmax_fails 2\n}\n" +
+            "reverse_proxy /n/* :1 :2 {\nlb_policy round_robin\nlb_retries 2\n}\nreverse_proxy :8000",
         """
         [{"Path":"/m/*","Upstreams":["http://127.0.0.1:1","http://127.0.0.1:2"],"TryDuration":"00:00:03","UpstreamHealth":{"FailDuration":"00:00:09","MaxFails":2}},
          {"Path":"/n/*","Upstreams":["http://127.0.0.1:1","http://127.0.0.1:2"],"LoadBalancing":"RoundRobin","TryDuration":"00:00:00.5000000"},{"App":"app"}]

@@ -1123,8 +1123,9 @@ internal static class WholeCaddyfiles
                     fail_duration 60s
                 }
             }
+            # Caddy counts the failures of an address for all that send to it.
             handle /left-out/* {
-                reverse_proxy 127.0.0.1:1 OTHER {
+                reverse_proxy 127.0.0.1:2 OTHER {
                     lb_policy first
                     fail_duration 60s
                 }
@@ -1138,7 +1139,7 @@ internal static class WholeCaddyfiles
             }
             reverse_proxy APP
             """,
-            "/retried/x", "POST /retried/x", "/retried/y", "/next/x", "POST /next/x", "/left-out/x", "/left-out/x", "/left-out/y", "/count/x", "/count/y"),
+            "/retried/x", "/retried/y", "/next/x", "/next/y", "/left-out/x", "/left-out/x", "/left-out/y", "/count/x", "/count/y"),
         Site(
             "values that are set and set by default",
             """
