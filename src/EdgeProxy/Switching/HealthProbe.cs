@@ -214,7 +214,7 @@ internal sealed partial class HealthProbe(HealthOptions options, string? host, T
     private static partial class Log
     {
         [LoggerMessage(
-            341, LogLevel.Information,
+            342, LogLevel.Information,
             "Health:Path is not set: {Path} is the health path until the next start, as {Address} responds to it with {Status}. To keep it, set " +
                 "EdgeProxy:Health:Path")]
         public static partial void PathTaken(ILogger logger, string path, SlotAddress address, int status);
