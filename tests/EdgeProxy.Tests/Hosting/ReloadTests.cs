@@ -81,15 +81,18 @@ public sealed class ReloadTests : IDisposable
         var slow = _directory["slow.json"];
         Assert.Equal(0, (await Tool.RunAsync("mkfifo", [slow])).ExitCode);
         using var proxy = CommandProcess.Start("run", "--config", slow);
-        await Eventually.TrueAsync(() => Ignored(proxy.Id, 1) && Ignored(proxy.Id, 12), "the process begins");
+        // Before it is the program, it ignores what this process does.
+        await Eventually.TrueAsync(() => IsEdgeProxy(proxy.Id) && Ignored(proxy.Id, 1) && Ignored(proxy.Id, 12), "the process begins");
 
         await Tool.RunAsync("kill", ["-HUP", $"{proxy.Id}"]);
         await Tool.RunAsync("kill", ["-USR2", $"{proxy.Id}"]);
-        await File.WriteAllTextAsync(slow, settings, Cancellation).Within(); // it waits for them
+        await Task.Run(() => File.WriteAllText(slow, settings), Cancellation).Within(what: "the process reads its settings"); // open(2) waits for that
 
         await RequestAsync("/first");
         Assert.Equal(0, await proxy.TerminateAsync());
     }
+
+    private static bool IsEdgeProxy(int pid) => File.ReadAllText($"/proc/{pid}/cmdline").StartsWith($"{ChildLauncher.OwnExecutable}\0", StringComparison.Ordinal);
 
     /// <summary>proc_pid_status(5), SigIgn.</summary>
     private static bool Ignored(int pid, int signal)
