@@ -100,23 +100,19 @@ internal static class ProxyingFeature
     {
         var steps = new ReverseProxySteps(pipeline.New());
         ServerRequests? requests = null;
-        TimeProvider? time = null;
         steps.Use((HttpContext context, RequestDelegate next) =>
         {
             context.Request.Headers[RequestId.Header] = context.TraceIdentifier; // copied as any other, for the route's own transforms to change
             return HasOwnClient(context) ? Requests(context).TakeInAsync(context, next) : next(context);
         });
         steps.UseSessionAffinity();
-        steps.Use((HttpContext context, RequestDelegate next) =>
-            HasOwnClient(context) ? ServerTries.InvokeAsync(context, next, Time(context)) : next(context));
+        steps.Use((HttpContext context, RequestDelegate next) => HasOwnClient(context) ? Requests(context).TryAsync(context, next) : next(context));
         steps.UseLoadBalancing();
         steps.UsePassiveHealthChecks();
         steps.Run(context => HasOwnClient(context) ? Requests(context).ForwardAsync(context, forward) : forward(context));
         return steps.Build();
 
         ServerRequests Requests(HttpContext context) => requests ??= context.RequestServices.GetRequiredService<ServerRequests>();
-
-        TimeProvider Time(HttpContext context) => time ??= context.RequestServices.GetRequiredService<TimeProvider>();
 
         static bool HasOwnClient(HttpContext context) => ServerClusters.HaveOwnClient(context.GetReverseProxyFeature().Cluster.Config.Metadata);
     }

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Proxying.Servers;
 
-/// <summary>Sends requests to servers that are no slots, as <see cref="SlotForwarder"/> does to an app: two steps of YARP's pipeline, around its choice of one
-/// server.</summary>
+/// <summary>Sends requests to servers that are no slots, as <see cref="SlotForwarder"/> does to an app: three steps of YARP's pipeline, around its choice of
+/// one server.</summary>
 /// <remarks>Nothing waits for such a server or is tried on another one, unless <see cref="ServerTries"/> says so.</remarks>
 internal sealed class ServerRequests(ServerOptions options, TimeProvider time, IHostApplicationLifetime process, StopDeadline stop)
 {
@@ -35,6 +35,9 @@ internal sealed class ServerRequests(ServerOptions options, TimeProvider time, I
         }
     }
 
+    /// <inheritdoc cref="ServerTries.InvokeAsync"/>
+    public Task TryAsync(HttpContext context, RequestDelegate next) => ServerTries.InvokeAsync(context, next, time, stop.Passed);
+
     /// <summary>The last step.</summary>
     /// <param name="next">The forwarder.</param>
     public async Task ForwardAsync(HttpContext context, RequestDelegate next)
@@ -55,7 +58,7 @@ internal sealed class ServerRequests(ServerOptions options, TimeProvider time, I
             context.Features.Set<IForwarderErrorFeature>(null);
         }
 
-        if (context.Features.Get<ServerTries>()?.TakeBack(context, outcome) == true)
+        if (!life.HasEnded && context.Features.Get<ServerTries>()?.TakeBack(context, outcome) == true)
         {
             return;
         }

@@ -7,7 +7,8 @@ namespace EdgeProxy.Proxying.Servers;
 /// <summary>Tries a request on the other servers of its cluster while none has taken it: for clusters whose metadata says for how long. A feature of its
 /// <see cref="HttpContext"/>.</summary>
 /// <param name="duration">From the first try to the last one. Zero: each server is tried once.</param>
-internal sealed class ServerTries(TimeSpan duration, TimeProvider time)
+/// <param name="ended">The end of the proxy.</param>
+internal sealed class ServerTries(TimeSpan duration, TimeProvider time, CancellationToken ended)
 {
     /// <summary>Of a cluster: the duration.</summary>
     public const string Metadata = "EdgeProxy.TryDuration";
@@ -21,14 +22,15 @@ internal sealed class ServerTries(TimeSpan duration, TimeProvider time)
 
     /// <summary>A step of YARP's pipeline, in front of its choice of one server.</summary>
     /// <param name="next">What chooses, and calls <see cref="ServerRequests.ForwardAsync"/>. Called once more for each further try.</param>
-    public static Task InvokeAsync(HttpContext context, RequestDelegate next, TimeProvider time)
+    /// <param name="ended">The end of the proxy.</param>
+    public static Task InvokeAsync(HttpContext context, RequestDelegate next, TimeProvider time, CancellationToken ended)
     {
         if (context.GetReverseProxyFeature().Cluster.Config.Metadata?.GetValueOrDefault(Metadata) is not { } text)
         {
             return next(context);
         }
 
-        var tries = new ServerTries(TimeSpan.Parse(text, CultureInfo.InvariantCulture), time);
+        var tries = new ServerTries(TimeSpan.Parse(text, CultureInfo.InvariantCulture), time, ended);
         context.Features.Set(tries);
         return tries.RunAsync(context, next);
     }
@@ -37,15 +39,18 @@ internal sealed class ServerTries(TimeSpan duration, TimeProvider time)
     /// <param name="outcome">Of the one that is over.</param>
     public bool TakeBack(HttpContext context, TryOutcome outcome)
     {
+        // With no server left a client that has gone ends the tries: for it no pause is one.
         var mayGoOn = outcome.End == TryEnd.NotTaken
-            || (outcome.Failure?.Error == ForwarderError.NoAvailableDestinations && !context.Response.HasStarted);
+            || (outcome is { End: TryEnd.Failed, Failure.Error: ForwarderError.NoAvailableDestinations } && !context.Response.HasStarted);
         if (outcome.End == TryEnd.NotTaken && context.GetReverseProxyFeature().ProxiedDestination is { } server)
         {
             _tried.Add(server);
         }
 
-        return _isTakenBack = mayGoOn && (time.GetElapsedTime(_start) < duration || (duration == TimeSpan.Zero && Untried(context).Count > 0));
+        return _isTakenBack = mayGoOn && (IsInTime || (duration == TimeSpan.Zero && Untried(context).Count > 0));
     }
+
+    private bool IsInTime => time.GetElapsedTime(_start) < duration;
 
     private static IReadOnlyList<DestinationState> Available(HttpContext context) =>
         context.GetRouteModel().Cluster!.DestinationsState.AvailableDestinations;
@@ -66,7 +71,12 @@ internal sealed class ServerTries(TimeSpan duration, TimeProvider time)
             else
             {
                 _tried.Clear();
-                await Task.Delay(_pause, time, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the next try sees it
+                do
+                {
+                    await Task.Delay(_pause, time, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the next try sees it
+                }
+                while (Available(context).Count == 0 && IsInTime && !context.RequestAborted.IsCancellationRequested && !ended.IsCancellationRequested);
+
                 context.GetReverseProxyFeature().AvailableDestinations = Available(context);
             }
 

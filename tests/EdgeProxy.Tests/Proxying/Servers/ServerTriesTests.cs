@@ -1,7 +1,11 @@
 using System.Net;
+using EdgeProxy.Diagnostics;
+using EdgeProxy.Proxying;
+using EdgeProxy.Settings;
 using EdgeProxy.Tests.Sites;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy;
 
 namespace EdgeProxy.Tests.Proxying.Servers;
 
@@ -94,6 +98,40 @@ public sealed class ServerTriesTests
         Assert.Equal("well", await proxy.Client.GetStringAsync("/", Cancellation));
     }
 
+    [Fact]
+    public async Task A_client_that_leaves_ends_the_tries_for_servers_that_are_all_left_out()
+    {
+        using var directory = new TemporaryDirectory();
+        var log = directory["access.log"];
+        await using var proxy = await StartAsync(
+            $"\"{Down}\"", """, "TryDuration": "00:05:00", "UpstreamHealth": { "FailDuration": "00:10:00" }""",
+            options => options.AccessLog = new AccessLogOptions { Path = log });
+        using var leaves = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var asked = proxy.Client.GetAsync("/", leaves.Token);
+        await NoneIsLeftAsync(proxy);
+
+        await leaves.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+        await Eventually.TrueAsync(
+            async () => File.Exists(log) && (await File.ReadAllTextAsync(log, Cancellation)).Contains("\"status\":499", StringComparison.Ordinal),
+            "it is over");
+    }
+
+    [Fact]
+    public async Task The_end_of_the_proxy_ends_the_tries_for_servers_that_are_all_left_out()
+    {
+        await using var proxy = await StartAsync(
+            $"\"{Down}\"", """, "TryDuration": "00:05:00", "UpstreamHealth": { "FailDuration": "00:10:00" }""");
+        var asked = proxy.Client.GetAsync("/", Cancellation);
+        await NoneIsLeftAsync(proxy);
+
+        proxy.Get<StopDeadline>().Pass();
+
+        using var response = await asked.Within();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+    }
+
     [Theory]
     [InlineData(""" "Upstreams": "https://example.com", "TryDuration": "00:00:01" """, "http:// to all of them")]
     [InlineData(""" "App": "app", "TryDuration": "00:00:01" """, "is for Upstreams")]
@@ -103,6 +141,11 @@ public sealed class ServerTriesTests
             SiteProxy.Check($$"""[ { "Hosts": "*", "Routes": [ { {{route}} } ] } ]""").Problems,
             found => found.ToString().Contains(problem, StringComparison.Ordinal));
 
-    private static Task<DataPlane> StartAsync(string upstreams, string more) =>
-        SiteProxy.WithRoutesAsync($$"""{ "Upstreams": {{upstreams}}{{more}} }""");
+    /// <summary>From now on a request finds no server.</summary>
+    private static Task NoneIsLeftAsync(DataPlane proxy) => Eventually.TrueAsync(
+        () => proxy.Get<IProxyStateLookup>().TryGetCluster("site-0-0", out var cluster) && cluster.DestinationsState.AvailableDestinations.Count == 0,
+        "the server is left out");
+
+    private static Task<DataPlane> StartAsync(string upstreams, string more, Action<EdgeProxyOptions>? configure = null) =>
+        SiteProxy.WithRoutesAsync($$"""{ "Upstreams": {{upstreams}}{{more}} }""", configure: configure);
 }
