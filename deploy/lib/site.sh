@@ -33,12 +33,12 @@ hosts() {
 }
 health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/}"; }
 
-# settle_health_path ADDRESS: where the settings name none, EdgeProxy asks for the first of these that the app responds well to, and so is asked here.
+# settle_health_path ADDRESS: where the settings name none, EdgeProxy asks for the first of these that the app has, and so is asked here.
 settle_health_path() {
   local path
   [ -z "${setting[EdgeProxy__Health__Path]:-}" ] || return 0
   for path in /v1/config/feature-flags/ "${USUAL_PATHS[@]}"; do
-    ! healthy "$(health_host)" "$1" "$path" || break
+    case $(health_status "$(health_host)" "$1" "$path") in 30[1-8] | 401 | 403 | 404 | 405 | 410) ;; *) break ;; esac # as HealthProbe.cs
   done
   setting[EdgeProxy__Health__Path]=$path
 }

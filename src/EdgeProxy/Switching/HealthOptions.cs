@@ -20,11 +20,11 @@ internal sealed class HealthOptions
     /// <summary>A text that the body must contain; null: any body.</summary>
     public string? ExpectedBody { get; set; }
 
-    /// <summary>How many probes a candidate may need: StartIdle and Probe together may take <c>Attempts</c> x <see cref="Interval"/>. Default 30; 1 to
-    /// 1000.</summary>
+    /// <summary>With <see cref="Interval"/> the bound of StartIdle and Probe together: <c>Attempts</c> x <c>Interval</c>. Default 30; 1 to 1000.</summary>
     public int Attempts { get; set; } = 30;
 
-    /// <summary>The time from one probe of a candidate to the next. Default 2 s; 100 ms to 10 min.</summary>
+    /// <summary>See <see cref="Attempts"/>; a candidate is probed ten times a second. Also how long it may respond with 404 at its health path before the
+    /// switch ends. Default 2 s; 100 ms to 10 min.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long one probe may take. Default 5 s; 100 ms to 10 min.</summary>

@@ -92,7 +92,8 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal(0, await proxy.TerminateAsync());
     }
 
-    private static bool IsEdgeProxy(int pid) => File.ReadAllText($"/proc/{pid}/cmdline").StartsWith($"{ChildLauncher.OwnExecutable}\0", StringComparison.Ordinal);
+    private static bool IsEdgeProxy(int pid) =>
+        File.ReadAllText($"/proc/{pid}/cmdline").StartsWith($"{ChildLauncher.OwnExecutable}\0", StringComparison.Ordinal);
 
     /// <summary>proc_pid_status(5), SigIgn.</summary>
     private static bool Ignored(int pid, int signal)

@@ -53,8 +53,6 @@ internal sealed class FailedTries(IDestinationHealthUpdater health, TimeProvider
         }
     }
 
-    /// <summary>As YARP's own policy of failure rates has it.</summary>
-    private static bool IsOfServer(ForwarderError error) => error is ForwarderError.Request or ForwarderError.RequestTimedOut
-        or ForwarderError.RequestBodyDestination or ForwarderError.ResponseBodyDestination
-        or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination;
+    /// <summary>No response has begun. One that breaks off later shows that the server is there, and Caddy does not count it, either.</summary>
+    private static bool IsOfServer(ForwarderError error) => error is ForwarderError.Request or ForwarderError.RequestTimedOut;
 }
