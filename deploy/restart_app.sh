@@ -92,6 +92,7 @@ deploy() {
   begin
   fetch_commit
   STAGE=build
+  [ -z "$FLEET" ] || note_staged unfinished
   check_out "$COMMIT"
   link_shared_paths
   prepare_venv
@@ -101,7 +102,7 @@ deploy() {
   demand_kind_migrations
   collect_static
   demand_same_traffic
-  [ -z "$FLEET" ] || note_staged
+  [ -z "$FLEET" ] || note_staged "$(short "$COMMIT")"
   if [ -n "$STAGE_ONLY" ]; then
     STAGE=live # nothing is undone
     remove_old_venvs

@@ -24,8 +24,8 @@ demand_fleet() {
   [ -z "$PAUSE" ] || die "$USAGE" "--stage holds nobody: give --pause to the deploy that switches"
 }
 
-# From here on this node takes no part in a switch to anything else.
-note_staged() { edgeproxy fleet stage "$(short "$COMMIT")" > /dev/null || die "$FAILED" "what is staged could not be noted (above)"; }
+# note_staged LABEL: from here on this node takes no part in a switch to anything else.
+note_staged() { edgeproxy fleet stage "$1" > /dev/null || die "$FAILED" "what is staged could not be noted (above)"; }
 
 # Somebody may have moved traffic meanwhile; then the idle slot's tree is the one that serves.
 demand_same_traffic() {

@@ -151,6 +151,7 @@ put_tree_back() {
       return 0
     fi
     [ -z "$VENV_BEFORE" ] || link_venv "$VENV_BEFORE"
+    [ -z "$FLEET" ] || edgeproxy fleet stage "$(short "$BEFORE")" > /dev/null || warn "the fleet could not be told; until the next deploy this node votes no"
     say "$TREE is at $(short "$BEFORE") again"
   fi
   rm -f "$UNFINISHED/$IDLE"

@@ -98,8 +98,13 @@ internal sealed partial class FleetCertificates : ISharedCertificates
             {
                 await FollowOnceAsync(files, changed, cancellationToken);
             }
-            catch (EtcdException)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
+                if (e is not EtcdException)
+                {
+                    Log.Threw(_logger, e);
+                }
+
                 await Task.Delay(Look, _time, cancellationToken);
             }
         }
@@ -266,9 +271,15 @@ internal sealed partial class FleetCertificates : ISharedCertificates
         {
             var file = "orderers/" + _domain;
             var key = _owner._prefix + file;
+            long seen = 0;
             for (var began = _owner._time.GetTimestamp(); ; await Task.Delay(Look, _owner._time, cancellationToken))
             {
                 var holder = await Etcd.FindAsync(key, cancellationToken);
+                if ((holder?.Revision ?? 0) != seen)
+                {
+                    (seen, began) = (holder?.Revision ?? 0, _owner._time.GetTimestamp()); // a new holder has its own time
+                }
+
                 var isHeld = holder is not null && _owner.Unseal(holder) is not null && _owner._time.GetElapsedTime(began) < LongestTurn;
                 if (!isHeld && await Etcd.CommitAsync(
                     [Transaction.IsAt(key, holder?.Revision ?? 0)], [_owner.Put(file, _owner._node.Name, _lease)], cancellationToken))
@@ -278,15 +289,18 @@ internal sealed partial class FleetCertificates : ISharedCertificates
             }
 
             _owner._turns[_domain] = _lease;
-            Failure = await _owner.FindAsync(FailureFile, cancellationToken);
+            // What failed here is known here, and when to try again.
+            Failure = await _owner.FindAsync(FailureFile, cancellationToken) is { } told && !told.StartsWith(Told(""), StringComparison.Ordinal) ? told : null;
         }
+
+        private string Told(string reason) => $"{_owner._node.Name}: {reason}";
 
         public async Task FailAsync(string reason, TimeSpan retryAfter)
         {
             try
             {
                 var lease = await Etcd.GrantAsync(retryAfter, CancellationToken.None); // nobody keeps it
-                await Etcd.CommitAsync([], [_owner.Put(FailureFile, $"{_owner._node.Name}: {reason}", lease)], CancellationToken.None);
+                await Etcd.CommitAsync([], [_owner.Put(FailureFile, Told(reason), lease)], CancellationToken.None);
             }
             catch (EtcdException)
             {
@@ -322,9 +336,13 @@ internal sealed partial class FleetCertificates : ISharedCertificates
                         return; // what is put with it is refused from now on, and the attempt fails
                     }
                 }
-                catch (Exception e) when (e is EtcdException or OperationCanceledException)
+                catch (Exception e)
                 {
-                    // The next time.
+                    // The next time. Disposing waits for this, and so it ends with no exception.
+                    if (e is not (EtcdException or OperationCanceledException))
+                    {
+                        Log.Threw(_owner._logger, e);
+                    }
                 }
             }
         }
@@ -334,5 +352,8 @@ internal sealed partial class FleetCertificates : ISharedCertificates
     {
         [LoggerMessage(1420, LogLevel.Error, "{Key} in etcd is not sealed with the fleet's key; it is as if it were not there")]
         public static partial void Foreign(ILogger logger, string key);
+
+        [LoggerMessage(1421, LogLevel.Error, "What is shared of the fleet's certificates broke, and goes on")]
+        public static partial void Threw(ILogger logger, Exception exception);
     }
 }

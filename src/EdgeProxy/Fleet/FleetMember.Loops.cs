@@ -87,7 +87,7 @@ internal sealed partial class FleetMember
     /// more. That of a process which hands over goes on.</summary>
     private async Task LeaseAsync(CancellationToken stopping)
     {
-        if (_lease == 0)
+        if (_lease == 0 && !directory.IsGivenAway)
         {
             if (!Volatile.Read(ref _isSettled))
             {
@@ -103,6 +103,11 @@ internal sealed partial class FleetMember
         }
 
         await Task.Delay(node.Options.LostAfter / 4, time, stopping);
+        if (directory.IsGivenAway)
+        {
+            return; // the new process keeps it
+        }
+
         if (!await node.Etcd.KeepAliveAsync(_lease, stopping))
         {
             Log.LeaseLost(logger);

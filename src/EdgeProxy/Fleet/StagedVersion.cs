@@ -5,14 +5,20 @@ namespace EdgeProxy.Fleet;
 
 /// <summary>What a deploy has put into a slot of this node, for the fleet's next switch.</summary>
 /// <param name="Slot">The idle one then.</param>
-/// <param name="Label">As that of a switch; of a commit any abbreviation.</param>
+/// <param name="Label">As that of a switch; of a commit any abbreviation of seven digits or more.</param>
 internal sealed record StagedVersion(SlotName Slot, string Label)
 {
     /// <summary>Why the slot cannot be started as this version; null: it can, for all that is known.</summary>
     public string? WhyNot(SlotName slot, string? label) =>
-        slot != Slot || (label is not null && (Label.StartsWith(label, StringComparison.Ordinal) || label.StartsWith(Label, StringComparison.Ordinal))) ? null
+        slot != Slot || (label is not null && AreSame(Label, label)) ? null
             : $"{Slot.ToKey()} has {Label} staged here, and {(label is null ? "a version without a label" : label)} is wanted: put that into it "
                 + "(restart_app.sh VERSION --stage)";
+
+    private static bool AreSame(string one, string other) => one == other || (IsCommit(one) && IsCommit(other)
+        && (one.StartsWith(other, StringComparison.Ordinal) || other.StartsWith(one, StringComparison.Ordinal)));
+
+    /// <summary>As git abbreviates it. Of names such as v1.2 and v1.2.1 one begins with the other, too.</summary>
+    private static bool IsCommit(string label) => label.Length >= 7 && label.All(char.IsAsciiHexDigitLower);
 }
 
 /// <summary><c>staged.json</c>: there from the end of a deploy's part on this node until its slot is the active one.</summary>

@@ -12,12 +12,12 @@ public sealed class FleetFailureTests
         await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
 
         Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "fleet", "stage", "d4e5f6")).ExitCode);
-        var other = await fleet.RunAsync("b", "switch", "--label", "a1b2c3");
+        var other = await fleet.RunAsync("b", "switch", "--label", "a1b2c3d");
         Assert.Equal(ExitCode.Failed, other.ExitCode);
         Assert.Contains("c: green has d4e5f6 staged", other.Output + other.Error, StringComparison.Ordinal);
-        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "fleet", "stage", "a1b2c3d")).ExitCode); // another abbreviation of the commit
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "fleet", "stage", "a1b2c3d45")).ExitCode); // another abbreviation of the commit
 
-        var done = await fleet.RunAsync("b", "switch", "--label", "a1b2c3");
+        var done = await fleet.RunAsync("b", "switch", "--label", "a1b2c3d");
         Assert.True(done.ExitCode == ExitCode.Done, done.Output + done.Error);
         foreach (var name in FleetOfProcesses.Names)
         {
@@ -25,7 +25,7 @@ public sealed class FleetFailureTests
         }
 
         var shown = await fleet.RunAsync("c", "fleet");
-        Assert.StartsWith("fleet shop: green, a1b2c3; this is c, at epoch 2, ready", shown.Output, StringComparison.Ordinal);
+        Assert.StartsWith("fleet shop: green, a1b2c3d; this is c, at epoch 2, ready", shown.Output, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Refused, (await fleet.RunAsync("a", "switch", "--preview", "1m")).ExitCode);
         Assert.Equal(ExitCode.Refused, (await fleet.RunAsync("a", "fleet", "remove", "b")).ExitCode);
         Assert.Equal(ExitCode.Refused, (await fleet.RunAsync("a", "fleet", "restore")).ExitCode);

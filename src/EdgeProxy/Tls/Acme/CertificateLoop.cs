@@ -181,7 +181,7 @@ internal sealed partial class CertificateLoop(
         catch (Exception failure)
         {
             error = Fail(failure);
-            if (turn is not null && isOrdering)
+            if (turn is not null && isOrdering && failure is AcmeException or CertificateException) // a full disk is this node's alone
             {
                 await turn.FailAsync(error, _retryAt!.Value - time.GetUtcNow());
             }
@@ -218,7 +218,7 @@ internal sealed partial class CertificateLoop(
 
             var serving = ServingCertificate.FromPem(theirs.Pem, theirs.Pem);
             var isNewer = _serving is null || authorities.Find(_stored!.Directory) is null
-                || (serving.NotAfter >= _serving.NotAfter && serving.Leaf.SerialNumber != _serving.Leaf.SerialNumber);
+                || (theirs.ObtainedAt >= _stored!.ObtainedAt && serving.Leaf.SerialNumber != _serving.Leaf.SerialNumber);
             if (!isNewer || serving.NotAfter <= time.GetUtcNow() || !serving.Leaf.MatchesHostname(domain, allowWildcards: true, allowCommonName: false))
             {
                 return false;
