@@ -257,7 +257,7 @@ public sealed class SetupTests
 
         run = await vps.Lab.RunAsync(setup);
         Assert.True(run.ExitCode == 0, $"{run.ExitCode}: {run.Output}{run.Error}");
-        Assert.Contains("/ is the health path: http://127.0.0.1:8001", run.Output, StringComparison.Ordinal);
+        Assert.Contains("/healthz is the health path: http://127.0.0.1:8001", run.Output, StringComparison.Ordinal);
         Assert.Contains("Completed: blue -> green", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
         var commit = await vps.RunAsync("git", "-C", RecipeVps.Checkout, "rev-parse", "HEAD");
         var told = await vps.RunAsync("/opt/edgeproxy/deploy/restart_app.sh", "--rollback", "--dry-run");
