@@ -92,7 +92,6 @@ deploy() {
   begin
   fetch_commit
   STAGE=build
-  [ -z "$FLEET" ] || note_staged unfinished
   check_out "$COMMIT"
   link_shared_paths
   prepare_venv

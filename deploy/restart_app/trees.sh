@@ -70,6 +70,7 @@ check_out() { # COMMIT
   fi
   write_unfinished
   TOUCHED=yes
+  [ -z "$FLEET" ] || [ "$ACTION" != deploy ] || note_staged unfinished
   if [ -z "$BEFORE" ]; then
     say "making $TREE"
     git_in "${SETTING[REPOSITORY]}" worktree prune

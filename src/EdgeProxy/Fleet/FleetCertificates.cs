@@ -219,7 +219,7 @@ internal sealed partial class FleetCertificates : ISharedCertificates
         }
         catch (EtcdException e)
         {
-            throw new AcmeException($"the certificates of the fleet go through etcd: {e.Words}", inner: e);
+            throw new AcmeException($"the certificates of the fleet go through etcd: {e.Words}", inner: e) { IsOfSharing = true };
         }
     }
 
@@ -302,9 +302,9 @@ internal sealed partial class FleetCertificates : ISharedCertificates
                 var lease = await Etcd.GrantAsync(retryAfter, CancellationToken.None); // nobody keeps it
                 await Etcd.CommitAsync([], [_owner.Put(FailureFile, Told(reason), lease)], CancellationToken.None);
             }
-            catch (EtcdException)
+            catch (Exception e)
             {
-                // Then another node tries, too.
+                Threw(e); // then another node tries, too
             }
         }
 
@@ -318,9 +318,9 @@ internal sealed partial class FleetCertificates : ISharedCertificates
             {
                 await Etcd.RevokeAsync(_lease, CancellationToken.None);
             }
-            catch (EtcdException)
+            catch (Exception e)
             {
-                // It ends by itself.
+                Threw(e); // it ends by itself
             }
         }
 
@@ -338,12 +338,17 @@ internal sealed partial class FleetCertificates : ISharedCertificates
                 }
                 catch (Exception e)
                 {
-                    // The next time. Disposing waits for this, and so it ends with no exception.
-                    if (e is not (EtcdException or OperationCanceledException))
-                    {
-                        Log.Threw(_owner._logger, e);
-                    }
+                    Threw(e); // the next time
                 }
+            }
+        }
+
+        /// <summary>No failure of the lease ends the loop that orders.</summary>
+        private void Threw(Exception failure)
+        {
+            if (failure is not (EtcdException or OperationCanceledException))
+            {
+                Log.Threw(_owner._logger, failure);
             }
         }
     }

@@ -27,15 +27,16 @@ internal sealed class FleetMetrics : InstrumentSet
     }
 
     private IEnumerable<Measurement<double>> Each(Func<FleetMember, double> read) =>
-        _node.Members.Select(member => new Measurement<double>(read(member), TagOf(member)));
+        _node.Members.Select(member => new Measurement<double>(read(member), TagsOf(member)));
 
     private IEnumerable<Measurement<int>> Members() => _node.Members.SelectMany(member =>
     {
         var seen = member.Now.Seen;
         var states = seen.Nodes.Select(node => node.Value == FleetSnapshot.Excluded ? "excluded" : seen.IsAlive(node.Name) ? "alive" : "lost").ToArray();
         return ((IEnumerable<string>)["alive", "lost", "excluded"]).Select(state => new Measurement<int>(
-            states.Count(one => one == state), TagOf(member), new KeyValuePair<string, object?>("state", state)));
+            states.Count(one => one == state), [.. TagsOf(member), new("state", state)]));
     });
 
-    private static KeyValuePair<string, object?> TagOf(FleetMember member) => new("app", member.Keys.App);
+    /// <summary>Apps of two fleets may have one name.</summary>
+    private KeyValuePair<string, object?>[] TagsOf(FleetMember member) => [new("fleet", _node.Options.Name), new("app", member.Keys.App)];
 }

@@ -275,13 +275,25 @@ internal sealed class EtcdClient : IDisposable
         {
             _token ??= (await Guard(
                 () => new Auth.AuthClient(Channel(at)).AuthenticateAsync(
-                    new AuthenticateRequest { Name = user, Password = File.ReadAllText(_options.PasswordFile!).Trim() },
+                    new AuthenticateRequest { Name = user, Password = Password() },
                     cancellationToken: cancellationToken).ResponseAsync,
                 cancellationToken)).Token;
             headers.Add("token", _token);
         }
 
         return new CallOptions(headers, cancellationToken: cancellationToken);
+    }
+
+    private string Password()
+    {
+        try
+        {
+            return File.ReadAllText(_options.PasswordFile!).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EtcdException($"Fleet:Etcd:PasswordFile cannot be read: {e.Message}", StatusCode.FailedPrecondition, e);
+        }
     }
 
     private GrpcChannel Channel(int at) => _channels[at % _channels.Length];

@@ -12,6 +12,9 @@ internal sealed class AcmeException(
 
     public TimeSpan? RetryAfter { get; } = retryAfter;
 
+    /// <summary>What the machines share could not be had: that says nothing of the authority.</summary>
+    public bool IsOfSharing { get; init; }
+
     /// <summary>The authority does not know the account (any more): RFC 8555 section 6.7.</summary>
     public bool IsAccountGone => Problem?.Kind == "accountDoesNotExist";
 

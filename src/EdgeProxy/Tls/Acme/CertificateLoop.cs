@@ -181,7 +181,7 @@ internal sealed partial class CertificateLoop(
         catch (Exception failure)
         {
             error = Fail(failure);
-            if (turn is not null && isOrdering && failure is AcmeException or CertificateException) // a full disk is this node's alone
+            if (turn is not null && isOrdering && failure is AcmeException { IsOfSharing: false } or CertificateException) // a full disk is this node's alone
             {
                 await turn.FailAsync(error, _retryAt!.Value - time.GetUtcNow());
             }
