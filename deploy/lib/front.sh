@@ -57,11 +57,12 @@ front_joins() {
   steer_to second || fail "$(title) shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
 }
 
-# has_started: nginx with sockets that were lent stays in the foreground, and says nothing when its workers are there.
+# has_started: nginx with sockets that were lent stays in the foreground, and says nothing when its workers are there: one of them holds a socket then. That
+# its main process has children says less: what stands in the PATH as python3 may be a script.
 has_started() {
   local end=$((SECONDS + 20)) pid
   is_lent || return 0
-  until pid=$(property nginx.service MainPID) && [ -n "$(cat "/proc/$pid/task/$pid/children" 2> /dev/null)" ]; do
+  until pid=$(property nginx.service MainPID) && holders_of_ports nginx | grep -vqx "$pid"; do
     [ "$SECONDS" -lt "$end" ] && is_active nginx.service || return 1
     sleep 0.1
   done

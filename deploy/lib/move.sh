@@ -16,6 +16,11 @@ listeners() {
   ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE '\("[^"]+"' | tr -d '("' | sort -u || true
 }
 
+# holders_of_ports NAME: the numbers of the processes of this name that have a socket that listens on 80 or 443, a line each.
+holders_of_ports() {
+  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE "\"$1\",pid=[0-9]+" | grep -oE '[0-9]+$' | sort -u
+}
+
 # addresses PORT: where the port is listened on, as systemd writes it, a line each: 80 for both families at once.
 addresses() {
   ss --no-header --listening --tcp --numeric "sport = :$1" | awk '{ print $4 }' | sed "s/^\\*:$1\$/$1/" | sort -u

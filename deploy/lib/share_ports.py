@@ -114,6 +114,8 @@ def listeners_here():
 
 
 def lend(listeners, command):
+    if not listeners:  # nginx would bind the ports itself, and everybody be refused until it has
+        raise OSError("nobody listens on ports 80 and 443: there is nothing to lend")
     for listener, _ in listeners:
         listener.set_inheritable(True)
     os.environ["NGINX"] = "".join(f"{listener.fileno()};" for listener, _ in listeners)

@@ -45,8 +45,13 @@ public sealed class SetupNginxTests
         Assert.DoesNotContain("  write ", await vps.RunAsync([.. _setup, "--grant"]), StringComparison.Ordinal);
         Assert.Contains("Completed: blue -> green", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
 
+        // As pyenv does it: python3 is a script, which has children before it is Python.
+        await vps.Lab.WriteFileAsync(
+            "/opt/shims/python3",
+            "#!/bin/bash\ncase $* in *share_ports*) sleep 1 ;; esac\nexec /usr/bin/python3 \"$@\"\n");
+        await vps.RunAsync("chmod", "+x", "/opt/shims/python3");
         await VisitAsync(vps);
-        var back = await vps.RunAsync(RecipeVps.Uninstall, "--purge");
+        var back = await vps.RunAsync("env", "PATH=/opt/shims:/usr/sbin:/usr/bin:/sbin:/bin", RecipeVps.Uninstall, "--purge");
         var movedBack = await LeaveAsync(vps);
 
         Figures.Report($"setup_bluegreen.sh from nginx: {Gaps(setup)}; back: {Gaps(back)}");
