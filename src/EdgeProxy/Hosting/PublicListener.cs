@@ -51,6 +51,7 @@ internal static class PublicListener
         {
             endpoint.Use(next => connection => connections.BeginHandshakeAsync(connection, next));
             https.Use(endpoint);
+            endpoint.Use(next => connection => CloseNotify.RunAsync(connection, next, time));
             endpoint.Use(next => connection => PublicConnections.EndHandshakeAsync(connection, next));
             ClientConnectionEnd.Use(endpoint, time);
         }

@@ -141,7 +141,20 @@ internal sealed partial class StateDirectory : IDisposable
 
     public string PathOf(string name) => Path.Combine(FullPath, name);
 
-    public void Dispose() => _directory?.Dispose();
+    /// <summary>Ends the lock where it is this process's alone.</summary>
+    /// <remarks>
+    /// A child that another thread has just forked has the open file until it runs its program (close-on-exec), so closing it here does not end the lock at once;
+    /// LOCK_UN does, for every copy of it (flock(2)).
+    /// </remarks>
+    public void Dispose()
+    {
+        if (_directory is { IsClosed: false } && !IsShared && !IsGivenAway)
+        {
+            _ = LibC.FLock(_directory, LibC.Unlock); // it cannot fail for a file that is open; closing it ends the lock, too
+        }
+
+        _directory?.Dispose();
+    }
 
     /// <summary>Shared with the folders in it.</summary>
     private sealed class Ownership

@@ -116,8 +116,11 @@ internal sealed class ServingCertificate
 
     private sealed class Handshakes(SslStreamCertificateContext context)
     {
-        private readonly SslServerAuthenticationOptions _http1 = Options(context, SslApplicationProtocol.Http11);
-        private readonly SslServerAuthenticationOptions _http2 = Options(context, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11);
+        /// <summary>Asked for by clients that speak nothing newer, such as "curl --http1.0"; they are refused where nobody agrees (RFC 7301 section 3.2).</summary>
+        private static readonly SslApplicationProtocol _http10 = new("http/1.0");
+
+        private readonly SslServerAuthenticationOptions _http1 = Options(context, SslApplicationProtocol.Http11, _http10);
+        private readonly SslServerAuthenticationOptions _http2 = Options(context, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11, _http10);
 
         public SslServerAuthenticationOptions For(HttpProtocols protocols) => protocols.HasFlag(HttpProtocols.Http2) ? _http2 : _http1;
 

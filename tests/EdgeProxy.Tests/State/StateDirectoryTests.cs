@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using EdgeProxy.Slots;
 using EdgeProxy.State;
@@ -5,10 +6,11 @@ using EdgeProxy.Switching;
 using EdgeProxy.Switching.Records;
 using EdgeProxy.Tests.Support;
 using FsCheck.Xunit;
+using Microsoft.Win32.SafeHandles;
 
 namespace EdgeProxy.Tests.State;
 
-public sealed class StateDirectoryTests : IDisposable
+public sealed partial class StateDirectoryTests : IDisposable
 {
     private static readonly ActiveSlot Written = new()
     {
@@ -41,6 +43,36 @@ public sealed class StateDirectoryTests : IDisposable
         _directory.Dispose();
         using var next = StateDirectory.Open(_place["state"]);
         Assert.Null(next.Problem);
+    }
+
+    /// <summary>As a child has it that has been forked and does not run its program yet.</summary>
+    [Fact]
+    public void The_lock_ends_though_another_copy_of_the_open_file_is_left()
+    {
+        using var copy = new SafeFileHandle(Duplicate(_directory.Descriptor!.Value), ownsHandle: true);
+        _directory.Dispose();
+        using var next = StateDirectory.Open(_place["state"]);
+        Assert.Null(next.Problem);
+    }
+
+    /// <summary>A process that takes the place of this one goes on with the same open file.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_lock_of_a_directory_that_is_given_away_or_not_ours_yet_stays(bool given)
+    {
+        using var others = new SafeFileHandle(Duplicate(_directory.Descriptor!.Value), ownsHandle: true);
+        if (given)
+        {
+            _directory.GiveAway(true);
+            _directory.Dispose();
+        }
+        else
+        {
+            StateDirectory.Adopt(_place["state"], Duplicate(_directory.Descriptor.Value)).Dispose();
+        }
+
+        Assert.Throws<StateDirectoryInUseException>(() => StateDirectory.Open(_place["state"]));
     }
 
     [Fact]
@@ -120,4 +152,7 @@ public sealed class StateDirectoryTests : IDisposable
         _directory.Dispose();
         _place.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Duplicate(int descriptor);
 }
