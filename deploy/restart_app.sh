@@ -16,7 +16,7 @@
 # Run by root (sudo). Exit codes are those of edgeproxy: 0 live; 1 failed, the version before serves; 2 wrong usage or settings; 3 the proxy
 # cannot be reached; 4 refused (another deploy or switch runs, a dirty tree, a destructive migration); 5 live, with a warning.
 set -euo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin # the system's first: python3 beside it may be a script of pyenv's
 umask 022
 HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/restart_app
 

@@ -28,7 +28,7 @@
 # nothing. deploy/uninstall.sh goes back.
 # Exit codes: 0 done; 1 failed, and what was is back; 2 wrong usage, or it cannot be done as things are: nothing was changed.
 set -Eeuo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 program=setup_bluegreen.sh
 # shellcheck source=lib/changes.sh
 . "$here/lib/changes.sh"
@@ -92,7 +92,8 @@ parse() {
       --move-secrets) move_secrets=1 ;;
       --gthread) gthread=1 ;;
       --harden) harden=1 ;;
-      --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+      --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
+      -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
       --caddyfile | --nginx-config | --app | --caddy-storage | --binary | --single | --deployer | --health | --health-path | --user | --companion \
         | --blue | --green | --blue-unit | --green-unit)
         [ $# -ge 2 ] || usage_error "$1 needs a value"
@@ -118,8 +119,7 @@ parse() {
     esac
     shift
   done
-  again=$(quoted sudo "$0" "${given[@]}")
-  again=${again% }
+  remember_command "${given[@]}"
   [ "$(id -u)" = 0 ] || usage_error "needs root"
 }
 

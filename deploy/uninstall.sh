@@ -11,7 +11,7 @@
 #
 # Whatever goes wrong leaves EdgeProxy where it is. Exit codes: 0 done; 1 failed, EdgeProxy serves on; 2 wrong usage, or it cannot be done as things are.
 set -Eeuo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 program=uninstall.sh
 # shellcheck source=lib/changes.sh
 . "$here/lib/changes.sh"
@@ -56,14 +56,14 @@ parse() {
     case $1 in
       --dry-run) dry=1 ;;
       --purge) purge=1 ;;
-      --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+      --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
+      -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
       --upstream-file) [ $# -ge 2 ] || usage_error "$1 needs a value"; upstream_file=$2; shift ;;
       *) usage_error "unknown option $1" ;;
     esac
     shift
   done
-  again=$(quoted sudo "$0" "${given[@]}")
-  again=${again% }
+  remember_command "${given[@]}"
   [ "$(id -u)" = 0 ] || usage_error "needs root"
 }
 
@@ -100,12 +100,12 @@ look() {
 # check_config: the other server still takes its configuration.
 check_config() {
   if [ "$front" = nginx ]; then
-    nginx -t -q -c "$front_config" 2> "$work/validate" || usage_error "nginx does not take its configuration any more: $(tail -n 1 "$work/validate")"
+    run_front -t -q -c "$front_config" 2> "$work/validate" || usage_error "nginx does not take its configuration any more: $(tail -n 1 "$work/validate")"
     return
   fi
-  caddy adapt --config "$front_config" --adapter caddyfile > "$work/adapted" 2> "$work/validate" \
+  run_front adapt --config "$front_config" --adapter caddyfile > "$work/adapted" 2> "$work/validate" \
     || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
-  caddy validate --config "$front_config" --adapter caddyfile > "$work/validate" 2>&1 \
+  run_front validate --config "$front_config" --adapter caddyfile > "$work/validate" 2>&1 \
     || usage_error "Caddy does not take its Caddyfile any more: $(tail -n 1 "$work/validate")"
 }
 
@@ -126,9 +126,9 @@ find_upstream() {
   wanted=$(port_of_address "$active")
   # What Caddy makes of it names the file: of a copy before and after.
   cp "$front_config" "$work/Caddyfile"
-  caddy adapt --config "$work/Caddyfile" --adapter caddyfile > "$work/adapted" 2> "$work/validate" || true
+  run_front adapt --config "$work/Caddyfile" --adapter caddyfile > "$work/adapted" 2> "$work/validate" || true
   sed -E -i "/^[ \t]*#/!s/(^|[ \t\/])($LOCAL:)$port([ \t\/]|\$)/\1\2$wanted\4/g" "$work/Caddyfile"
-  caddy adapt --config "$work/Caddyfile" --adapter caddyfile 2> "$work/validate" | cmp -s - <(sed -E "s/(\"dial\":\"$LOCAL:)$port\"/\1$wanted\"/g" "$work/adapted") && return
+  run_front adapt --config "$work/Caddyfile" --adapter caddyfile 2> "$work/validate" | cmp -s - <(sed -E "s/(\"dial\":\"$LOCAL:)$port\"/\1$wanted\"/g" "$work/adapted") && return
   again="edgeproxy switch --to $(other "$active") && $again"
   usage_error "$front_config sends to port $port, traffic is on $active, and the line is none that could be changed here; bring traffic to $(other "$active") first, with the version that it has"
 }

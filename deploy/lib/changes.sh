@@ -7,7 +7,12 @@
 #
 # EDGEPROXY_SETUP_DIES_AFTER=TEXT is for the tests: the run kills itself (SIGKILL) as soon as a change, or a line of the journal, has TEXT in its words.
 
-export LC_ALL=C # numbers and messages as they are read here: bash writes the time with the decimal comma of the locale
+# The machine's own tools and habits, and none of the shell that calls: sudo keeps much of it, su all. The system's python3 comes before a script of that name
+# (pyenv's); messages are English, and numbers have a point; what is written can be read by the services that it is for, whatever the umask; and other users
+# get to what is made for them in /tmp (libpam-tmpdir makes one that is root's alone).
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin LC_ALL=C
+unset TMPDIR CDPATH POSIXLY_CORRECT SYSTEMD_COLORS SYSTEMD_URLIFY
+umask 022
 
 readonly BACKUP=/etc/edgeproxy/setup
 readonly JOURNAL=$BACKUP/undo.jsonl    # of the running run
@@ -29,6 +34,15 @@ say() { printf '%s\n' "$*"; }
 step() { printf '\n%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 quoted() { printf '%q ' "$@"; printf '\n'; }
+
+# remember_command WORD...: of this run, to be pasted, by a name that sudo finds.
+remember_command() {
+  local name=("$0")
+  [[ $0 == */* ]] || name=("$here/$program")
+  [ -x "${name[0]}" ] || name=(bash "${name[@]}")
+  again=$(quoted sudo "${name[@]}" "$@")
+  again=${again% }
+}
 
 # usage_error WHAT, refuse WHAT: nothing has been changed. The last line is what to run next, as all refusals end.
 usage_error() { end_with 2 "$*"; }
@@ -82,6 +96,9 @@ moment() { [[ -z ${EDGEPROXY_SETUP_DIES_AFTER:-} || "$*" != *"$EDGEPROXY_SETUP_D
 
 # systemctl, without the lock: what it waits for may outlive a run that was killed, and would keep the next one off.
 systemctl() { command systemctl "$@" 9>&-; }
+
+# curl, without the .curlrc of root.
+curl() { command curl --disable "$@"; }
 
 # keep FILE: as it is now, for both ways back. To be called before the file is changed.
 keep() {
@@ -174,8 +191,8 @@ begin() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????
-  work=$(mktemp -d "${TMPDIR:-/tmp}/edgeproxy-setup.XXXXXX")
+  rm -rf /tmp/edgeproxy-setup.??????
+  work=$(mktemp -d /tmp/edgeproxy-setup.XXXXXX)
   if [ -s "$BACKUP/undo" ] || [ -s "$BACKUP/leaving" ]; then
     again="sudo cat $BACKUP/undo $BACKUP/leaving"
     usage_error "a run of an earlier version's script was killed; run that version's again, which undoes it, or do by hand what it has left in these files:"
@@ -262,6 +279,6 @@ on_exit() {
     if go_back; then after_going_back; else warn "$JOURNAL could not be read (above): what this run has changed stays; $again"; fi
   fi
   end_try
-  rm -rf "${TMPDIR:-/tmp}"/edgeproxy-setup.??????
+  rm -rf /tmp/edgeproxy-setup.??????
   exit "$status"
 }

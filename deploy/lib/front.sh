@@ -9,6 +9,14 @@ declare -rA TITLES=([caddy]=Caddy [nginx]=nginx) DEFAULT_CONFIGS=([caddy]=/etc/c
 
 title() { printf '%s' "${TITLES[$front]}"; }
 
+# run_front WORD...: the program of its unit, as there may be another one in the PATH, which knows other directives.
+run_front() {
+  local program
+  program=$(command_of "$front.service" | head -n 1)
+  case ${program##*/} in "$front"*) ;; *) program=$front ;; esac # a script that starts it
+  with_fronts_variables "$program" "$@"
+}
+
 # find_front: of the take-over, if there was one; else who was named, or listens.
 find_front() {
   local named=$front_config
@@ -27,14 +35,31 @@ keep_front() {
   append "$FRONT" "$front $front_config"
 }
 
-# front_import [OPTION...]: its configuration as EdgeProxy's settings. A Caddyfile's {$VARIABLES} are those of caddy.service.
-front_import() {
-  local variables
+# with_fronts_variables COMMAND...: as its unit would run it, of which systemd knows the files of variables, too: a Caddyfile's {$VARIABLES} are there.
+with_fronts_variables() {
+  local variables files file options=()
+  mapfile -t files < <(property "$front.service" EnvironmentFiles | sed -nE 's/^(.*) \(ignore_errors=yes\)$/-\1/p; s/^(.*) \(ignore_errors=no\)$/\1/p')
   mapfile -t variables < <(property "$front.service" Environment | xargs --no-run-if-empty -n 1)
+  if [ ${#files[@]} -eq 0 ]; then
+    env "${variables[@]}" "$@"
+    return
+  fi
+  for file in "${variables[@]}"; do
+    options+=("--setenv=$file")
+  done
+  for file in "${files[@]}"; do
+    options+=("--property=EnvironmentFile=$file")
+  done
+  # systemd expands $NAME in arguments; $$ stands for a dollar.
+  systemd-run --quiet --pipe --wait --collect --same-dir "${options[@]}" -- "${@//\$/\$\$}" 9>&-
+}
+
+# front_import [OPTION...]: its configuration as EdgeProxy's settings.
+front_import() {
   if [ "$front" = nginx ]; then
     "$binary" import-nginx "$front_config" "$@"
   else
-    env "${variables[@]}" "$binary" import-caddyfile "$front_config" "$@"
+    with_fronts_variables "$binary" import-caddyfile "$front_config" "$@"
   fi
 }
 
@@ -57,15 +82,24 @@ front_joins() {
   steer_to second || fail "$(title) shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
 }
 
-# has_started: nginx with sockets that were lent stays in the foreground, and says nothing when its workers are there: one of them holds a socket then. That
-# its main process has children says less: what stands in the PATH as python3 may be a script.
+# has_started: nginx with sockets that were lent stays in the foreground, and says nothing when its workers are there: one of them holds a socket then.
 has_started() {
-  local end=$((SECONDS + 20)) pid
+  local end=$((SECONDS + 20))
   is_lent || return 0
-  until pid=$(property nginx.service MainPID) && holders_of_ports nginx | grep -vqx "$pid"; do
+  until has_workers; do
     [ "$SECONDS" -lt "$end" ] && is_active nginx.service || return 1
     sleep 0.1
   done
+}
+
+# has_workers: that its main process has children says less: what lends it the sockets may be a script.
+has_workers() {
+  local main pid name
+  main=$(property nginx.service MainPID)
+  while read -r pid name; do
+    [ "$pid" = "$main" ] || [ "$(unit_of_process "$pid")" != nginx.service ] || [ ! "/proc/$pid/exe" -ef "/proc/$main/exe" ] || return 0
+  done < <(port_holders)
+  return 1
 }
 
 lend_ports() {
@@ -82,16 +116,20 @@ end_lending() {
   systemctl daemon-reload
 }
 
-# keep_addresses: systemd's sockets listen as nginx does, which has one for each family, as a rule: a port is shared by sockets that are bound alike.
+# keep_addresses: systemd's sockets listen as the other server does, where that is not both families at once: a port is shared by sockets that are bound alike.
+# nginx has one for each, as a rule. Where the kernel has no IPv6, Caddy has not chosen it.
 keep_addresses() {
-  local at addresses
+  local at port addresses
+  [ "$front" = nginx ] || [ -e /proc/net/tcp6 ] || return 0
   for at in 0 1; do
-    mapfile -t addresses < <(addresses $((at ? 443 : 80)))
-    if [ "$front" != nginx ] || [ ${#addresses[@]} -eq 0 ] || [[ ${addresses[0]} != *:* ]]; then
+    port=$((at ? 443 : 80))
+    mapfile -t addresses < <(addresses "$port")
+    if [ ${#addresses[@]} -eq 0 ] || [[ " ${addresses[*]} " == *" $port "* ]]; then
       continue
     fi
     {
-      printf '# As nginx had it.\n[Socket]\nListenStream=\n'
+      printf '# As %s had it.\n' "$(title)"
+      printf '[Socket]\nListenStream=\n'
       printf 'ListenStream=%s\n' "${addresses[@]}"
       printf 'BindIPv6Only=ipv6-only\n'
     } > "$work/addresses"

@@ -7,9 +7,7 @@ caddy_admin() { python3 -I "$here/lib/caddy_admin.py" "$@"; }
 
 # check_issue: whether Caddy can be told to pass challenges on.
 check_issue() {
-  local variables
-  mapfile -t variables < <(property caddy.service Environment | xargs --no-run-if-empty -n 1)
-  if ! env "${variables[@]}" caddy adapt --config "$front_config" --adapter caddyfile > "$work/adapted.json" 2> "$work/adapt"; then
+  if ! run_front adapt --config "$front_config" --adapter caddyfile > "$work/adapted.json" 2> "$work/adapt"; then
     in_the_way "--issue: caddy adapt --config $front_config fails: $(tail -n 1 "$work/adapt")"
   elif ! caddy_admin "$work/adapted.json" get "$work/caddy.json" 2> "$work/admin"; then
     in_the_way "--issue: Caddy has to be told through its admin API: $(tail -n 1 "$work/admin")"

@@ -11,14 +11,21 @@ readonly PATIENCE=150 # seconds for the requests that the other server still has
 
 moving=0 # since when the ports move: the time in seconds
 
-# listeners: the processes that listen on 80 or 443: PROCESS (or systemd) a line. A socket may have several.
-listeners() {
-  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE '\("[^"]+"' | tr -d '("' | sort -u || true
+# port_holders: the processes that have a socket that listens on 80 or 443: PID NAME a line. A socket may be of several.
+port_holders() {
+  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE '"[^"]+",pid=[0-9]+' | sed -E 's/"(.*)",pid=(.*)/\2 \1/' | sort -u || true
 }
 
-# holders_of_ports NAME: the numbers of the processes of this name that have a socket that listens on 80 or 443, a line each.
-holders_of_ports() {
-  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE "\"$1\",pid=[0-9]+" | grep -oE '[0-9]+$' | sort -u
+# listeners: who listens on 80 or 443, a line each: Caddy, nginx and EdgeProxy by their units, as a program may have any name; else PROCESS (or systemd).
+listeners() {
+  local pid name unit
+  while read -r pid name; do
+    unit=$(unit_of_process "$pid") || true
+    case $unit in
+      caddy.service | nginx.service | edgeproxy.service) say "${unit%.service}" ;;
+      *) say "$name" ;;
+    esac
+  done < <(port_holders) | sort -u
 }
 
 # addresses PORT: where the port is listened on, as systemd writes it, a line each: 80 for both families at once.
@@ -241,15 +248,29 @@ front_takes_ports() {
   shift
   systemctl start "$1"
   until_healthy "$@" || warn "$1 does not respond to $3$4 with 2xx: journalctl -u $1 -n 50"
-  steer_to first
+  if is_active "$front.service"; then
+    steer_to first
+  else
+    front_comes_back
+  fi
   systemctl stop edgeproxy.service "${SOCKETS[@]}"
+  end_lending
   unshare_ports own "$(front_user)"
+  forget_move
+  systemctl start "$front.service"
+}
+
+# front_comes_back: it has let go of the ports already, so EdgeProxy, if that has them, serves until it is there again. In a shell of its own: nothing that
+# fails there ends the way back.
+front_comes_back() {
   if ! is_gone "$front.service"; then
     timeout 5 systemctl stop "$front.service" || systemctl kill --signal KILL "$front.service"
   fi
-  forget_move
   systemctl reset-failed "$front.service" 2> /dev/null || true
-  systemctl start "$front.service"
+  if proxy_has_ports && is_active edgeproxy.service; then
+    unshare_ports alone
+    (front_joins) || true
+  fi
 }
 
 # proxy_has_them_again: the way back of uninstall.sh.

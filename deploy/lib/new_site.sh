@@ -62,6 +62,7 @@ preflight_new() {
   fi
   check_name
   check_environment
+  check_base
   check_repository
   check_roots
   [ ${#problems[@]} -eq 0 ] || refuse "it cannot be done as things are; nothing was changed:$(printf '\n  %s' "${problems[@]}")"
@@ -73,7 +74,7 @@ check_free_ports() {
   ! is_active edgeproxy.service || in_the_way "edgeproxy.service runs already, elsewhere than on ports 80 and 443: systemctl stop edgeproxy"
   while read -r who; do
     hint="systemctl list-units --type service"
-    [[ $who != caddy && $who != nginx ]] || hint="$here/setup_bluegreen.sh takes a site over from it"
+    [[ $who != caddy && $who != nginx ]] || hint="$here/setup_bluegreen.sh takes its site over; where it has none yet: sudo systemctl disable --now $who"
     in_the_way "port 80 or 443 is $who's: $hint"
   done < <(listeners)
   for slot in blue green; do
@@ -86,6 +87,18 @@ check_free_ports() {
 check_name() {
   [ -z "$internal" ] && ! has_own "$host" || return 0
   [ -n "$(getent ahosts "$host")" ] || in_the_way "$host has no address in DNS, so no authority can issue a certificate for it; without one: --internal"
+}
+
+# check_base: who owns the code makes it there.
+check_base() {
+  local create=''
+  [ -d "$BASE" ] || return 0
+  if getent passwd "$deployer" > /dev/null; then
+    ! as_account "$deployer" test -w "$BASE" || return 0
+  else
+    create="sudo useradd --create-home --shell /bin/bash $deployer && "
+  fi
+  in_the_way "$BASE is there, and $deployer cannot write it: ${create}sudo chown $deployer: $BASE"
 }
 
 # check_environment: what is there stays, so it has to be this site's.
@@ -105,7 +118,7 @@ check_repository() {
     return
   fi
   ! getent passwd "$deployer" > /dev/null || who=$deployer
-  clone=$(mktemp -d "${TMPDIR:-/tmp}/edgeproxy-setup.XXXXXX") # beside what this run makes up, which has secrets
+  clone=$(mktemp -d /tmp/edgeproxy-setup.XXXXXX) # beside what this run makes up, which has secrets
   chown "$who" "$clone"
   check_commit
   rm -rf "$clone"
@@ -114,6 +127,7 @@ check_repository() {
 # check_commit: of the clone that check_repository has a place for.
 check_commit() {
   if ! as_account "$who" git clone --quiet --bare --depth 1 --single-branch --branch "$branch" -- "$repository" "$clone/git" > "$work/clone" 2>&1; then
+    ! grep -q 'Remote branch .* not found' "$work/clone" || { name_branches; return; }
     in_the_way "$branch of $repository cannot be cloned by $who: $(grep -v '^warning: --depth' "$work/clone" | head -n 2 | paste -sd ' ')"
     [[ ! $repository =~ ^(ssh://|[^/]*@) ]] || in_the_way "the repository wants a key of $deployer: $(key_of_deployer), and add the key that it shows to the repository, as one that may read"
     return
@@ -135,6 +149,14 @@ check_commit() {
   while IFS= read -r file; do
     in_commit "$file" || in_the_way "$branch has no $file: --requirements FILE"
   done < <(tr : '\n' <<< "$requirements")
+}
+
+# name_branches: those that are there; the only one is proposed.
+name_branches() {
+  local branches
+  mapfile -t branches < <(as_account "$who" git ls-remote --heads -- "$repository" 2> /dev/null | sed 's|.*\trefs/heads/||' | head -n 20)
+  [ ${#branches[@]} -ne 1 ] || again+=" --branch $(printf %q "${branches[0]}")"
+  in_the_way "$repository has no branch or tag $branch; its branches: ${branches[*]:-none} (--branch NAME)"
 }
 
 # key_of_deployer: what makes one, as a line to paste.
@@ -194,7 +216,7 @@ make_users() {
   if getent passwd "$deployer" > /dev/null; then add_deployer; else say "  let $deployer use \`edgeproxy switch\`"; fi
 }
 
-# make_directories: what the app writes is of EdgeProxy's group, also what will come there, whatever the umask takes from others.
+# make_directories: data is for a database in a file. What the app writes is of EdgeProxy's group, also what will come there, whatever the umask takes from others.
 make_directories() {
   local group
   step "The code, and what all versions share"
@@ -202,6 +224,7 @@ make_directories() {
   make_new "$BASE" 0755 "$deployer" "$group"
   make_new "$BASE/venvs" 0755 "$deployer" "$group"
   make_new "$BASE/shared" 0755 "$deployer" "$group"
+  make_new "$BASE/data" 0750 app app
   make_new "$(shared "$static_root")" 2750 app edgeproxy
   make_new "$(shared "$media_root")" 2750 app edgeproxy
   if [ ! -e "$BASE/repository.git" ]; then

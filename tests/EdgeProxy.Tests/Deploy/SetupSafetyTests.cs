@@ -72,7 +72,57 @@ public sealed class SetupSafetyTests : IDisposable
         Assert.Equal([file, .. given, ""], pasted.Output.Split('\0'));
     }
 
+    /// <summary>By its name alone, by a link, from a directory that the shell would say aloud, without the right to run it.</summary>
     [Theory]
+    [InlineData("cd $1; bash new-site --host=a.example", "sudo $1/new-site --host=a.example")]
+    [InlineData("ln -s $1/new-site here; ./here --host a.example", "sudo ./here --host a.example")]
+    [InlineData("cd $1/..; CDPATH=.:/ deploy/new-site --host=a.example", "sudo deploy/new-site --host=a.example")]
+    [InlineData("cp -r $1 copy; chmod -x copy/new-site; bash copy/new-site --host a.example", "sudo bash copy/new-site --host a.example")]
+    public async Task However_a_script_is_called_it_finds_its_parts_and_the_line_to_run_next_is_one(string call, string next)
+    {
+        var deploy = Repository.File("deploy");
+        var run = await Tool.RunAsync("bash", ["-c", $"cd $2; {call}", "bash", deploy, _directory.Path]);
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal(
+            "new-site: each site needs --host, --repository and --settings; with the values of yours:\n" +
+                $"{next.Replace("$1", deploy, StringComparison.Ordinal)} --repository https://git.example.com/shop.git --settings shop.settings\n",
+            run.Error);
+    }
+
+    /// <summary>A umask that hides what services are to read, root's own directory for files, and programs that are named as the system's.</summary>
+    [Fact]
+    public async Task Nothing_of_the_callers_shell_counts()
+    {
+        var run = await Tool.RunAsync("bash", ["-c", """
+            set -Eeuo pipefail
+            printf '#!/bin/sh\n' | tee "$1/python3" "$1/curl" > /dev/null
+            chmod +x "$1"/*
+            printf 'fail\n' > "$1/.curlrc"
+            umask 077
+            export HOME=$1 TMPDIR=$1 LC_ALL=de_DE.UTF-8 SYSTEMD_COLORS=1 POSIXLY_CORRECT=1 PATH=$1:$PATH
+            . "$2/lib/changes.sh"
+            . "$2/lib/site.sh"
+            case $(command -v python3) in "$1"/*) exit 7 ;; esac
+            work=$1
+            declare -f curl | grep -q -- --disable
+            mkdir "$1/made"
+            stat --format %a "$1/made"
+            printf '%s %s %s\n' "$LC_ALL" "${TMPDIR-none}" "${SYSTEMD_COLORS-none}"
+            """, "bash", _directory.Path, Repository.File("deploy")]);
+
+        Assert.True(run.ExitCode == 0, $"{run.ExitCode}: {run.Output}{run.Error}");
+        Assert.Equal("755\nC none none\n", run.Output);
+    }
+
+    [Theory]
+    [InlineData("--host", "a..example", false)]
+    [InlineData("--host", "https://a.example", false)]
+    [InlineData("--host", "a.example:443", false)]
+    [InlineData("--host", "-a.example", false)]
+    [InlineData("--host", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example", false)]
+    [InlineData("--host", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example", true)]
+    [InlineData("--host", "Shop.Example.com", true)]
     [InlineData("--app-dir", "/srv", false)]
     [InlineData("--app-dir", "/", false)]
     [InlineData("--app-dir", "//shop", false)]

@@ -32,7 +32,7 @@ public sealed class NewSiteTests
         await PrepareAsync(lab);
         // Of a version that runs it would be the end; here none does.
         var developer = new Developer(lab);
-        var (first, _) = await developer.PushAsync("main", DeploySite.Migration("news", "0002_no_title", """migrations.RemoveField("Entry", "title")"""));
+        var (first, _) = await developer.PushAsync("main", DeploySite.Migration("news", "0002_no_title", """migrations.RunPython(migrations.RunPython.noop), migrations.RemoveField("Entry", "title")"""));
         Task<CommandResult> RunAsync(params string[] arguments) => lab.RunAsync([.. _environment, .. _site, "--branch", first, .. arguments]);
         var command = $"\nsudo {string.Join(' ', _site)} --branch {first}";
         var nothing = await SnapshotAsync(lab);
@@ -52,6 +52,14 @@ public sealed class NewSiteTests
         Assert.EndsWith($"{command} --settings webshop.production\n", refused.Error, StringComparison.Ordinal);
         Assert.Equal(nothing, await SnapshotAsync(lab));
 
+        // As many call it; and somebody has made the directory already.
+        _ = (await lab.RunAsync("mkdir", "/srv/app")).Text;
+        refused = await lab.RunAsync([.. _environment, .. _site, "--settings", "webshop.settings", "--branch", "master"]);
+        Assert.True(refused.ExitCode == 4, refused.Output + refused.Error);
+        Assert.Contains("/srv/origin.git has no branch or tag master; its branches: ", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("shopkeeper cannot write it: sudo useradd --create-home --shell /bin/bash shopkeeper && ", refused.Error, StringComparison.Ordinal);
+        _ = (await lab.RunAsync("rmdir", "/srv/app")).Text;
+
         // What only the project knows fails in the first deploy, with all around it in place.
         var failed = await RunAsync("--settings", "webshop.settings");
         Assert.True(failed.ExitCode == 1, failed.Output + failed.Error);
@@ -64,6 +72,8 @@ public sealed class NewSiteTests
         Assert.True(made.ExitCode == 0, made.Output + made.Error);
         Assert.Contains("it is the first version: there is none to go back to", made.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("fatal:", made.Output + made.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("the version that runs", made.Output + made.Error, StringComparison.Ordinal);
+        Assert.Equal("750 app:app", (await lab.RunAsync("stat", "-c", "%a %U:%G", "/srv/app/data")).Text);
         Assert.Matches($@"https://{Host}/static/\S+: 200\n", made.Output);
         _ = (await lab.RunAsync("sh", "-c", $"edgeproxy certificates root > {Root}")).Text;
         Assert.DoesNotContain("second", await VisitAsync(lab, "/page"), StringComparison.Ordinal);

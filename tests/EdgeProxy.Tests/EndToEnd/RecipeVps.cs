@@ -44,6 +44,7 @@ public sealed class RecipeVps : IAsyncDisposable
     public const string Health = $"https://{Host}{HealthPath}";
     public const string Setup = "/opt/edgeproxy/deploy/setup_bluegreen.sh";
     public const string Uninstall = "/opt/edgeproxy/deploy/uninstall.sh";
+    public const string NewSite = "/opt/edgeproxy/deploy/new-site";
     public const string Caddyfile = "/etc/caddy/Caddyfile";
     public const string KeyFile = "/etc/caddy/tls/key.pem";
 
@@ -142,6 +143,35 @@ public sealed class RecipeVps : IAsyncDisposable
 
     /// <summary>Runs a command inside, which must succeed.</summary>
     public async Task<string> RunAsync(params string[] command) => (await Lab.RunAsync(command)).Text;
+
+    /// <summary>Each of the system's tools becomes a script that takes long, and then the tool under another name; what is named after them in the PATH of
+    /// <see cref="InOddShell"/> does not get that far.</summary>
+    public async Task SlowDownAsync(params string[] tools)
+    {
+        await RunAsync(["bash", "-c", """
+            set -e
+            mkdir -p /opt/real /opt/odd/bin /opt/odd/tmp
+            for tool in "$@"; do
+              file=$(PATH=/usr/sbin:/usr/bin command -v $tool)
+              real=$(readlink -f $file)
+              [ -L $file ] || { real=/opt/real/$tool.real; cp -a $file $real; }
+              rm $file
+              printf '#!/bin/bash\n/usr/bin/sleep 0.1\nexec -a "$0" %s "$@"\n' $real > $file
+              printf '#!/bin/sh\necho "$0 $*" >> /run/odd-used\nexit 3\n' > /opt/odd/bin/$tool
+              chmod 755 $file /opt/odd/bin/$tool
+            done
+            chmod 700 /opt/odd/tmp
+            printf 'include\nfail\nproxy = http://127.0.0.1:1\n' > /opt/odd/.curlrc
+            """, "bash", .. tools]);
+    }
+
+    /// <summary>A command in the shell of somebody whose umask hides files, with a directory for files that is root's alone, settings of curl, colours, and
+    /// scripts (pyenv's) before the system's tools.</summary>
+    public static string[] InOddShell(params string[] command) =>
+    [
+        "env", "HOME=/opt/odd", "TMPDIR=/opt/odd/tmp", "LC_ALL=de_DE.UTF-8", "CDPATH=.:/", "SYSTEMD_COLORS=1", "POSIXLY_CORRECT=1",
+        "PATH=/opt/odd/bin:/usr/bin:/bin", "/bin/bash", "-c", "umask 077; cd /; exec \"$@\"", "bash", .. command,
+    ];
 
     /// <summary>The status that a client gets inside, over a certificate that must be right; 000: none.</summary>
     public async Task<string> AskAsync(string url) =>

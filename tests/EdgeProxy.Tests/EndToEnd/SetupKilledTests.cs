@@ -46,6 +46,8 @@ public sealed class SetupKilledTests
     {
         await using var vps = await RecipeVps.StartAsync();
         var before = Lasting(await vps.SnapshotAsync());
+        await vps.StartClientsAsync("https", RecipeVps.Health);
+        await vps.StartClientsAsync("http", $"http://{RecipeVps.Host}/");
         foreach (var moment in (string[])[
             "undo remove /usr/bin/edgeproxy", "systemd-sysusers", "undo remove /etc/edgeproxy/appsettings.json", "undo end_rehearsal", "undo front_takes_ports",
             "clients watch", "EdgeProxy listens", "the other has let go", "systemctl --quiet enable edgeproxy.service"])
@@ -62,6 +64,9 @@ public sealed class SetupKilledTests
             Assert.Equal(before, Lasting(await vps.SnapshotAsync()));
             Assert.Equal("", (await vps.Lab.RunAsync("fuser", LockFile)).Output.Trim()); // clients have ended, too
         }
+
+        // Also where Caddy had gone already.
+        Assert.All([.. await vps.StopClientsAsync("https"), .. await vps.StopClientsAsync("http")], visit => Assert.True(visit.IsGood, $"{visit}"));
 
         // EdgeProxy is enabled, and Caddy and the app are not: the power goes, and EdgeProxy serves after it.
         await KillAsync(vps, "systemctl --quiet disable caddy.service", RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);

@@ -45,19 +45,15 @@ public sealed class SetupNginxTests
         Assert.DoesNotContain("  write ", await vps.RunAsync([.. _setup, "--grant"]), StringComparison.Ordinal);
         Assert.Contains("Completed: blue -> green", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
 
-        // As pyenv does it: python3 is a script, which has children before it is Python.
-        await vps.Lab.WriteFileAsync(
-            "/opt/shims/python3",
-            "#!/bin/bash\ncase $* in *share_ports*) sleep 1 ;; esac\nexec /usr/bin/python3 \"$@\"\n");
-        await vps.RunAsync("chmod", "+x", "/opt/shims/python3");
+        await vps.SlowDownAsync("systemctl", "ss", "python3", "nginx");
         await VisitAsync(vps);
-        var back = await vps.RunAsync("env", "PATH=/opt/shims:/usr/sbin:/usr/bin:/sbin:/bin", RecipeVps.Uninstall, "--purge");
+        var back = await vps.RunAsync(RecipeVps.InOddShell(RecipeVps.Uninstall, "--purge"));
         var movedBack = await LeaveAsync(vps);
 
         Figures.Report($"setup_bluegreen.sh from nginx: {Gaps(setup)}; back: {Gaps(back)}");
         Assert.All([.. moved, .. movedBack], visit => Assert.True(visit.IsGood, $"{visit}"));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
-        Assert.Equal("nginx", await ListenersAsync(vps));
+        Assert.Equal("nginx.real", await ListenersAsync(vps));
         Assert.Equal(Lasting(before), Lasting(await vps.SnapshotAsync()));
         await vps.RunAsync("systemctl", "reload", "nginx.service");
         await vps.RunAsync("systemctl", "restart", "nginx.service");

@@ -53,16 +53,17 @@ public sealed class SetupTests
     public async Task Where_the_ports_cannot_be_shared_no_accepted_connection_is_cut()
     {
         await using var vps = await RecipeVps.StartAsync();
-        await vps.Lab.WriteFileAsync(
-            "/opt/without/python3",
-            "#!/bin/sh\ncase $* in *share_ports*) echo not with this kernel >&2; exit 1 ;; esac\nexec /usr/bin/python3 \"$@\"\n");
-        await vps.RunAsync("chmod", "+x", "/opt/without/python3");
-        string[] without = ["env", "PATH=/opt/without:/usr/sbin:/usr/bin:/sbin:/bin"];
+        await vps.RunAsync("bash", "-c", """
+            real=$(readlink -f /usr/bin/python3)
+            rm /usr/bin/python3
+            printf '#!/bin/sh\ncase $* in *share_ports*) echo not with this kernel >&2; exit 1 ;; esac\nexec %s "$@"\n' "$real" > /usr/bin/python3
+            chmod 755 /usr/bin/python3
+            """);
         await VisitAsync(vps);
 
-        var setup = await vps.RunAsync([.. without, RecipeVps.Setup]);
+        var setup = await vps.RunAsync(RecipeVps.Setup);
         await AssertTakenOverAsync(vps, "blue");
-        var back = await vps.RunAsync([.. without, RecipeVps.Uninstall]);
+        var back = await vps.RunAsync(RecipeVps.Uninstall);
 
         Assert.All(
             (string[])[setup, back], output => Assert.Contains("the ports cannot be shared (not with this kernel)", output, StringComparison.Ordinal));
@@ -106,6 +107,19 @@ public sealed class SetupTests
                 "disable caddy.service app-server-blue.service", "let azureuser use", "app-server-blue.env"],
             step => Assert.Contains(step, told, StringComparison.Ordinal));
         Assert.DoesNotContain("not-for-everybody", told, StringComparison.Ordinal);
+
+        await vps.RunAsync("mv", "/usr/bin/python3", "/usr/bin/python3.away");
+        foreach (var script in (string[])[RecipeVps.Setup, RecipeVps.Uninstall, RecipeVps.NewSite])
+        {
+            var without = await vps.Lab.RunAsync(
+                script == RecipeVps.NewSite ? [script, "--host", "a.example", "--repository", "/srv/a.git", "--settings", "a.settings"] : [script]);
+            Assert.Equal(2, without.ExitCode);
+            Assert.Contains("Python, which is missing here; nothing was changed", without.Error, StringComparison.Ordinal);
+            Assert.Contains($"\nsudo apt install python3 && sudo {script}", without.Error, StringComparison.Ordinal);
+        }
+
+        await vps.RunAsync("mv", "/usr/bin/python3.away", "/usr/bin/python3");
+        Assert.Equal(before, await vps.SnapshotAsync());
     }
 
     [Fact]
@@ -137,10 +151,19 @@ public sealed class SetupTests
         await vps.RunAsync(RecipeVps.Uninstall);
         var once = Lasting(await vps.SnapshotAsync());
 
+        // Whatever the shell and the tools are like; and one run after the other.
+        await vps.SlowDownAsync("systemctl", "ss", "python3", "caddy");
+        await vps.RunAsync("systemctl", "restart", "caddy.service");
+        Assert.Equal("caddy.real", await vps.RunAsync("bash", "-c", "ss -ltnpH 'sport = :443' | grep -o 'caddy[a-z.]*' | head -n 1"));
+        await VisitAsync(vps);
+        await vps.RunAsync(RecipeVps.InOddShell(RecipeVps.Setup, "--move-secrets", "--deployer=azureuser"));
         await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
-        await vps.RunAsync(RecipeVps.Setup, "--move-secrets", "--deployer", "azureuser");
-        await vps.RunAsync(RecipeVps.Uninstall);
+        // No authority is reached here; Caddy's certificate serves.
+        Assert.DoesNotContain("HTTPS is refused", await vps.RunAsync("journalctl", "--unit", "edgeproxy.service"), StringComparison.Ordinal);
+        await vps.RunAsync(RecipeVps.InOddShell(RecipeVps.Uninstall));
 
+        Assert.All(await LeaveAsync(vps), visit => Assert.True(visit.IsGood, $"{visit}"));
+        Assert.Equal("", await vps.RunAsync("bash", "-c", "cat /run/odd-used 2> /dev/null || true"));
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         Assert.Equal(once, Lasting(await vps.SnapshotAsync()));
         // Settings stay, and the user, and the directory that the settings name; nothing else of EdgeProxy does.
@@ -199,6 +222,9 @@ public sealed class SetupTests
         Assert.Contains("Completed: green -> blue", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
         var switched = await LeaveAsync(vps);
 
+        // Settings that name no health path any more: the usual ones are tried.
+        await vps.RunAsync("sed", "-i", "/\"Health\": {/,/}/d", "/etc/edgeproxy/appsettings.json");
+        Assert.DoesNotContain("Health", await vps.RunAsync("edgeproxy", "check", "--show"), StringComparison.Ordinal);
         var back = await vps.RunAsync(RecipeVps.Uninstall, "--purge");
 
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
@@ -226,9 +252,12 @@ public sealed class SetupTests
             sed 's/:8000/:8001/' app-server-blue.service > shop-blue.service
             sed 's/:8100/:8101/' app-server-green.service > shop-green.service
             rm app-server-blue.service app-server-green.service /etc/caddy/upstream.txt
-            sed -i 's/^import .*/to 127.0.0.1:8001/' {{RecipeVps.Caddyfile}}
+            sed -i 's/^import .*/to 127.0.0.1:8001/; s/^{{RecipeVps.Host}}/{$SITE}/' {{RecipeVps.Caddyfile}}
+            mkdir caddy.service.d
+            printf '[Service]\nEnvironmentFile=-/etc/caddy/env\n' > caddy.service.d/test.conf
+            echo 'SITE="{{RecipeVps.Host}}"' > /etc/caddy/env
             systemctl daemon-reload
-            systemctl reload caddy.service
+            systemctl restart caddy.service
             cd {{RecipeVps.Checkout}}
             printf 'logs\n__pycache__\n' > .gitignore
             git add --all

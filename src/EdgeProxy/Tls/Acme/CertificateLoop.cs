@@ -268,6 +268,8 @@ internal sealed partial class CertificateLoop(
     private string Fail(Exception failure)
     {
         var now = time.GetUtcNow();
+        // The old server's, until the first own one is there.
+        var serving = _serving ?? table.Find(domain);
         _failures++;
         _retryAt = RenewalPlan.RetryAt(now, _failures, Life, (failure as AcmeException)?.RetryAfter, Random.Shared.NextDouble());
         var error = failure is CertificateException ? $"what the authority sent {failure.Message}" : failure.Message;
@@ -276,19 +278,19 @@ internal sealed partial class CertificateLoop(
         {
             Log.Broken(logger, domain, _retryAt.Value, failure);
         }
-        else if (_serving is null || RenewalPlan.IsEmergency(Life!.Value, now))
+        else if (serving is null || RenewalPlan.IsEmergency(Life ?? new CertificateLife(serving.NotBefore, serving.NotAfter, serving.NotBefore, 0), now))
         {
             Log.FailedLate(
                 logger,
                 domain,
                 _failures,
                 _retryAt.Value,
-                _serving is null ? "there is none yet, HTTPS is refused" : $"the one in service ends at {_serving.NotAfter:u}",
+                serving is null ? "there is none yet, HTTPS is refused" : $"the one in service ends at {serving.NotAfter:u}",
                 error);
         }
         else
         {
-            Log.Failed(logger, domain, _failures, _retryAt.Value, _serving.NotAfter, error);
+            Log.Failed(logger, domain, _failures, _retryAt.Value, serving.NotAfter, error);
         }
 
         return error;
