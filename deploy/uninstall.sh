@@ -179,8 +179,7 @@ move_back() {
   local status
   step "The ports 80 and 443 move back"
   [ -z "$dry" ] || { say "  start $front.service beside edgeproxy.service, stop that (it finishes what it has), and measure the gap"; return; }
-  undo proxy_has_them_again
-  undo stop "$front.service"
+  undo proxy_has_them_again "$front"
   watch_ports "$(health_host)"
   front_joins
   prove

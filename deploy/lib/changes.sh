@@ -277,6 +277,9 @@ on_exit() {
     step "Going back to what was"
     before_going_back
     if go_back; then after_going_back; else warn "$JOURNAL could not be read (above): what this run has changed stays; $again"; fi
+  elif [ "$status" -gt 2 ] && [ -z "$dry" ] && [ -e "$LEAVING" ]; then
+    say "This was interrupted when $(who_serves) served again; the next run does what is left:"
+    say "$again"
   fi
   end_try
   rm -rf /tmp/edgeproxy-setup.??????

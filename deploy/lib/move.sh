@@ -273,10 +273,21 @@ front_comes_back() {
   fi
 }
 
-# proxy_has_them_again: the way back of uninstall.sh.
+# proxy_has_them_again [FRONT]: the way back of uninstall.sh. Where EdgeProxy has let go already, the other server goes on until it is there again.
 proxy_has_them_again() {
+  front=${1:-$front}
   end_lending
-  steer_to first
-  proxy_takes_ports
+  prepare_move
+  if proxy_has_ports && is_active edgeproxy.service; then
+    steer_to first
+  else
+    systemctl stop edgeproxy.service # its last requests: systemd gives it no sockets before
+    unshare_ports own "$(front_user)"
+    ! is_active "$front.service" || share_ports 0 || systemctl stop "$front.service"
+    proxy_takes_ports
+    steer_to second
+  fi
+  systemctl stop "$front.service"
   unshare_ports alone
+  forget_move
 }

@@ -33,7 +33,7 @@ KINDS = {
     "caddy_forgets": (["caddy_forgets"], 0, 0),
     "end_rehearsal": (["end_rehearsal"], 0, 0),
     "front_takes_ports": (["front_takes_ports"], 5, 5),  # FRONT UNIT HOST ADDRESS PATH
-    "proxy_has_them_again": (["proxy_has_them_again"], 0, 0),
+    "proxy_has_them_again": (["proxy_has_them_again"], 0, 1),  # FRONT
     "remove_product": (["remove_product"], 3, 3),  # SLOT-UNIT UPSTREAM-FILE PURGE
 }
 

@@ -33,7 +33,7 @@ public sealed class UndoLogTests : IDisposable
     [InlineData("caddy_forgets", "caddy_forgets")]
     [InlineData("end_rehearsal", "end_rehearsal")]
     [InlineData("front_takes_ports caddy a.service a.example http://127.0.0.1:8000 /", "front_takes_ports caddy a.service a.example http://127.0.0.1:8000 /")]
-    [InlineData("proxy_has_them_again", "proxy_has_them_again")]
+    [InlineData("proxy_has_them_again nginx", "proxy_has_them_again nginx")]
     [InlineData("remove_product a.service /upstream 1", "remove_product a.service /upstream 1")]
     public async Task Each_kind_has_its_command(string entry, string command)
     {

@@ -80,7 +80,8 @@ public sealed class SetupKilledTests
         Assert.Contains("is not whole, and was left out", through.Error, StringComparison.Ordinal);
 
         // The way back.
-        foreach (var moment in (string[])["undo stop caddy.service", "systemctl --quiet disable edgeproxy-http.socket"])
+        await vps.StartClientsAsync("https", RecipeVps.Health);
+        foreach (var moment in (string[])["undo proxy_has_them_again caddy", "systemctl --quiet disable edgeproxy-http.socket"])
         {
             await KillAsync(vps, moment, RecipeVps.Uninstall);
             through = await vps.Lab.RunAsync(RecipeVps.Setup, "--health-path", RecipeVps.HealthPath);
@@ -90,6 +91,7 @@ public sealed class SetupKilledTests
             Assert.Equal("active", await vps.RunAsync("systemctl", "is-active", "edgeproxy.service"));
         }
 
+        Assert.All(await vps.StopClientsAsync("https"), visit => Assert.True(visit.IsGood, $"{visit}"));
         await KillAsync(vps, "rm -f /usr/lib/sysusers.d/edgeproxy.conf", RecipeVps.Uninstall);
         var last = await vps.RunAsync(RecipeVps.Uninstall);
         Assert.Contains("first what is left of it is done", last, StringComparison.Ordinal);
