@@ -310,11 +310,12 @@ is_deployed() {
   [ -n "$active" ] && [ -e "$BASE/$active/.git" ]
 }
 
-# suggest_roots: restart_app.sh has told that the settings have them inside the tree of one slot.
-suggest_roots() {
+# suggest_options: restart_app.sh has told that the settings have their roots inside the tree of one slot, or the app has no such health path.
+suggest_options() {
   local kind path
   for kind in static media; do
     path=$(sed -nE "s#.*${kind^^}_ROOT: $BASE/(blue|green)/##p" "$work/deploy" | head -n 1)
     [ -z "$path" ] || again+=" --$kind-root $(printf %q "$path")"
   done
+  ! grep -q 'is Health:Path right?' "$work/deploy" || again+=' --health-path /PATH'
 }

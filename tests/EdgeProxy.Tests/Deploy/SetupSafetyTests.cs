@@ -116,6 +116,28 @@ public sealed class SetupSafetyTests : IDisposable
     }
 
     [Theory]
+    [InlineData("STATIC_ROOT: /srv/app/green/static files", " --static-root static\\ files")]
+    [InlineData("green responds, but not at its health path: /healthz responds with 404, expected 200-299: is Health:Path right?", " --health-path /PATH")]
+    [InlineData("manage.py migrate failed (above)", "")]
+    public async Task A_first_deploy_that_fails_for_want_of_an_option_names_it(string told, string option)
+    {
+        var run = await Tool.RunAsync(
+            "bash",
+            ["-c", """
+                . "$2/lib/changes.sh"
+                . "$2/lib/new_site.sh"
+                work=$1
+                cat > "$work/deploy"
+                again=''
+                suggest_options
+                printf '%s' "$again"
+                """, "bash", _directory.Path, Repository.File("deploy")],
+            told + "\n");
+
+        Assert.Equal(option, run.Output);
+    }
+
+    [Theory]
     [InlineData("--host", "a..example", false)]
     [InlineData("--host", "https://a.example", false)]
     [InlineData("--host", "a.example:443", false)]
