@@ -76,11 +76,18 @@ front_joins() {
   else
     share_ports "$(front_user)"
   fi || proxy_lets_go
-  if ! systemctl start "$front.service" || ! has_started; then
-    fail "$(title) does not start: $(why_not "$front.service")"
+  if is_lent && ! start_front; then
+    # Its unit may have a sandbox in which nobody takes hold of another's sockets.
+    say "  the ports cannot be lent ($(why_not "$front.service" | grep -vE '^nginx\.service|systemd' | tail -n 1)): one lets go, then the other takes them"
+    end_lending
+    reset_failed "$front.service"
+    proxy_lets_go
   fi
+  start_front || fail "$(title) does not start: $(why_not "$front.service")"
   steer_to second || fail "$(title) shares the ports with EdgeProxy, but new connections cannot be given to it (why: above)"
 }
+
+start_front() { systemctl start "$front.service" && has_started; }
 
 # has_started: nginx with sockets that were lent stays in the foreground, and says nothing when its workers are there: one of them holds a socket then.
 has_started() {

@@ -58,6 +58,13 @@ public sealed class SetupNginxTests
         await vps.RunAsync("systemctl", "reload", "nginx.service");
         await vps.RunAsync("systemctl", "restart", "nginx.service");
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+
+        // A sandbox of nginx's in which it cannot take hold of EdgeProxy's sockets.
+        await vps.RunAsync([.. _setup, "--grant"]);
+        await vps.Lab.WriteUnitAsync("nginx.service.d/test.conf", "[Service]\nCapabilityBoundingSet=~CAP_SYS_PTRACE\n");
+        Assert.Contains("the ports cannot be lent (", await vps.RunAsync(RecipeVps.Uninstall), StringComparison.Ordinal);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.Equal("nginx.real", await ListenersAsync(vps));
     }
 
     /// <summary>Each is tried beside what serves, and comes up well, or is refused with what to do.</summary>
