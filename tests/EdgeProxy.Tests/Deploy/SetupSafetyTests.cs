@@ -58,7 +58,7 @@ public sealed class SetupSafetyTests : IDisposable
     [Theory]
     [InlineData(
         "new-site", "--host", "a.example", "--repository", "/srv/a;id.git", "--settings", "a.settings", "--branch", "$(id)&&`id`", "--deployer", "root")]
-    [InlineData("new-site", "--host", "a.example;id")]
+    [InlineData("new-site", "--host", "a.example;id", "--repository", "/srv/a.git", "--settings", "a.settings")]
     [InlineData("setup_bluegreen.sh", "--caddyfile", "/etc/my caddy/$(id)", "--single", "a';id #", "--health-path", "/x?a=1&b=2")]
     [InlineData("uninstall.sh", "--upstream-file", "/tmp/a\nid")]
     public async Task The_line_to_run_next_has_the_very_words_that_were_given(string script, params string[] given)

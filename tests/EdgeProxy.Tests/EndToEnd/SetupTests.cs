@@ -224,7 +224,7 @@ public sealed class SetupTests
 
         // Settings that name no health path any more: the usual ones are tried.
         await vps.RunAsync("sed", "-i", "/\"Health\": {/,/}/d", "/etc/edgeproxy/appsettings.json");
-        Assert.DoesNotContain("Health", await vps.RunAsync("edgeproxy", "check", "--show"), StringComparison.Ordinal);
+        Assert.DoesNotContain("EdgeProxy__Health__Path", await vps.RunAsync("edgeproxy", "check", "--show"), StringComparison.Ordinal);
         var back = await vps.RunAsync(RecipeVps.Uninstall, "--purge");
 
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
@@ -252,7 +252,7 @@ public sealed class SetupTests
             sed 's/:8000/:8001/' app-server-blue.service > shop-blue.service
             sed 's/:8100/:8101/' app-server-green.service > shop-green.service
             rm app-server-blue.service app-server-green.service /etc/caddy/upstream.txt
-            sed -i 's/^import .*/to 127.0.0.1:8001/; s/^{{RecipeVps.Host}}/{$SITE}/' {{RecipeVps.Caddyfile}}
+            sed -i 's/^import .*/to 127.0.0.1:8001/; s/^{{RecipeVps.Host}}/{$SITE}/; s/^encode.*/&\nbind 127.0.0.1/' {{RecipeVps.Caddyfile}}
             mkdir caddy.service.d
             printf '[Service]\nEnvironmentFile=-/etc/caddy/env\n' > caddy.service.d/test.conf
             echo 'SITE="{{RecipeVps.Host}}"' > /etc/caddy/env
@@ -287,6 +287,7 @@ public sealed class SetupTests
         run = await vps.Lab.RunAsync(setup);
         Assert.True(run.ExitCode == 0, $"{run.ExitCode}: {run.Output}{run.Error}");
         Assert.Contains("/healthz is the health path: http://127.0.0.1:8001", run.Output, StringComparison.Ordinal);
+        Assert.Equal("127.0.0.1:443", await vps.RunAsync("bash", "-c", "ss -ltnH 'sport = :443' | awk '{ print $4 }'")); // as Caddy
         Assert.Contains("Completed: blue -> green", await vps.RunAsync("edgeproxy", "switch"), StringComparison.Ordinal);
         var commit = await vps.RunAsync("git", "-C", RecipeVps.Checkout, "rev-parse", "HEAD");
         var told = await vps.RunAsync("/opt/edgeproxy/deploy/restart_app.sh", "--rollback", "--dry-run");
