@@ -1,4 +1,4 @@
-# Sourced by setup_bluegreen.sh and uninstall.sh: the server that has the ports before EdgeProxy, and gets them back: Caddy or nginx.
+# Sourced by setup_bluegreen.sh, new-site and uninstall.sh: the server that has the ports before EdgeProxy, and gets them back: Caddy or nginx.
 # shellcheck shell=bash disable=SC2034,SC2154 # what its callers set or use
 
 readonly FRONT=$BACKUP/front # of the take-over: caddy or nginx, and its configuration
