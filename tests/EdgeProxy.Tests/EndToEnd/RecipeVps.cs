@@ -156,7 +156,7 @@ public sealed class RecipeVps : IAsyncDisposable
               real=$(readlink -f $file)
               [ -L $file ] || { real=/opt/real/$tool.real; cp -a $file $real; }
               rm $file
-              printf '#!/bin/bash\n/usr/bin/sleep 0.1\nexec -a "$0" %s "$@"\n' $real > $file
+              printf '#!/bin/bash\n/usr/bin/sleep 0.05\nexec -a "$0" %s "$@"\n' $real > $file
               printf '#!/bin/sh\necho "$0 $*" >> /run/odd-used\nexit 3\n' > /opt/odd/bin/$tool
               chmod 755 $file /opt/odd/bin/$tool
             done
