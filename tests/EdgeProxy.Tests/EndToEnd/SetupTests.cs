@@ -108,17 +108,19 @@ public sealed class SetupTests
             step => Assert.Contains(step, told, StringComparison.Ordinal));
         Assert.DoesNotContain("not-for-everybody", told, StringComparison.Ordinal);
 
-        await vps.RunAsync("mv", "/usr/bin/python3", "/usr/bin/python3.away");
+        await vps.RunAsync("bash", "-c", """
+            PATH=/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin
+            while file=$(type -P python3); do mv "$file" "$file.away"; done
+            """);
         foreach (var script in (string[])[RecipeVps.Setup, RecipeVps.Uninstall, RecipeVps.NewSite])
         {
-            var without = await vps.Lab.RunAsync(
-                script == RecipeVps.NewSite ? [script, "--host", "a.example", "--repository", "/srv/a.git", "--settings", "a.settings"] : [script]);
+            string[] site = script == RecipeVps.NewSite ? ["--host", "a.example", "--repository", "/srv/a.git", "--settings", "a.settings"] : [];
+            var without = await vps.Lab.RunAsync([script, .. site]);
             Assert.Equal(2, without.ExitCode);
             Assert.Contains("Python, which is missing here; nothing was changed", without.Error, StringComparison.Ordinal);
             Assert.Contains($"\nsudo apt install python3 && sudo {script}", without.Error, StringComparison.Ordinal);
         }
 
-        await vps.RunAsync("mv", "/usr/bin/python3.away", "/usr/bin/python3");
         Assert.Equal(before, await vps.SnapshotAsync());
     }
 
@@ -253,7 +255,7 @@ public sealed class SetupTests
             sed 's/:8100/:8101/' app-server-green.service > shop-green.service
             rm app-server-blue.service app-server-green.service /etc/caddy/upstream.txt
             sed -i 's/^import .*/to 127.0.0.1:8001/; s/^{{RecipeVps.Host}}/{$SITE}/; s/^encode.*/&\nbind 127.0.0.1/' {{RecipeVps.Caddyfile}}
-            mkdir caddy.service.d
+            mkdir -p caddy.service.d
             printf '[Service]\nEnvironmentFile=-/etc/caddy/env\n' > caddy.service.d/test.conf
             echo 'SITE="{{RecipeVps.Host}}"' > /etc/caddy/env
             systemctl daemon-reload
