@@ -8,20 +8,20 @@ namespace EdgeProxy.Fleet;
 internal sealed record FleetLimits(TimeSpan Prepare, TimeSpan Hold, FleetFlip Flip);
 
 /// <summary>
-/// What whoever drives a switch does next: a function of what is in etcd and of how long the phase has lasted. So anybody can take over at any step, and two
-/// at a time do no harm, as each step is a compare-and-swap.
+/// Decides what whoever drives a switch does next: a function of what is in etcd and of how long the phase has lasted. So anybody can take over at any step,
+/// and two at a time do no harm, as each step is a compare-and-swap.
 /// </summary>
 internal static class Coordination
 {
-    /// <param name="Next">What the document becomes.</param>
+    /// <param name="Next">The document after the step.</param>
     /// <param name="When">The compares: the document is as it was seen, and the votes that count are there still.</param>
     public sealed record Step(FleetState Next, IReadOnlyList<Compare> When);
 
     /// <param name="seen">What is known; a switch runs.</param>
     /// <param name="inPhase">How long its phase has lasted.</param>
-    /// <param name="isTakenOver">Somebody else had begun it.</param>
+    /// <param name="isTakenOver">Another node began the switch, and this one goes on with it.</param>
     /// <param name="limits">Those of the settings.</param>
-    /// <returns>Null: others are waited for.</returns>
+    /// <returns>The step; null: the switch waits for other nodes.</returns>
     public static Step? Decide(FleetSnapshot seen, TimeSpan inPhase, bool isTakenOver, FleetLimits limits)
     {
         var votes = new Votes(seen);
@@ -107,7 +107,7 @@ internal static class Coordination
         public Step End(SwitchOutcome outcome, string? reason) =>
             new(_seen.State! with { Switch = null, Last = new(Switch.Id, outcome, reason, _seen.State.Epoch) }, [SameState]);
 
-        /// <summary>Needs each vote as it was seen. For the way back, which those who are gone do not stop, nobody may have come meanwhile.</summary>
+        /// <summary>The flip, where each vote is as it was seen. For the way back, which needs no vote of a node that is gone, none may have come.</summary>
         public Step Flip(bool isBack)
         {
             var state = _seen.State!;

@@ -5,7 +5,8 @@ using EdgeProxy.Switching.Records;
 namespace EdgeProxy.Fleet;
 
 /// <summary>A fleet's word on the switch of this node: each step is told to the others as a vote, and the fleet's phase says how it goes on.</summary>
-internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSwitch first) : ISwitchAgreement
+internal sealed class FleetAgreement(
+    FleetLoop loop, FleetParticipation participation, FleetHold hold, StagedVersionFile staged, FleetSwitch first) : ISwitchAgreement
 {
     private SwitchRun? _run;
     private FleetState? _decided;
@@ -14,8 +15,7 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
 
     private string Id => first.Id;
 
-    /// <summary>By the loop of the member, whenever something may have changed: a run whose traffic has moved is called back when the fleet goes
-    /// back.</summary>
+    /// <summary>Calls back a run whose traffic has moved, when the fleet goes back. The loop calls it whenever something may have changed.</summary>
     public void Look(FleetSnapshot seen)
     {
         if (Volatile.Read(ref _run) is { } run && _decided is not null && HasGoneBack(seen.State))
@@ -33,22 +33,22 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
 
         CrashPoint.Pass("candidate", "ready");
         var watch = run.Watch!;
-        member.Want(new(Id, FleetPhase.Prepare, null));
+        participation.Want(new(Id, FleetPhase.Prepare, null));
         using var died = watch.Ended.Register(() =>
         {
-            member.Want(new(Id, FleetPhase.Prepare, watch.Verdict));
-            member.Want(new(Id, IsHolding() ? FleetPhase.Hold : FleetPhase.Prepare, watch.Verdict));
+            participation.Want(new(Id, FleetPhase.Prepare, watch.Verdict));
+            participation.Want(new(Id, IsHolding() ? FleetPhase.Hold : FleetPhase.Prepare, watch.Verdict));
         });
         try
         {
-            await member.WhenAsync(now => IsOf(now, FleetPhase.Hold) || IsDecided(now), cancellationToken);
-            if (IsOf(member.Now, FleetPhase.Hold))
+            await loop.WhenAsync(now => IsOf(now, FleetPhase.Hold) || IsDecided(now), cancellationToken);
+            if (IsOf(loop.Now, FleetPhase.Hold))
             {
-                hold.Begin(() => member.Want(new(Id, FleetPhase.Hold, $"requests were held for {FleetHold.Limit.TotalSeconds} s")));
-                member.Want(new(Id, FleetPhase.Hold, watch.Verdict));
+                hold.Begin(() => participation.Want(new(Id, FleetPhase.Hold, $"requests were held for {FleetHold.Limit.TotalSeconds} s")));
+                participation.Want(new(Id, FleetPhase.Hold, watch.Verdict));
             }
 
-            var state = (await member.WhenAsync(IsDecided, cancellationToken)).Seen.State!;
+            var state = (await loop.WhenAsync(IsDecided, cancellationToken)).Seen.State!;
             if (state.Release != Id)
             {
                 hold.End();
@@ -66,7 +66,7 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
             throw;
         }
 
-        bool IsHolding() => IsOf(member.Now, FleetPhase.Hold);
+        bool IsHolding() => IsOf(loop.Now, FleetPhase.Hold);
     }
 
     public ActiveSlot Stamp(ActiveSlot next)
@@ -78,20 +78,20 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
     public void Moved()
     {
         hold.End();
-        member.Staged.Clear(first.To);
+        staged.Clear(first.To);
     }
 
     public async Task<PhaseResult> ObservedAsync(SwitchRun run, string? problem, CancellationToken cancellationToken)
     {
-        member.Want(new(Id, FleetPhase.Observe, problem));
-        await member.WhenAsync(now => Stays(now, FleetPhase.Drain, FleetPhase.Stop), cancellationToken);
+        participation.Want(new(Id, FleetPhase.Observe, problem));
+        await loop.WhenAsync(now => Stays(now, FleetPhase.Drain, FleetPhase.Stop), cancellationToken);
         return new("all others have observed it");
     }
 
     public async Task<string?> WhyNotBackAsync(SwitchRun run, string? problem, CancellationToken cancellationToken)
     {
-        member.Want(new(Id, FleetPhase.Back, problem));
-        var state = (await member.WhenAsync(
+        participation.Want(new(Id, FleetPhase.Back, problem));
+        var state = (await loop.WhenAsync(
             now => now.Seen.State is { } state && (state.Switch?.Id != Id || state.Switch is { IsGoingBack: true } || IsOf(now, FleetPhase.Stop)
                 || (IsOf(now, FleetPhase.Drain) && !state.Switch.IsGoingBack)),
             cancellationToken)).Seen.State!;
@@ -110,28 +110,28 @@ internal sealed class FleetAgreement(FleetMember member, FleetHold hold, FleetSw
 
     public async Task<PhaseResult> DrainedAsync(SwitchRun run, CancellationToken cancellationToken)
     {
-        member.Want(new(Id, FleetPhase.Drain, null));
-        await member.WhenAsync(now => run.IsGoingBack ? !IsOf(now, FleetPhase.Drain) : Stays(now, FleetPhase.Stop), cancellationToken);
+        participation.Want(new(Id, FleetPhase.Drain, null));
+        await loop.WhenAsync(now => run.IsGoingBack ? !IsOf(now, FleetPhase.Drain) : Stays(now, FleetPhase.Stop), cancellationToken);
         return new("all others have drained");
     }
 
     public async Task<PhaseResult> StoppedAsync(SwitchRun run, CancellationToken cancellationToken)
     {
-        member.Want(new(Id, FleetPhase.Stop, null));
-        var state = (await member.WhenAsync(now => now.Seen.State is { } state && state.Switch?.Id != Id, cancellationToken)).Seen.State!;
+        participation.Want(new(Id, FleetPhase.Stop, null));
+        var state = (await loop.WhenAsync(now => now.Seen.State is { } state && state.Switch?.Id != Id, cancellationToken)).Seen.State!;
         return state.Last is { Outcome: SwitchOutcome.CompletedWithWarnings, Reason: { } reason } last && last.Id == Id && !run.Problems.Contains(reason)
             ? PhaseResult.Failed(reason)
             : new("the fleet's switch has ended");
     }
 
-    private bool IsOf(FleetMember.Known now, FleetPhase phase) => now.Seen.State?.Switch is { } @switch && @switch.Id == Id && @switch.Phase == phase;
+    private bool IsOf(FleetLoop.Known now, FleetPhase phase) => now.Seen.State?.Switch is { } @switch && @switch.Id == Id && @switch.Phase == phase;
 
-    /// <summary>Committed, or not to be any more.</summary>
-    private bool IsDecided(FleetMember.Known now) =>
+    /// <summary>The switch is committed, or will not be any more.</summary>
+    private bool IsDecided(FleetLoop.Known now) =>
         now.Seen.State is { } state && (state.Release == Id || state.Switch?.Id != Id || state.Switch.IsGoingBack);
 
-    /// <summary>Its version stays, and the switch is at one of these phases or has ended.</summary>
-    private bool Stays(FleetMember.Known now, params ReadOnlySpan<FleetPhase> phases) =>
+    /// <summary>The version of the switch stays, and the switch is at one of these phases or has ended.</summary>
+    private bool Stays(FleetLoop.Known now, params ReadOnlySpan<FleetPhase> phases) =>
         now.Seen.State is { } state && state.Release == Id && (state.Switch?.Id != Id || phases.Contains(state.Switch.Phase));
 
     /// <summary>The fleet goes back, or has left the version in another way while this node was away.</summary>

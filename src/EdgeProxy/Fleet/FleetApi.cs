@@ -23,22 +23,22 @@ internal static class FleetApi
 internal sealed record FleetBody : RequestBody;
 
 /// <summary>The body of <c>POST /fleet/stage</c>.</summary>
-/// <param name="Label">What the idle slot has now, as the next switch will name it.</param>
+/// <param name="Label">The version that the idle slot has now, as the next switch will name it.</param>
 internal sealed record FleetStageBody(string? Label = null) : RequestBody;
 
-/// <summary><c>GET /fleet</c>, and without the nodes in <c>GET /status</c>.</summary>
-/// <param name="Name">Of the fleet.</param>
-/// <param name="Node">That was asked.</param>
-/// <param name="Epoch">That this node serves; null: it has not joined yet.</param>
-/// <param name="Slot">The fleet's active one; null: it is not known.</param>
+/// <summary>The response of <c>GET /fleet</c>, which <c>GET /status</c> has without the nodes.</summary>
+/// <param name="Name">The fleet.</param>
+/// <param name="Node">The node that was asked.</param>
+/// <param name="Epoch">The epoch that this node serves; null: it has not joined yet.</param>
+/// <param name="Slot">The active slot of the fleet; null: it is not known.</param>
 /// <param name="Release">The switch that brought what runs there.</param>
-/// <param name="Label">Of what runs there.</param>
-/// <param name="Etcd">How it is reached.</param>
+/// <param name="Label">The label of what runs there.</param>
+/// <param name="Etcd">Whether etcd is reached.</param>
 /// <param name="Ready">Balancers may send requests to this node.</param>
 /// <param name="Why">Why not; null: they may.</param>
-/// <param name="Coordinator">Who drives the switch; null: nobody does.</param>
+/// <param name="Coordinator">The node that drives the switch; null: none does.</param>
 /// <param name="Switch">The fleet's switch; null: none runs.</param>
-/// <param name="Nodes">All of them, by name; null: not told here.</param>
+/// <param name="Nodes">All nodes, by name; null: they are not told here.</param>
 internal sealed record FleetView(
     string Name,
     string Node,
@@ -82,9 +82,9 @@ internal sealed record FleetView(
     }
 }
 
-/// <summary>How etcd is reached.</summary>
-/// <param name="Reached">It has responded lately.</param>
-/// <param name="Verified">How long ago it confirmed what is known here; null: it never has.</param>
+/// <summary>Whether etcd is reached.</summary>
+/// <param name="Reached">Etcd has responded lately.</param>
+/// <param name="Verified">How long ago etcd confirmed what is known here; null: it never has.</param>
 internal sealed record EtcdView(bool Reached, TimeSpan? Verified);
 
 /// <summary>The switch of a fleet.</summary>
@@ -93,8 +93,8 @@ internal sealed record FleetSwitchView(string Id, FleetPhase Phase, IReadOnlyLis
 /// <summary>A node.</summary>
 /// <param name="Node">Its name.</param>
 /// <param name="State">Member, or Excluded: left out of a switch.</param>
-/// <param name="Alive">It is there.</param>
-/// <param name="Epoch">That it serves; null: it is not there.</param>
+/// <param name="Alive">The node is there.</param>
+/// <param name="Epoch">The epoch that it serves; null: it is not there.</param>
 /// <param name="Vote">What it says of the phase that runs; null: nothing.</param>
 internal sealed record FleetNodeView(string Node, string State, bool Alive, long? Epoch, string? Vote);
 
@@ -108,6 +108,6 @@ internal sealed record FleetNodeView(string Node, string State, bool Alive, long
 [JsonSerializable(typeof(FleetView))]
 internal sealed partial class FleetApiJson : JsonSerializerContext
 {
-    /// <summary>As the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
+    /// <summary>The JSON as the admin API and <c>--json</c> show it: see <see cref="RelaxedJson"/>.</summary>
     public static FleetApiJson Relaxed => field ??= new(RelaxedJson.OptionsOf(Default));
 }

@@ -4,7 +4,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace EdgeProxy.Fleet;
 
-/// <summary>What the fleet is like, and what is asked of it beside switches. Also of a proxy that is in none: there they say so.</summary>
+/// <summary>The admin calls that say what the fleet is like, and that ask for something beside switches. A proxy that is in no fleet has them, too: there
+/// they say so.</summary>
 internal sealed class FleetCalls(IAppRoutes apps) : IAdminCalls
 {
     public void Map(IEndpointRouteBuilder routes)

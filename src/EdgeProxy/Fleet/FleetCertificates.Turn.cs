@@ -85,7 +85,7 @@ internal sealed partial class FleetCertificates
             }
         }
 
-        /// <summary>A failure as other nodes read it: it begins with whose it is.</summary>
+        /// <summary>Words a failure for other nodes: it begins with the node that it happened to.</summary>
         private string Told(string reason) => $"{_owner._node.Name}: {reason}";
 
         private async Task KeepAsync()

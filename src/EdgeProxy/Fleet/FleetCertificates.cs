@@ -168,7 +168,7 @@ internal sealed partial class FleetCertificates : ISharedCertificates
         }
     }
 
-    /// <summary>A proof that the watch has not brought yet: the authority may be faster than it.</summary>
+    /// <summary>Finds a proof that the watch has not brought yet: the authority may be faster than it.</summary>
     /// <param name="type">How it is asked for.</param>
     /// <param name="name">A token as it came, or a domain.</param>
     /// <param name="cancellationToken">Ends the look.</param>
@@ -218,7 +218,7 @@ internal sealed partial class FleetCertificates : ISharedCertificates
         }
     }
 
-    /// <summary>Ten a second: anybody can ask for tokens that are nobody's.</summary>
+    /// <summary>Allows ten looks a second: anybody can ask for tokens that are nobody's.</summary>
     private sealed class MissLimit(TimeProvider time)
     {
         private const int ASecond = 10;

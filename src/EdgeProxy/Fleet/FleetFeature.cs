@@ -9,13 +9,14 @@ namespace EdgeProxy.Fleet;
 /// <summary>Several machines that switch as one. Where the settings have no <c>Fleet</c>, nothing of it is added but its admin calls, which say so.</summary>
 internal static class FleetFeature
 {
-    /// <summary>What the apps share, and the admin calls.</summary>
+    /// <summary>Adds what the apps share, and the admin calls.</summary>
     public static IServiceCollection AddFleet(this IServiceCollection services, FleetOptions? options)
     {
         services.AddSingleton<IAdminCalls, FleetCalls>();
         if (options is not null)
         {
             services.AddSingleton(provider => new FleetNode(options, provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<FleetMembers>();
             services.AddSingleton<IAppPart, FleetPart>();
             services.AddInstruments<FleetMetrics>();
             services.AddSingleton<ISharedCertificates, FleetCertificates>();
@@ -24,8 +25,8 @@ internal static class FleetFeature
         return services;
     }
 
-    /// <summary>The part of one app, before what it adds itself: this node is to know of its fleet before the active slot is chosen.</summary>
-    /// <param name="services">Of the app.</param>
+    /// <summary>Adds the part of one app, before what the app adds itself: this node is to know of its fleet before the active slot is chosen.</summary>
+    /// <param name="services">The services of the app.</param>
     /// <param name="node">The process's part of the fleet.</param>
     /// <param name="health">The section <c>Health</c> of the app.</param>
     public static void AddFleetMember(this IServiceCollection services, FleetNode node, HealthOptions health)
@@ -35,7 +36,9 @@ internal static class FleetFeature
         services.AddSingleton<IIdleClaim>(provider => provider.GetRequiredService<FleetClaim>());
         services.AddSingleton<FleetHold>();
         services.AddSingleton<StagedVersionFile>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FleetMember>(provider, health));
+        services.AddSingleton<FleetLoop>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FleetParticipation>(provider, health));
+        services.AddSingleton<FleetMember>();
         services.AddSingleton<FleetSwitches>();
         services.AddSingleton<ISwitchDoor>(provider => provider.GetRequiredService<FleetSwitches>());
         services.AddHostedService(provider => provider.GetRequiredService<FleetMember>());
@@ -44,11 +47,12 @@ internal static class FleetFeature
     /// <summary>Says to balancers whether they should send requests here, whatever the host: they ask by address.</summary>
     public static void UseFleetReadiness(this IApplicationBuilder app)
     {
-        if (app.ApplicationServices.GetService<FleetNode>() is not { Options.ReadyPath: { Length: > 0 } path } node)
+        if (app.ApplicationServices.GetService<FleetNode>() is not { Options.ReadyPath: { Length: > 0 } path })
         {
             return;
         }
 
+        var members = app.ApplicationServices.GetRequiredService<FleetMembers>();
         app.Use(next => context =>
         {
             if (!context.Request.Path.Equals(path, StringComparison.Ordinal))
@@ -57,7 +61,7 @@ internal static class FleetFeature
             }
 
             // The reason is for operators: GET /fleet of the admin API.
-            var isReady = node.Members.All(member => member.WhyNotReady() is null);
+            var isReady = members.All.All(member => member.WhyNotReady() is null);
             context.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
             context.Response.Headers.CacheControl = "no-store";
             context.Response.ContentType = "text/plain";

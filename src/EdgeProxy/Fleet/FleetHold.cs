@@ -2,7 +2,7 @@ using EdgeProxy.Proxying;
 
 namespace EdgeProxy.Fleet;
 
-/// <summary>Holds new requests for the moment of a flip. Unlike a pause of an operator it is not kept, and it ends by itself.</summary>
+/// <summary>Holds new requests for the moment of a flip. Unlike a pause of an operator it does not last over a restart, and it ends by itself.</summary>
 internal sealed class FleetHold(MaintenanceGate gate, TimeProvider time)
 {
     /// <summary>How long requests wait at most.</summary>
@@ -13,7 +13,7 @@ internal sealed class FleetHold(MaintenanceGate gate, TimeProvider time)
     /// <summary>Requests are held for the flip now.</summary>
     public bool IsOn => Volatile.Read(ref _pause) is not null;
 
-    /// <param name="givenUp">It has lasted for too long, and is over.</param>
+    /// <param name="givenUp">Is called when the hold has lasted for too long, and is over.</param>
     public void Begin(Action givenUp)
     {
         if (gate.Pause is not null)
@@ -40,7 +40,7 @@ internal sealed class FleetHold(MaintenanceGate gate, TimeProvider time)
         }
     }
 
-    /// <summary>Requests go on.</summary>
+    /// <summary>Lets the requests go on.</summary>
     public void End()
     {
         if (Volatile.Read(ref _pause) is { } pause)

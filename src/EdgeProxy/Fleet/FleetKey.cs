@@ -7,18 +7,18 @@ namespace EdgeProxy.Fleet;
 /// <remarks>A signature is for one key of etcd: a value cannot be moved to another one.</remarks>
 internal sealed class FleetKey(byte[] key, byte[]? previous = null)
 {
-    /// <summary>Bytes of the secret.</summary>
+    /// <summary>The length of the secret, in bytes.</summary>
     public const int Length = 32;
 
     private const char Separator = '.';
     private const int NonceLength = 12;
     private const int TagLength = 16;
 
-    /// <summary>A new secret, as it stands in its file.</summary>
+    /// <summary>Makes a new secret, as it stands in its file.</summary>
     public static string Create() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(Length));
 
     /// <summary>Reads the file of a secret.</summary>
-    /// <returns>What is wrong, for people; null: nothing.</returns>
+    /// <returns>What is wrong, for people; null: nothing is.</returns>
     public static string? Read(string file, out byte[] key)
     {
         key = [];
@@ -51,11 +51,11 @@ internal sealed class FleetKey(byte[] key, byte[]? previous = null)
         return problem is null ? new(key, previous) : throw new InvalidOperationException($"{options.KeyFile} {problem}");
     }
 
-    /// <summary>The value as it is put at a key of etcd.</summary>
+    /// <summary>Signs a value for a key of etcd.</summary>
     public string Sign(string name, string content) => $"{Mac(key, name, content)}{Separator}{content}";
 
-    /// <summary>What was signed for that key of etcd.</summary>
-    /// <returns>Null: nothing that was.</returns>
+    /// <summary>Reads a value that was signed for this key of etcd.</summary>
+    /// <returns>Null: it was not.</returns>
     public string? Open(string name, string value)
     {
         if (value.IndexOf(Separator, StringComparison.Ordinal) is not (> 0 and var at))
@@ -69,7 +69,7 @@ internal sealed class FleetKey(byte[] key, byte[]? previous = null)
         bool IsOf(byte[] one) => CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(Mac(one, name, content)), Encoding.ASCII.GetBytes(mac));
     }
 
-    /// <summary>The value as it is put at a key of etcd, where nobody else is to read it: AES-256-GCM, with a secret of its own for each key.</summary>
+    /// <summary>Seals a value for a key of etcd, so that nobody else can read it: AES-256-GCM, with a secret of its own for each key.</summary>
     public string Seal(string name, string content)
     {
         var (nonce, tag, plain) = (RandomNumberGenerator.GetBytes(NonceLength), new byte[TagLength], Encoding.UTF8.GetBytes(content));
@@ -79,8 +79,8 @@ internal sealed class FleetKey(byte[] key, byte[]? previous = null)
         return Convert.ToBase64String([.. nonce, .. tag, .. secret]);
     }
 
-    /// <summary>What was sealed for that key of etcd.</summary>
-    /// <returns>Null: nothing that was.</returns>
+    /// <summary>Opens a value that was sealed for this key of etcd.</summary>
+    /// <returns>Null: it was not.</returns>
     public string? Unseal(string name, string value)
     {
         var all = new byte[value.Length];

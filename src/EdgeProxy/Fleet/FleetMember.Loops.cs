@@ -11,48 +11,25 @@ internal sealed partial class FleetMember
     private static readonly TimeSpan VerifyEveryInSwitch = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(200);
 
-    private async Task ForeverAsync(Func<CancellationToken, Task> work)
-    {
-        var stopping = _stopping.Token;
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await work(stopping);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e)
-            {
-                if (e is not EtcdException)
-                {
-                    Log.Threw(logger, e);
-                }
-
-                await Task.Delay(Retry, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
+    private Task ForeverAsync(Func<CancellationToken, Task> work) => loop.ForeverAsync(work, Retry, time);
 
     private async Task TickAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Tick, time);
         while (await timer.WaitForNextTickAsync(stopping))
         {
-            Post(() => { });
+            loop.Post(() => { });
         }
     }
 
     private async Task WatchAsync(CancellationToken stopping)
     {
         var sent = time.GetTimestamp();
-        var fresh = await ReadAsync(stopping);
-        Post(() => Take(fresh, sent));
+        var fresh = await loop.ReadAsync(stopping);
+        loop.Post(() => Take(fresh, sent));
         await foreach (var changes in node.Etcd.WatchAsync(fresh.Keys.Prefix, fresh.Revision + 1, stopping))
         {
-            Post(() =>
+            loop.Post(() =>
             {
                 if (changes.Revision > Seen.Revision)
                 {
@@ -62,13 +39,13 @@ internal sealed partial class FleetMember
         }
     }
 
-    /// <summary>A watch is fast, and silent when it is dead. This is slow and sure.</summary>
+    /// <summary>Reads the document again and again: a watch is fast, but silent when it is dead; this is slow and sure.</summary>
     private async Task VerifyAsync(CancellationToken stopping)
     {
         await Task.Delay(Now.Seen.State?.Switch is null ? VerifyEvery : VerifyEveryInSwitch, time, stopping);
         var sent = time.GetTimestamp();
         var found = await node.Etcd.FindAsync(Keys.State, stopping);
-        Post(() =>
+        loop.Post(() =>
         {
             if (found?.Revision > Seen.StateRevision)
             {
@@ -83,23 +60,23 @@ internal sealed partial class FleetMember
         });
     }
 
-    /// <summary>Has a lease, and keeps it. Before the first one that of a former process is revoked: its votes are for a candidate that nobody watches any
-    /// more. That of a process which hands over goes on.</summary>
+    /// <summary>Gets a lease, and keeps it. Before the first one, the lease of a former process is revoked: its votes are for a candidate that nobody watches
+    /// any more. The lease of a process that hands over goes on.</summary>
     private async Task LeaseAsync(CancellationToken stopping)
     {
-        if (_lease == 0 && !directory.IsGivenAway)
+        if (loop.Lease == 0 && !directory.IsGivenAway)
         {
             if (!Volatile.Read(ref _isSettled))
             {
                 await SettleAsync(stopping);
             }
 
-            if (_lease == 0)
+            if (loop.Lease == 0)
             {
-                Volatile.Write(ref _lease, await node.Etcd.GrantAsync(node.Options.LostAfter, stopping));
+                loop.Lease = await node.Etcd.GrantAsync(node.Options.LostAfter, stopping);
             }
 
-            Post(() => { });
+            loop.Post(() => { });
         }
 
         await Task.Delay(node.Options.LostAfter / 4, time, stopping);
@@ -108,11 +85,11 @@ internal sealed partial class FleetMember
             return; // the new process keeps it
         }
 
-        if (!await node.Etcd.KeepAliveAsync(_lease, stopping))
+        if (!await node.Etcd.KeepAliveAsync(loop.Lease, stopping))
         {
             Log.LeaseLost(logger);
-            Volatile.Write(ref _lease, 0);
-            Post(() => Know(_known with { IsRegistered = false }));
+            loop.Lease = 0;
+            loop.Post(() => loop.Know(loop.Now with { IsRegistered = false }));
         }
     }
 
@@ -127,17 +104,17 @@ internal sealed partial class FleetMember
         }
 
         var sent = time.GetTimestamp();
-        var after = await ReadAsync(stopping);
+        var after = await loop.ReadAsync(stopping);
         if (inherited == 0 && after.Find(name) is not null)
         {
             throw new EtcdException($"{name} is held by another process: does another node have this name?", Grpc.Core.StatusCode.AlreadyExists);
         }
 
         var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Post(() =>
+        loop.Post(() =>
         {
             Take(after, sent);
-            Volatile.Write(ref _lease, inherited);
+            loop.Lease = inherited;
             _hasJoined |= inherited != 0;
             Volatile.Write(ref _isSettled, true);
             settled.SetResult();
@@ -145,7 +122,7 @@ internal sealed partial class FleetMember
         await settled.Task.WaitAsync(stopping);
     }
 
-    /// <summary>All keys were read.</summary>
+    /// <summary>Takes note that all keys were read.</summary>
     private void Take(FleetSnapshot fresh, long sent)
     {
         if (!_hasRead && fresh.State?.Switch is { } running && !(_isHandedOver && fresh.VoteOf(Node, running) is null))
@@ -169,7 +146,7 @@ internal sealed partial class FleetMember
             Log.Foreign(logger, foreign);
         }
 
-        Know(_known with { Seen = next });
+        loop.Know(loop.Now with { Seen = next });
     }
 
     private void Verified(long sent) => Volatile.Write(ref _verifiedAt, Math.Max(sent, _verifiedAt));
@@ -188,9 +165,9 @@ internal sealed partial class FleetMember
         string? problem;
         try
         {
-            problem = await AdoptAsync(state, _stopping.Token);
+            problem = await AdoptAsync(state, loop.Stopping);
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (loop.Stopping.IsCancellationRequested)
         {
             return;
         }
@@ -209,7 +186,7 @@ internal sealed partial class FleetMember
         }
 
         _adoptionProblem = problem is null ? null : $"it does not come to epoch {state.Epoch} of the fleet: {problem}";
-        Post(() => (_adopting, _adoptionFailedAt) = (null, problem is null ? null : time.GetTimestamp()));
+        loop.Post(() => (_adopting, _adoptionFailedAt) = (null, problem is null ? null : time.GetTimestamp()));
     }
 
     private async Task<string?> AdoptAsync(FleetState state, CancellationToken cancellationToken)
@@ -251,8 +228,8 @@ internal sealed partial class FleetMember
         return problem;
     }
 
-    /// <summary>The version of the fleet runs in the idle slot here: it is the candidate that this node has voted for, or the old one that is not stopped
-    /// yet.</summary>
+    /// <summary>Says whether the version of the fleet runs in the idle slot here: it is the candidate that this node has voted for, or the old one that
+    /// is not stopped yet.</summary>
     private async Task<bool> RunsAsync(FleetState state, ActiveSlot? own, CancellationToken cancellationToken)
     {
         var isCandidate = _left is { StartsCandidate: true } left && left.Switch.Id == state.Release && left.Switch.To == state.Slot;

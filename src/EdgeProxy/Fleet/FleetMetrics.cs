@@ -3,14 +3,15 @@ using EdgeProxy.Diagnostics.Metrics;
 
 namespace EdgeProxy.Fleet;
 
-/// <summary>What this node knows of its fleet, by app. Absent where there is none.</summary>
+/// <summary>The metrics of what this node knows of its fleet, by app. They are absent where there is no fleet.</summary>
 internal sealed class FleetMetrics : InstrumentSet
 {
     private readonly FleetNode _node;
+    private readonly FleetMembers _members;
 
-    public FleetMetrics(Meter meter, FleetNode node)
+    public FleetMetrics(Meter meter, FleetNode node, FleetMembers members)
     {
-        _node = node;
+        (_node, _members) = (node, members);
         meter.CreateObservableGauge(
             "edgeproxy.fleet.epoch", () => Each(member => member.Epoch), description: "Flips of the fleet that this node has followed.");
         meter.CreateObservableGauge(
@@ -27,9 +28,9 @@ internal sealed class FleetMetrics : InstrumentSet
     }
 
     private IEnumerable<Measurement<double>> Each(Func<FleetMember, double> read) =>
-        _node.Members.Select(member => new Measurement<double>(read(member), TagsOf(member)));
+        _members.All.Select(member => new Measurement<double>(read(member), TagsOf(member)));
 
-    private IEnumerable<Measurement<int>> Members() => _node.Members.SelectMany(member =>
+    private IEnumerable<Measurement<int>> Members() => _members.All.SelectMany(member =>
     {
         var seen = member.Now.Seen;
         var states = seen.Nodes.Select(node => node.Value == FleetSnapshot.Excluded ? "excluded" : seen.IsAlive(node.Name) ? "alive" : "lost").ToArray();
@@ -37,6 +38,6 @@ internal sealed class FleetMetrics : InstrumentSet
             states.Count(one => one == state), [.. TagsOf(member), new("state", state)]));
     });
 
-    /// <summary>Apps of two fleets may have one name.</summary>
+    /// <summary>The name of the fleet is among them, as apps of two fleets may have one name.</summary>
     private KeyValuePair<string, object?>[] TagsOf(FleetMember member) => [new("fleet", _node.Options.Name), new("app", member.Keys.App)];
 }

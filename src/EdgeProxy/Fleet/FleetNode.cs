@@ -5,8 +5,6 @@ namespace EdgeProxy.Fleet;
 /// <summary>What the apps of this machine share in a fleet: its name, the way to etcd and the secret.</summary>
 internal sealed class FleetNode(FleetOptions options, TimeProvider time) : IDisposable
 {
-    private readonly List<FleetMember> _members = []; // added while the apps are made, by one thread
-
     public FleetOptions Options => options;
 
     public string Name { get; } = FleetRules.NodeOf(options);
@@ -14,11 +12,6 @@ internal sealed class FleetNode(FleetOptions options, TimeProvider time) : IDisp
     public EtcdClient Etcd { get; } = new(options.Etcd, time);
 
     public FleetKey Key { get; } = FleetKey.Load(options);
-
-    /// <summary>Of each app.</summary>
-    public IReadOnlyList<FleetMember> Members => _members;
-
-    public void Add(FleetMember member) => _members.Add(member);
 
     public void Dispose() => Etcd.Dispose();
 }

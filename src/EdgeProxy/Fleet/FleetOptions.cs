@@ -35,10 +35,10 @@ internal sealed class FleetOptions
     /// <summary>How long a start waits for etcd before it serves what this node knows. Default 5 s; 0 to 5 min.</summary>
     public TimeSpan StartPatience { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>What a node does that etcd is out of reach for, outside of switches. Default <c>Serve</c>.</summary>
+    /// <summary>What a node does when it cannot reach etcd, outside of switches. Default <c>Serve</c>.</summary>
     public FleetCutOff WhenCutOff { get; set; }
 
-    /// <summary>A path of the public listener that says to balancers whether this node is ready, whatever the host. Default <c>/.edgeproxy/ready</c>; null or
+    /// <summary>A path of the public listener, on every host, that tells balancers whether this node is ready. Default <c>/.edgeproxy/ready</c>; null or
     /// empty: there is none.</summary>
     public string? ReadyPath { get; set; } = "/.edgeproxy/ready";
 }
@@ -68,7 +68,7 @@ internal sealed class EtcdOptions
 /// <summary>How a fleet flips.</summary>
 internal enum FleetFlip
 {
-    /// <summary>Each node as soon as it sees the commit: some milliseconds apart.</summary>
+    /// <summary>Each node flips as soon as it sees the commit: some milliseconds apart.</summary>
     Watch,
 
     /// <summary>No node gives a request to the new version before all have ceased to give any to the old one: requests wait meanwhile, for two seconds at

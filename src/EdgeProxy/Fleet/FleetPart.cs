@@ -4,7 +4,7 @@ using EdgeProxy.Apps;
 namespace EdgeProxy.Fleet;
 
 /// <summary>Makes every app of this machine a member of the fleet.</summary>
-internal sealed class FleetPart(FleetNode node) : IAppPart
+internal sealed class FleetPart(FleetNode node, FleetMembers members) : IAppPart
 {
     public void AddTo(IServiceCollection services, AppOptions options)
     {
@@ -12,7 +12,7 @@ internal sealed class FleetPart(FleetNode node) : IAppPart
         services.AddSingleton<IAppReadiness, Readiness>();
     }
 
-    public void OnMade(IServiceProvider services) => node.Add(services.GetRequiredService<FleetMember>());
+    public void OnMade(IServiceProvider services) => members.Add(services.GetRequiredService<FleetMember>());
 
     private sealed class Readiness(FleetMember member) : IAppReadiness
     {

@@ -7,12 +7,12 @@ using EdgeProxy.Switching;
 
 namespace EdgeProxy.Fleet;
 
-/// <summary><c>Fleet</c>.</summary>
+/// <summary>Checks <c>Fleet</c>.</summary>
 internal static partial class FleetRules
 {
     private const int MostEndpoints = 9;
 
-    /// <param name="at">Its section.</param>
+    /// <param name="at">The section.</param>
     /// <param name="fleet">What it says.</param>
     public static void Check(SettingsScope at, FleetOptions fleet)
     {
@@ -52,9 +52,9 @@ internal static partial class FleetRules
         CheckEtcd(at.In(nameof(fleet.Etcd)), fleet.Etcd);
     }
 
-    /// <summary>What one app may not have in a fleet.</summary>
+    /// <summary>Checks what one app may not have in a fleet.</summary>
     /// <param name="at">Where the sections of the app stand.</param>
-    /// <param name="options">Its section <c>Switch</c>.</param>
+    /// <param name="options">The app's section <c>Switch</c>.</param>
     public static void CheckApp(SettingsScope at, SwitchOptions options)
     {
         var scope = at.In("Switch");

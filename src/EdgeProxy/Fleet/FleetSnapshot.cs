@@ -21,36 +21,36 @@ internal sealed record FleetKeys(string Fleet, string App)
     public string Votes => Prefix + "votes/";
 }
 
-/// <summary>What is known of a fleet at a time. Immutable. What was not signed by the fleet is not there.</summary>
+/// <summary>What is known of a fleet at a time. It is immutable, and has nothing that the fleet has not signed.</summary>
 internal sealed record FleetSnapshot(FleetKeys Keys)
 {
     /// <summary>The value of a key in <see cref="FleetKeys.Members"/>: its vote is needed.</summary>
     public const string Member = "Member";
 
-    /// <summary>It was left out of a switch, and is a member again when it has adopted.</summary>
+    /// <summary>The value of such a key: the node was left out of a switch, and is a member again when it has adopted.</summary>
     public const string Excluded = "Excluded";
 
     private ImmutableSortedDictionary<string, EtcdKey> _all = ImmutableSortedDictionary.Create<string, EtcdKey>(StringComparer.Ordinal);
 
-    /// <summary>Of etcd: all before it is known.</summary>
+    /// <summary>The revision of etcd up to which everything is known.</summary>
     public long Revision { get; init; }
 
-    /// <summary>Null: there is none, or none that can be believed.</summary>
+    /// <summary>What is agreed on; null: nothing, or nothing that can be believed.</summary>
     public FleetState? State { get; private init; }
 
-    /// <summary>Of the last change of <see cref="State"/>; 0: there is none.</summary>
+    /// <summary>The revision of the last change of <see cref="State"/>; 0: there is none.</summary>
     public long StateRevision { get; private init; }
 
     /// <summary>A key that is not the fleet's work, or of another version's; null: all are.</summary>
     public string? Foreign { get; private init; }
 
-    /// <summary>Whose votes a switch needs.</summary>
+    /// <summary>The nodes whose votes a switch needs.</summary>
     public IReadOnlyList<string> Members => [.. Below(Keys.Members).Where(pair => pair.Value == Member).Select(pair => pair.Name)];
 
-    /// <summary>Who has a part in the fleet, with those that were left out.</summary>
+    /// <summary>All nodes of the fleet, with those that were left out of a switch.</summary>
     public IReadOnlyList<(string Name, string Value)> Nodes => [.. Below(Keys.Members)];
 
-    /// <summary>Who drives the switch; null: nobody does.</summary>
+    /// <summary>The node that drives the switch; null: none does.</summary>
     public string? Coordinator => Find(Keys.Coordinator)?.Value;
 
     /// <summary>Those of <paramref name="names"/> that are not there.</summary>
@@ -66,10 +66,10 @@ internal sealed record FleetSnapshot(FleetKeys Keys)
     public FleetVote? VoteOf(string node, FleetSwitch of) =>
         Read(Keys.Votes + node, FleetJson.Default.FleetVote) is { } vote && vote.Id == of.Id && vote.Phase == of.Phase ? vote : null;
 
-    /// <summary>As it is after some changes.</summary>
-    /// <param name="changes">In order.</param>
-    /// <param name="revision">Of etcd.</param>
-    /// <param name="key">Says what is believed.</param>
+    /// <summary>Makes the snapshot after some changes.</summary>
+    /// <param name="changes">The changes, in order.</param>
+    /// <param name="revision">The revision of etcd after them.</param>
+    /// <param name="key">Checks the signatures.</param>
     public FleetSnapshot With(IEnumerable<EtcdChange> changes, long revision, FleetKey key)
     {
         var next = this with { Revision = Math.Max(Revision, revision) };

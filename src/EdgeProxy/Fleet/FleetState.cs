@@ -13,7 +13,7 @@ internal sealed record FleetState
 
     public required int Format { get; init; }
 
-    /// <summary>Counts flips, those back included. Not etcd's revision: a restored backup takes that one back.</summary>
+    /// <summary>The number of flips, those back included. It is not etcd's revision, which a restored backup takes back.</summary>
     public required long Epoch { get; init; }
 
     /// <summary>The slot that is active on every node.</summary>
@@ -48,7 +48,7 @@ internal sealed record FleetSwitch
 
     public required FleetPhase Phase { get; init; }
 
-    /// <summary>Whose votes decide.</summary>
+    /// <summary>The nodes whose votes decide.</summary>
     public required IReadOnlyList<string> Members { get; init; }
 
     public IReadOnlyList<string> Without { get; init; } = [];
@@ -60,7 +60,7 @@ internal sealed record FleetSwitch
     /// <summary>Traffic has gone back.</summary>
     public bool IsGoingBack { get; init; }
 
-    /// <summary>An operator wants it back.</summary>
+    /// <summary>An operator has asked for the way back.</summary>
     public bool IsRecalled { get; init; }
 
     /// <summary>What went wrong; null: nothing so far.</summary>
@@ -79,7 +79,7 @@ internal enum FleetPhase
     /// <summary>Hold new requests. All votes are needed. Only with <see cref="FleetFlip.Hold"/>.</summary>
     Hold,
 
-    /// <summary>All have flipped, or do so now; watch the new version.</summary>
+    /// <summary>Watch the new version: all have flipped, or do so now.</summary>
     Observe,
 
     /// <summary>See whether the old slot can take the traffic back.</summary>
@@ -88,17 +88,17 @@ internal enum FleetPhase
     /// <summary>Let the requests of the slot that was left end.</summary>
     Drain,
 
-    /// <summary>Stop it.</summary>
+    /// <summary>Stop the slot that was left.</summary>
     Stop,
 }
 
-/// <summary>What a node has to say of a phase. It has the lease of the node, and goes with it.</summary>
+/// <summary>The vote of a node in a phase. It has the lease of the node, and is deleted with it.</summary>
 internal sealed record FleetVote(string Id, FleetPhase Phase, string? Problem);
 
 /// <summary>A node that is there.</summary>
-/// <param name="Process">Unlike for each process.</param>
-/// <param name="Epoch">That it serves.</param>
-/// <param name="Version">Of EdgeProxy.</param>
+/// <param name="Process">A text that no other process has.</param>
+/// <param name="Epoch">The epoch that the node serves.</param>
+/// <param name="Version">The version of EdgeProxy.</param>
 internal sealed record FleetPresence(string Process, long Epoch, string Version);
 
 /// <summary>The JSON of what is in etcd.</summary>

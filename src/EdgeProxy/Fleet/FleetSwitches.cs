@@ -11,21 +11,28 @@ using EdgeProxy.Switching.Records;
 
 namespace EdgeProxy.Fleet;
 
-/// <summary>What operators ask of a fleet, at any of its nodes: it is written to etcd, and every node sees it there.</summary>
+/// <summary>Does what operators ask of a fleet, at any of its nodes: it writes that to etcd, where every node sees it.</summary>
 internal sealed partial class FleetSwitches(
-    FleetMember member, SwitchCoordinator switches, ActiveSlotRecord active, WarmSlot warm, TimeProvider time) : ISwitchDoor
+    FleetMember member,
+    FleetLoop loop,
+    FleetParticipation participation,
+    StagedVersionFile staged,
+    SwitchCoordinator switches,
+    ActiveSlotRecord active,
+    WarmSlot warm,
+    TimeProvider time) : ISwitchDoor
 {
     /// <summary>A label goes into commands and pages of every node.</summary>
     private const string LabelWords = "a label of a fleet is 1 to 64 of A-Z, a-z, 0-9, ., _, /, + and -";
 
     public FleetMember Member => member;
 
-    /// <summary>What the fleet is like, as this node knows it.</summary>
+    /// <summary>Describes the fleet as this node knows it.</summary>
     public FleetView View(bool withNodes) => FleetView.Of(member, active.Current?.Epoch, withNodes);
 
     /// <summary>Begins a switch of all nodes.</summary>
     /// <param name="request">What is asked for.</param>
-    /// <param name="left">Nodes that adopt when they are back.</param>
+    /// <param name="left">The nodes that are left out, and adopt when they are back.</param>
     /// <param name="cancellationToken">Ends the wait for its beginning.</param>
     public ValueTask<SwitchStart> BeginAsync(SwitchRequest request, LeftOut left, CancellationToken cancellationToken) => AskAsync(async () =>
     {
@@ -39,7 +46,7 @@ internal sealed partial class FleetSwitches(
             return new SwitchStart.Refused(LabelWords);
         }
 
-        var seen = await member.ReadAsync(cancellationToken);
+        var seen = await loop.ReadAsync(cancellationToken);
         if (WhyNot(seen) is { } refusal)
         {
             return refusal;
@@ -54,7 +61,7 @@ internal sealed partial class FleetSwitches(
     /// <summary>Brings all nodes back to the slot that was active before.</summary>
     public ValueTask<SwitchStart> RollBackAsync(bool force, LeftOut left, CancellationToken cancellationToken) => AskAsync(async () =>
     {
-        var seen = await member.ReadAsync(cancellationToken);
+        var seen = await loop.ReadAsync(cancellationToken);
         if (seen.State is { Switch: { } running } state)
         {
             return running is { Phase: FleetPhase.Observe or FleetPhase.Drain, IsGoingBack: false, Reason: null }
@@ -78,20 +85,20 @@ internal sealed partial class FleetSwitches(
     /// <summary>Calls the running switch back, also before the flip.</summary>
     public ValueTask<SwitchStart> AbortAsync(CancellationToken cancellationToken) => AskAsync(async () =>
     {
-        var seen = await member.ReadAsync(cancellationToken);
+        var seen = await loop.ReadAsync(cancellationToken);
         return seen.State is not { Switch: { } running } state ? new SwitchStart.Refused("no switch runs")
             : running.Phase is FleetPhase.Back or FleetPhase.Stop || running.IsGoingBack
                 ? new SwitchStart.Refused($"switch {running.Id} is in {running.Phase}: it is too late to abort it")
             : await RecallAsync(seen, state, running, cancellationToken);
     });
 
-    /// <summary>A node that does not come back is not waited for by later switches.</summary>
+    /// <summary>Forgets a node that does not come back: later switches do not wait for it.</summary>
     /// <returns>Why not; null: it is done.</returns>
     public async Task<SwitchStart?> RemoveAsync(string node, CancellationToken cancellationToken)
     {
         try
         {
-            var seen = await member.ReadAsync(cancellationToken);
+            var seen = await loop.ReadAsync(cancellationToken);
             if (seen.Nodes.All(one => one.Name != node))
             {
                 return new SwitchStart.Refused($"there is no node \"{node}\"; there is: {string.Join(", ", seen.Nodes.Select(one => one.Name))}");
@@ -101,7 +108,7 @@ internal sealed partial class FleetSwitches(
             Compare[] when = [Transaction.IsAt(seen.Keys.State, seen.StateRevision), Transaction.IsAbsent(seen.Keys.Presences + node)];
             return seen.IsAlive(node) ? new SwitchStart.Refused($"{node} is there; stop its proxy first")
                 : seen.State?.Switch?.Members.Contains(node) is true ? new SwitchStart.Refused($"{node} takes part in a switch that runs")
-                : await member.RemoveAsync(when, key, cancellationToken) ? await ForgottenAsync(node, cancellationToken)
+                : await loop.CommitAsync(when, [Transaction.Delete(key)], cancellationToken) ? await ForgottenAsync(node, cancellationToken)
                 : new SwitchStart.Refused("the fleet has changed meanwhile; look again");
         }
         catch (EtcdException e)
@@ -110,13 +117,13 @@ internal sealed partial class FleetSwitches(
         }
     }
 
-    /// <summary>What is shown after it is without the node; the watch brings that.</summary>
+    /// <summary>Waits until the watch has brought it, so that what is shown afterwards is without the node.</summary>
     private async Task<SwitchStart?> ForgottenAsync(string node, CancellationToken cancellationToken)
     {
         using var patience = new Deadline(TimeSpan.FromSeconds(2), time, cancellationToken);
         try
         {
-            await member.WhenAsync(now => now.Seen.Nodes.All(one => one.Name != node), patience.Token);
+            await loop.WhenAsync(now => now.Seen.Nodes.All(one => one.Name != node), patience.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -147,7 +154,7 @@ internal sealed partial class FleetSwitches(
 
         try
         {
-            member.Staged.Write(new(own.Slot.Other(), label));
+            staged.Write(new(own.Slot.Other(), label));
             return null;
         }
         catch (StateException e)
@@ -162,7 +169,7 @@ internal sealed partial class FleetSwitches(
     {
         try
         {
-            var seen = await member.ReadAsync(cancellationToken);
+            var seen = await loop.ReadAsync(cancellationToken);
             if (active.Current is not { Epoch: { } epoch, Release: { } release } own)
             {
                 return new SwitchStart.Refused("this node has not been at an epoch of the fleet");
@@ -183,7 +190,7 @@ internal sealed partial class FleetSwitches(
                 IdleRelease = own.IdleRelease,
                 IdleLabel = own.IdleLabel,
             };
-            return await member.CommitAsync(restored, [Transaction.IsAt(seen.Keys.State, seen.StateRevision)], [], cancellationToken)
+            return await loop.CommitAsync(restored, [Transaction.IsAt(seen.Keys.State, seen.StateRevision)], [], cancellationToken)
                 ? null
                 : new SwitchStart.Refused("etcd has changed meanwhile; look again");
         }
@@ -236,19 +243,19 @@ internal sealed partial class FleetSwitches(
         ];
         RequestOp[] also =
         [
-            member.Put(seen.Keys.Coordinator, member.Node, isLeased: true),
-            .. left.Select(node => member.Put(seen.Keys.Members + node, FleetSnapshot.Excluded)),
+            loop.Put(seen.Keys.Coordinator, member.Node, isLeased: true),
+            .. left.Select(node => loop.Put(seen.Keys.Members + node, FleetSnapshot.Excluded)),
         ];
         try
         {
-            if (!await member.CommitAsync(state with { Switch = next }, when, also, cancellationToken))
+            if (!await loop.CommitAsync(state with { Switch = next }, when, also, cancellationToken))
             {
                 return new SwitchStart.Refused("another switch has begun, or the fleet has changed meanwhile; look again");
             }
         }
         catch (EtcdException)
         {
-            if ((await member.ReadAsync(cancellationToken)).State?.Switch?.Id != next.Id) // whether it was done is to be looked at
+            if ((await loop.ReadAsync(cancellationToken)).State?.Switch?.Id != next.Id) // whether it was done is to be looked at
             {
                 throw;
             }
@@ -256,22 +263,22 @@ internal sealed partial class FleetSwitches(
 
         return await StartedAsync(next.Id, cancellationToken) is { } started
             ? started
-            : new SwitchStart.Refused($"switch {next.Id} could not be begun here: {(await member.ReadAsync(cancellationToken)).State?.Last?.Reason}");
+            : new SwitchStart.Refused($"switch {next.Id} could not be begun here: {(await loop.ReadAsync(cancellationToken)).State?.Last?.Reason}");
     }
 
-    /// <summary>The part of this node.</summary>
+    /// <summary>Waits for the part of this node.</summary>
     /// <returns>Null: the fleet's switch has ended before it began.</returns>
     private async Task<SwitchStart.Started?> StartedAsync(string id, CancellationToken cancellationToken)
     {
-        var now = await member.WhenAsync(known => known.Begun?.Id == id || known.Seen.State?.Last?.Id == id, cancellationToken);
-        return now.Begun is { } begun && begun.Id == id ? begun.Start : null;
+        await loop.WhenAsync(known => participation.Last?.Id == id || known.Seen.State?.Last?.Id == id, cancellationToken);
+        return participation.Last is { } begun && begun.Id == id ? begun.Start : null;
     }
 
     private async Task<SwitchStart> RecallAsync(FleetSnapshot seen, FleetState state, FleetSwitch running, CancellationToken cancellationToken)
     {
         var recalled = state with { Switch = running with { IsRecalled = true } };
-        return await member.CommitAsync(recalled, [Transaction.IsAt(seen.Keys.State, seen.StateRevision)], [], cancellationToken)
-            ? member.Now.Begun is { } begun && begun.Id == running.Id
+        return await loop.CommitAsync(recalled, [Transaction.IsAt(seen.Keys.State, seen.StateRevision)], [], cancellationToken)
+            ? participation.Last is { } begun && begun.Id == running.Id
                 ? new SwitchStart.Joined(switches.Running ?? begun.Start.Switch, begun.Start.Completion)
                 : new SwitchStart.Refused($"switch {running.Id} is called back, and this node has no part in it")
             : new SwitchStart.Refused("the switch has gone on meanwhile; look again");

@@ -59,7 +59,7 @@ internal sealed class EtcdClient : IDisposable
     /// <summary>Calls that have ended, by the name of their status.</summary>
     public event Action<StatusCode>? CallEnded;
 
-    /// <summary>The keys that begin with a prefix. Linearizable: a quorum has confirmed that this is what there is.</summary>
+    /// <summary>Reads the keys that begin with a prefix. The read is linearizable: a quorum has confirmed that this is what there is.</summary>
     /// <exception cref="EtcdException">It could not be read.</exception>
     public async Task<EtcdRange> ReadAsync(string prefix, CancellationToken cancellationToken)
     {
@@ -68,7 +68,7 @@ internal sealed class EtcdClient : IDisposable
         return new(found.Header.Revision, [.. found.Kvs.Select(EtcdKey.Of)]);
     }
 
-    /// <summary>One key, as <see cref="ReadAsync"/> reads many.</summary>
+    /// <summary>Reads one key, as <see cref="ReadAsync"/> reads many.</summary>
     /// <returns>Null: there is none.</returns>
     /// <exception cref="EtcdException">It could not be read.</exception>
     public async Task<EtcdKey?> FindAsync(string key, CancellationToken cancellationToken)
@@ -78,7 +78,7 @@ internal sealed class EtcdClient : IDisposable
         return found.Kvs is [var one] ? EtcdKey.Of(one) : null;
     }
 
-    /// <summary>Does all of <paramref name="then"/> where all compares hold, or nothing. Never repeated.</summary>
+    /// <summary>Does all of <paramref name="then"/> where all compares hold, or nothing. It is never repeated.</summary>
     /// <returns>Whether the compares held.</returns>
     /// <exception cref="EtcdException">What became of it is not known.</exception>
     public async Task<bool> CommitAsync(IEnumerable<Compare> when, IEnumerable<RequestOp> then, CancellationToken cancellationToken)
@@ -87,7 +87,7 @@ internal sealed class EtcdClient : IDisposable
         return (await CallAsync((channel, options) => new KV.KVClient(channel).TxnAsync(request, options), isRepeatable: false, cancellationToken)).Succeeded;
     }
 
-    /// <summary>A new lease. One too many ends by itself.</summary>
+    /// <summary>Gets a new lease. One that nobody uses ends by itself.</summary>
     /// <exception cref="EtcdException">It could not be had.</exception>
     public async Task<long> GrantAsync(TimeSpan length, CancellationToken cancellationToken)
     {
@@ -96,7 +96,7 @@ internal sealed class EtcdClient : IDisposable
             (channel, options) => new Lease.LeaseClient(channel).LeaseGrantAsync(request, options), isRepeatable: true, cancellationToken)).ID;
     }
 
-    /// <summary>Extends a lease. A call of its own each time: a stream would be tied to one endpoint.</summary>
+    /// <summary>Extends a lease, each time by a call of its own: a stream would be tied to one endpoint.</summary>
     /// <returns>False: it has ended.</returns>
     /// <exception cref="EtcdException">It could not be extended.</exception>
     public Task<bool> KeepAliveAsync(long lease, CancellationToken cancellationToken) => TryAsync(isRepeatable: true, async (channel, options) =>
@@ -109,7 +109,7 @@ internal sealed class EtcdClient : IDisposable
             : throw new RpcException(new Status(StatusCode.Unavailable, "the lease was not extended"));
     }, cancellationToken);
 
-    /// <summary>Ends a lease and deletes its keys. One that is gone already is as well.</summary>
+    /// <summary>Ends a lease and deletes its keys. It does nothing where the lease is gone already.</summary>
     /// <exception cref="EtcdException">It could not be ended.</exception>
     public async Task RevokeAsync(long lease, CancellationToken cancellationToken)
     {
@@ -124,8 +124,8 @@ internal sealed class EtcdClient : IDisposable
         }
     }
 
-    /// <summary>What changes below a prefix from a revision on, in order; the changes of one revision come together.</summary>
-    /// <returns>Never ends by itself: a watch that is lost throws, and its caller begins anew behind what it has seen.</returns>
+    /// <summary>Follows what changes below a prefix from a revision on, in order; the changes of one revision come together.</summary>
+    /// <returns>The changes. It never ends by itself: a watch that is lost throws, and its caller begins anew behind what it has seen.</returns>
     /// <exception cref="EtcdException">The watch is lost, or the revision is compacted: all is to be read again.</exception>
     public async IAsyncEnumerable<EtcdChanges> WatchAsync(
         string prefix, long firstRevision, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -212,7 +212,7 @@ internal sealed class EtcdClient : IDisposable
         ? new(WordsOf(call), call.StatusCode, call)
         : new(token.IsCancellationRequested ? "etcd has not responded in time" : failure.Message, StatusCode.DeadlineExceeded, failure);
 
-    /// <summary>What etcd has said; where it said nothing what the connection did, without the words of the library around it.</summary>
+    /// <summary>Words what etcd has said, or, where it said nothing, what the connection did, without the words of the library around it.</summary>
     private static string WordsOf(RpcException call) =>
         call.Status.DebugException?.GetBaseException().Message is { Length: > 0 } cause ? cause
             : call.Status.Detail is { Length: > 0 } detail ? detail
@@ -298,7 +298,7 @@ internal sealed class EtcdClient : IDisposable
 
     private GrpcChannel Channel(int at) => _channels[at % _channels.Length];
 
-    /// <summary>Everything goes to the next endpoint; once, however many calls have failed at this one.</summary>
+    /// <summary>Has everything go to the next endpoint; once, however many calls have failed at this one.</summary>
     private void Leave(int at)
     {
         if (Interlocked.CompareExchange(ref _at, at + 1, at) == at)
@@ -307,7 +307,7 @@ internal sealed class EtcdClient : IDisposable
         }
     }
 
-    /// <summary>The files are read for each connection, so that renewed ones are used without a restart.</summary>
+    /// <summary>Reads the files for each connection, so that renewed ones are used without a restart.</summary>
     private static SslClientAuthenticationOptions Ssl(EtcdOptions options)
     {
         var ssl = new SslClientAuthenticationOptions();

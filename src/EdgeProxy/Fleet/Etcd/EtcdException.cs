@@ -7,7 +7,7 @@ internal sealed class EtcdException(string message, StatusCode status, Exception
 {
     public StatusCode Status => status;
 
-    /// <summary>For people.</summary>
+    /// <summary>The message, for people.</summary>
     public string Words => IsOfEndpoint ? $"etcd does not respond, or has no quorum ({Message})" : $"etcd refuses: {Message}";
 
     /// <summary>Another endpoint may do it.</summary>
