@@ -1,4 +1,5 @@
 using EdgeProxy.Admin;
+using EdgeProxy.Admin.Dashboard;
 using EdgeProxy.Apps;
 using EdgeProxy.Clients;
 using EdgeProxy.Common;
@@ -47,7 +48,7 @@ internal static class EdgeProxyServer
         {
             // Before anything is put together: a second instance touches nothing and says one line.
             using var state = arrival?.OpenState(options.State.Directory) ?? StateDirectory.Open(options.State.Directory);
-            await using var app = Build(settings.Loaded.Configuration, options, services => services.AddSingleton(state), builder =>
+            await using var app = Build(settings.Loaded.Configuration, options, services => services.AddState(state), builder =>
             {
                 builder.Services.AddReload(settings);
                 builder.Services.AddSingleton(sockets);
@@ -177,6 +178,7 @@ internal static class EdgeProxyServer
         services.AddHandoverCalls();
         services.AddStatusParts(SiteViews.Of(options));
         services.AddAdmin(options.Admin);
+        services.AddDashboard();
     }
 
     private static void UsePublicPipeline(WebApplication app)

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EdgeProxy.Slots;
 using EdgeProxy.Tests.Support;
 using NetArchTest.Rules;
@@ -8,7 +9,7 @@ namespace EdgeProxy.Tests;
 /// The layers of the product: each folder of <c>src/EdgeProxy</c>, and all that it may use. A new dependency is a change of this table, so that it is seen;
 /// one that is gone leaves it.
 /// </summary>
-public sealed class DependencyTests
+public sealed partial class DependencyTests
 {
     /// <summary>The files at the root: what puts the features together. It knows all of them, and only where the process is begun or shown (Demo, Cli) it is
     /// known.</summary>
@@ -53,7 +54,7 @@ public sealed class DependencyTests
         ("Api", ["AdminCalls", "Fleet", "Json", "Slots", "Switching", "Tls", "Units"]),
         ("Handover",
         [
-            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching", "Tls",
+            "AdminCalls", "Api", "Apps", "Common", "Configuration", "Hosting", "Json", "Platform", "Proxying", "Slots", "State", "Switching",
             "Units",
         ]),
         ("Admin",
@@ -130,12 +131,51 @@ public sealed class DependencyTests
         Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
     }
 
+    [GeneratedRegex(@"""EdgeProxy:(?<section>\w+)[\w:]*""")]
+    private static partial Regex SettingKey();
+
     /// <summary>Whether a type of one folder uses the other, if without its name.</summary>
     private static bool IsInAssembly((string From, string To) edge) =>
         edge is { From: not (Root or "Program"), To: not Root } && TypesOf(edge.From).And().HaveDependencyOn($"EdgeProxy.{edge.To}").GetTypes().Any();
 
     private static PredicateList TypesOf(string folder) =>
         Types.InAssembly(typeof(SlotPair).Assembly).That().ResideInNamespaceMatching($@"^EdgeProxy\.{folder}(\.|$)");
+
+    /// <summary>A folder that names the setting of another by text depends on it, and no compiler sees that. The importers and the demo write settings, so
+    /// they name all.</summary>
+    [Fact]
+    public void A_folder_names_no_setting_of_another_by_text()
+    {
+        string[] own = ["Fleet: Fleet", "State: State", "Switching: Health", "Tls: Tls"];
+        string[] writers = ["CaddyImport", "Demo", "Importing", "NginxImport"];
+        var named =
+            from path in Directory.EnumerateFiles(SourceGraph.Folder, "*.cs", SearchOption.AllDirectories)
+            let folder = Path.GetRelativePath(SourceGraph.Folder, path).Split('/')[0]
+            where folder is not ("obj" or "bin") && !writers.Contains(folder)
+            from Match key in SettingKey().Matches(File.ReadAllText(path))
+            select $"{folder}: {key.Groups["section"].Value}";
+
+        Assert.Equal(own, named.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>To add or to delete a feature is a change of its folder, of what composes the features, and of these files: docs/architecture.md says
+    /// why.</summary>
+    [Theory]
+    [InlineData("Notify")]
+    [InlineData("Admin/Dashboard")]
+    [InlineData("Fleet", "Api/StatusView.cs", "Cli/FleetCommand.cs")]
+    [InlineData("Handover", "Cli/ReloadCommand.cs", "Cli/RunCommand.cs")]
+    [InlineData("Proxying/RateLimiting", "Proxying/AppRouter.cs", "Proxying/ProxiedApp.cs", "Proxying/ProxyingFeature.cs")]
+    public void A_feature_is_known_to_what_composes_it_and_to_few_others(string folder, params string[] others)
+    {
+        string[] composition =
+        [
+            "EdgeProxyServer.cs", "StatusParts.cs", "SiteViews.cs", "Settings/EdgeProxyOptions.cs", "Settings/SettingsCheck.cs", "Apps/AppOptions.cs",
+            "Apps/AppRules.cs",
+        ];
+
+        Assert.Equal(others, _source.UsersOf(folder).Except(composition).Order(StringComparer.Ordinal));
+    }
 
     /// <summary>Falls with time; a change that makes a cycle larger looks for the file that ties it.</summary>
     [Fact]

@@ -1,4 +1,3 @@
-using EdgeProxy.Admin.Dashboard;
 using EdgeProxy.AdminCalls;
 using EdgeProxy.Api;
 using EdgeProxy.Apps;
@@ -15,12 +14,10 @@ internal sealed class AdminEndpoints(
     AppCalls calls,
     StatusReader status,
     EventStream events,
-    MeterProvider metrics,
-    DashboardPage dashboard)
+    MeterProvider metrics)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet(AdminApi.Dashboard, dashboard.WriteAsync);
         routes.MapPrometheusScrapingEndpoint(AdminApi.Metrics, metrics, configureBranchedPipeline: null, optionsName: null);
         routes.MapGet(AdminApi.Alive, () => TypedResults.Json(new ProbeView("alive"), ApiJson.Relaxed.ProbeView));
         MapOfAllApps(routes);

@@ -1,4 +1,3 @@
-using EdgeProxy.Admin.Dashboard;
 using EdgeProxy.AdminCalls;
 
 namespace EdgeProxy.Admin;
@@ -19,7 +18,6 @@ internal static class AdminFeature
         services.AddSingleton<StatusReader>();
         services.AddSingleton<IStatusResult, StatusResult>();
         services.AddSingleton<EventStream>();
-        services.AddSingleton<DashboardPage>();
         services.AddSingleton<AdminEndpoints>();
         services.AddSingleton<AdminServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());

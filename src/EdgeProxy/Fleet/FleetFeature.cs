@@ -1,18 +1,21 @@
 using EdgeProxy.AdminCalls;
 using EdgeProxy.Apps;
+using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics.Metrics;
 using EdgeProxy.Switching;
 using EdgeProxy.Tls;
 
 namespace EdgeProxy.Fleet;
 
-/// <summary>Several machines that switch as one. Where the settings have no <c>Fleet</c>, nothing of it is added but its admin calls, which say so.</summary>
+/// <summary>Several machines that switch as one. Where the settings have no <c>Fleet</c>, nothing of it is added but its admin calls,
+/// which say so, and what a reload asks.</summary>
 internal static class FleetFeature
 {
     /// <summary>Adds what the apps share, and the admin calls.</summary>
     public static IServiceCollection AddFleet(this IServiceCollection services, FleetOptions? options)
     {
         services.AddSingleton<IAdminCalls, FleetCalls>();
+        services.AddSingleton<IReloadCheck, FleetIdentity>(); // also where there is no fleet: the new settings may name one
         if (options is not null)
         {
             services.AddSingleton(provider => new FleetNode(options, provider.GetRequiredService<TimeProvider>()));

@@ -3,6 +3,8 @@ namespace EdgeProxy.Fleet;
 /// <summary>Several machines with EdgeProxy that switch as one, over etcd.</summary>
 internal sealed class FleetOptions
 {
+    public const string SectionName = "EdgeProxy:Fleet";
+
     /// <summary>The fleet: 1 to 40 of a-z, 0-9 and -. Required. Its keys in etcd are below <c>/edgeproxy/NAME/</c>.</summary>
     public string? Name { get; set; }
 

@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
 using EdgeProxy.Apps;
 using EdgeProxy.Common;
+using EdgeProxy.Configuration;
 using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
-using EdgeProxy.Tls;
 
 namespace EdgeProxy.Handover;
 
@@ -28,7 +28,7 @@ internal sealed record HandoverOutcome(int? Pid, string? Problem, bool AreSettin
 internal sealed partial class ProcessHandover(
     RunningSettings settings,
     AppRegistry apps,
-    CertificateStatusRegistry certificates,
+    IEnumerable<IReloadCheck> checks,
     StateDirectory state,
     ListeningSockets sockets,
     PublicConnections connections,
@@ -41,11 +41,6 @@ internal sealed partial class ProcessHandover(
 {
     /// <summary>The longest wait for the new process to be ready, for a running switch to end, and for the new process to accept: each.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
-    private const string StateDirectoryKey = "EdgeProxy:State:Directory";
-
-    /// <summary>Which node this is of which fleet: the new process is the same one.</summary>
-    private static readonly string[] _identity = ["EdgeProxy:Fleet:Name", "EdgeProxy:Fleet:Node"];
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
@@ -134,24 +129,12 @@ internal sealed partial class ProcessHandover(
             return Refused($"{found.File} is not valid: {problems}") with { AreSettingsWrong = true };
         }
 
-        if (_identity.FirstOrDefault(key => found.Configuration[key] != settings.Loaded.Configuration[key]) is { } changed)
+        foreach (var check in checks)
         {
-            return Refused($"{changed} is another one now: a node joins a fleet, leaves it and gets another name with a restart of EdgeProxy");
-        }
-
-        var directory = Path.GetFullPath(found.Configuration[StateDirectoryKey] ?? new StateOptions().Directory);
-        if (directory != state.FullPath)
-        {
-            return Refused(
-                $"State:Directory would move from {state.FullPath} to {directory}, and which slot is active, a pause or maintenance would stay behind; stop " +
-                    "EdgeProxy, move the directory, and start it again");
-        }
-
-        if (CertificateLoss.Find(found.Configuration, certificates.Read(), time.GetUtcNow()) is { } loss)
-        {
-            return Refused($"the certificate {loss}, and the new process would have none in its place; put that right, or take it out of the settings")
-                with
-            { AreSettingsWrong = true };
+            if (check.Check(settings.Loaded.Configuration, found.Configuration) is { } refusal)
+            {
+                return Refused(refusal.Why) with { AreSettingsWrong = refusal.AreSettingsWrong };
+            }
         }
 
         CrashPoint.Enter(CrashPoint.Handover);

@@ -30,17 +30,19 @@ internal static class KestrelRules
         {
             problems.Error(
                 endpoint.GetSection("Url").Path,
-                "speaks TLS, but nothing names a certificate for it; set EdgeProxy:Tls:Acme:Domains or EdgeProxy:Tls:Certificates, or for development " +
-                    "EdgeProxy:Tls:Internal");
+                $"speaks TLS, but nothing names a certificate for it; set {Key(nameof(tls.Acme))}:{nameof(tls.Acme.Domains)} or " +
+                    $"{Key(nameof(tls.Certificates))}, or for development {Key(nameof(tls.Internal))}");
         }
 
         if (hasSource && endpoints.Count > 0 && https.Count == 0)
         {
             problems.Warn(
-                "EdgeProxy:Tls",
+                TlsOptions.SectionName,
                 "has certificates that no endpoint of Kestrel:Endpoints serves; add \"Https\": { \"Url\": \"https://*:443\" } there, unless systemd hands " +
                     "over the sockets");
         }
+
+        static string Key(string name) => $"{TlsOptions.SectionName}:{name}";
     }
 
     private static void CheckAllowedHosts(IConfigurationSection section, ProblemList problems)

@@ -42,7 +42,7 @@ internal static class ServerLimits
 
     /// <summary>A route may limit what nothing else limits; without any, no request pays for it.</summary>
     private static bool HasRouteLimits(IConfiguration configuration) =>
-        configuration.GetSection("ReverseProxy:Routes").GetChildren().Any(route => route["MaxRequestBodySize"] is not null);
+        ReverseProxySection.RoutesOf(configuration).Any(route => route["MaxRequestBodySize"] is not null);
 
     private static int Within(int least, int most, long wanted) => (int)Math.Max(least, Math.Min(most, wanted));
 

@@ -45,7 +45,7 @@ internal static class ProxyingFeature
         services.AddSingleton<IPassiveHealthCheckPolicy, FailedTries>();
         services.AddReverseProxy()
             .LoadFromMemory([.. AppCluster.Routes(apps), .. routes], [.. apps.SelectMany(AppCluster.Clusters), .. clusters])
-            .LoadFromConfig(configuration.GetSection("ReverseProxy"))
+            .LoadFromConfig(configuration.GetSection(ReverseProxySection.Name))
             .AddConfigFilter<ServerClusters>()
             .AddTransforms(AppTransforms.Add)
             .AddTransforms(ServerTransforms.Add);

@@ -24,7 +24,7 @@ namespace EdgeProxy.Settings;
 internal static class SettingsCheck
 {
     /// <summary>The sections that are read.</summary>
-    public static IReadOnlyList<string> Sections { get; } = [EdgeProxyOptions.SectionName, "Kestrel", "Logging", "AllowedHosts", "ReverseProxy"];
+    public static IReadOnlyList<string> Sections { get; } = [EdgeProxyOptions.SectionName, "Kestrel", "Logging", "AllowedHosts", ReverseProxySection.Name];
 
     private static readonly string[] _keysOfTopLevelApp =
     [
@@ -55,7 +55,7 @@ internal static class SettingsCheck
         CheckTopLevel(configuration, problems);
         KestrelRules.Check(configuration, problems);
         EndPointCheck.Run(root, options, PublicEndPoints.Of(configuration));
-        ReverseProxyRules.Check(configuration.GetSection("ReverseProxy"), [.. options.AllApps().Select(app => app.Identity.Name)], problems);
+        ReverseProxyRules.Check(configuration.GetSection(ReverseProxySection.Name), [.. options.AllApps().Select(app => app.Identity.Name)], problems);
         return options;
     }
 
@@ -86,7 +86,7 @@ internal static class SettingsCheck
             return;
         }
 
-        var clusters = configuration.GetSection("ReverseProxy:Clusters").GetChildren().Select(cluster => cluster.Key).ToList();
+        var clusters = ReverseProxySection.ClustersOf(configuration).Select(cluster => cluster.Key).ToList();
         SiteRules.Check(
             root, nameof(options.Sites), options.Sites, new RouteTargets([.. options.AllApps().Select(app => app.Identity.Name)], clusters));
         if (!problems.HasErrors)
@@ -102,10 +102,10 @@ internal static class SettingsCheck
                     "\"Files\": { \"Root\": ... } }");
         }
 
-        if (configuration.GetSection("ReverseProxy:Routes").GetChildren().Any())
+        if (ReverseProxySection.RoutesOf(configuration).Any())
         {
             problems.Error(
-                "ReverseProxy:Routes",
+                ReverseProxySection.RoutesKey,
                 "is for all hosts, and EdgeProxy:Sites is there, too: make routes of a site of them, which name the " +
                     "cluster, { \"Path\": ..., \"Cluster\": ... }");
         }
@@ -120,7 +120,8 @@ internal static class SettingsCheck
         foreach (var cluster in clusters.Where(SiteClusters.Owns))
         {
             problems.Error(
-                $"ReverseProxy:Clusters:{cluster}", "has an id as EdgeProxy makes them for routes of sites; choose one that does not begin with site-");
+                $"{ReverseProxySection.ClustersKey}:{cluster}",
+                "has an id as EdgeProxy makes them for routes of sites; choose one that does not begin with site-");
         }
     }
 

@@ -1,8 +1,16 @@
+using EdgeProxy.Configuration;
+
 namespace EdgeProxy.Tls;
 
 /// <summary>What a new process would not serve: it reads all files anew, while the one that runs may have those from before.</summary>
-internal static class CertificateLoss
+internal sealed class CertificateLoss(CertificateStatusRegistry certificates, TimeProvider time) : IReloadCheck
 {
+    public ReloadRefusal? Check(IConfiguration running, IConfiguration next) => Find(next, certificates.Read(), time.GetUtcNow()) is { } loss
+        ? new(
+            $"the certificate {loss}, and the new process would have none in its place; put that right, or take it out of the settings",
+            AreSettingsWrong: true)
+        : null;
+
     /// <summary>Own certificates that settings name and that cannot be used, but for those that the running process cannot use either.</summary>
     /// <param name="settings">Of the new process, checked.</param>
     /// <param name="running">Those of the running one.</param>
@@ -10,7 +18,7 @@ internal static class CertificateLoss
     public static string? Find(IConfiguration settings, IReadOnlyList<CertificateStatus> running, DateTimeOffset now)
     {
         var known = running.Where(status => status.Source == CertificateSource.File).ToDictionary(status => status.Name, status => status.State);
-        foreach (var entry in settings.GetSection("EdgeProxy:Tls:Certificates").GetChildren())
+        foreach (var entry in settings.GetSection($"{TlsOptions.SectionName}:{nameof(TlsOptions.Certificates)}").GetChildren())
         {
             var path = entry[nameof(CertificateFileOptions.Certificate)]!;
             // Of a directory: one that is gone with its name is not missed.

@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using EdgeProxy.Diagnostics.Metrics;
 
 namespace EdgeProxy.Tls;
@@ -11,6 +12,7 @@ internal static class TlsFeature
         services.AddSingleton(options);
         services.AddSingleton<CertificateTable>();
         services.AddSingleton<CertificateStatusRegistry>();
+        services.AddSingleton<IReloadCheck, CertificateLoss>();
         services.AddInstruments<CertificateMetrics>(CertificateMetrics.OfEachName);
         services.AddSingleton<PendingChallenges>();
         services.AddSingleton(_ => new HandshakeQueue());

@@ -3,6 +3,8 @@ namespace EdgeProxy.Tls;
 /// <summary>Where certificates come from, and what is done for hosts that have one.</summary>
 internal sealed class TlsOptions
 {
+    public const string SectionName = "EdgeProxy:Tls";
+
     public AcmeOptions Acme { get; set; } = new();
 
     /// <summary>Own certificate files; null or empty: none.</summary>

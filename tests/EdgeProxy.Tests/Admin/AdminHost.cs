@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using EdgeProxy.Admin;
+using EdgeProxy.Admin.Dashboard;
 using EdgeProxy.Handover;
 using EdgeProxy.Platform;
 using EdgeProxy.Tests.Support;
@@ -50,6 +51,7 @@ internal sealed class AdminHost : IAsyncDisposable
             services.AddTls(host.Plane.Options.Tls).AddAcme(host.Plane.Options.Tls.Acme).AddLocalAuthority(host.Plane.Options.Tls)
                 .AddStatusParts([])
                 .AddAdmin(host.Plane.Options.Admin)
+                .AddDashboard()
                 .AddSingleton(new ListeningSockets([]));
         };
         configure?.Invoke(host);

@@ -41,14 +41,24 @@ internal sealed partial class SourceGraph
     public IEnumerable<(string One, string Other)> MutualRooms =>
         _rooms.Where(edge => string.CompareOrdinal(edge.From, edge.To) < 0 && _rooms.Contains((edge.To, edge.From)));
 
+    /// <summary>Where the sources of the product are.</summary>
+    public static string Folder { get; } = Repository.File("src/EdgeProxy");
+
     /// <summary>The sources of the product.</summary>
-    public static SourceGraph OfProduct() => Of(Repository.File("src/EdgeProxy"));
+    public static SourceGraph OfProduct() => Of(Folder);
 
     private static SourceGraph Of(string root) => new([..
         from path in Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
         let relative = Path.GetRelativePath(root, path)
         where !relative.StartsWith("obj/", StringComparison.Ordinal) && !relative.StartsWith("bin/", StringComparison.Ordinal)
         select new SourceFile(relative, Code(File.ReadAllText(path)))]);
+
+    /// <summary>The files outside a folder that use what is in it.</summary>
+    public IEnumerable<string> UsersOf(string folder) => _uses
+        .Where(file => !IsIn(file.Key, folder) && file.Value.Any(used => IsIn(used, folder)))
+        .Select(file => file.Key);
+
+    private static bool IsIn(string file, string folder) => file.StartsWith($"{folder}/", StringComparison.Ordinal);
 
     /// <summary>The largest set of files of which each uses each other, if only by way of others.</summary>
     public IReadOnlyList<string> LargestCycle()

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using EdgeProxy.AdminCalls;
+using EdgeProxy.Api;
 
 namespace EdgeProxy.Admin.Dashboard;
 
@@ -9,7 +11,7 @@ namespace EdgeProxy.Admin.Dashboard;
 /// The content security policy names the hashes of the one style and the one script: should text of the app ever get into the page as markup,
 /// nothing of it runs.
 /// </remarks>
-internal sealed class DashboardPage
+internal sealed class DashboardPage : IAdminCalls
 {
     private readonly byte[] _page;
 
@@ -23,6 +25,8 @@ internal sealed class DashboardPage
     }
 
     public string Policy { get; }
+
+    public void Map(IEndpointRouteBuilder routes) => routes.MapGet(AdminApi.Dashboard, WriteAsync);
 
     public Task WriteAsync(HttpContext context)
     {
