@@ -145,19 +145,48 @@ public sealed class TestsRunTests : IDisposable
     [Fact]
     public async Task Progress_is_printed_while_tests_run_and_they_end_with_the_script()
     {
-        WriteDotnet(build: "exit 0", list: "echo 'Discovered 5 tests.'", runner: $"trap '' TERM; progress; echo $$ >'{_directory["pid"]}'; exec sleep 600");
+        WriteDotnet(
+            build: "exit 0",
+            list: "echo 'Discovered 5 tests.'",
+            runner: $"trap '' TERM; progress; echo $$ >'{_directory["pid"]}'; exec sleep 600",
+            format: $"echo $$ >'{_directory["formatter"]}'; exec sleep 600");
         using var run = Process.Start(Start("60", "--quick"))!;
         var output = await ReadToAsync(run, "XTests: 2 tests in 1.0 s");
-        await Eventually.TrueAsync(() => File.Exists(_directory["pid"]) && File.ReadAllText(_directory["pid"]).EndsWith('\n'), "the test process runs");
-        var test = File.ReadAllText(_directory["pid"]).Trim();
+        var test = await PidAsync("pid");
+        var formatter = await PidAsync("formatter");
 
         await Tool.RunAsync("kill", ["-TERM", $"{run.Id}"]);
         output.AddRange((await run.StandardOutput.ReadToEndAsync(Cancellation).Within()).TrimEnd('\n').Split('\n'));
 
         Assert.Contains("FAILED: tests/run was ended by signal TERM", output);
-        Assert.Equal("4 passed, 2 failed, 3 skipped", output[^1]);
+        Assert.Equal("3 passed, 2 failed, 3 skipped", output[^1]); // whether the code is formatted was not known yet
         Assert.Equal(143, await run.EndWithin());
         await Eventually.TrueAsync(() => !Directory.Exists($"/proc/{test}"), "the test process is gone");
+        await Eventually.TrueAsync(() => !Directory.Exists($"/proc/{formatter}"), "what formats is gone");
+
+        async Task<string> PidAsync(string file)
+        {
+            await Eventually.TrueAsync(() => File.Exists(_directory[file]) && File.ReadAllText(_directory[file]).EndsWith('\n'), $"its {file} is there");
+            return File.ReadAllText(_directory[file]).Trim();
+        }
+    }
+
+    /// <summary>It is looked at beside the tests: they are run, whatever it says, and it is waited for.</summary>
+    [Fact]
+    public async Task Code_that_is_not_formatted_fails_the_run()
+    {
+        WriteDotnet(
+            build: "exit 0",
+            list: "echo 'Discovered 5 tests.'",
+            runner: $"touch '{_directory["tested"]}'; summary 5 0 4",
+            format: $"until [ -e '{_directory["tested"]}' ]; do sleep 0.05; done; echo 'X.cs(1,1): error WHITESPACE'; exit 2");
+
+        var (code, output) = await RunAsync(arguments: "--quick");
+
+        Assert.Equal("5 passed, 1 failed, 1 skipped", output[^1]);
+        Assert.Equal(1, code);
+        Assert.Contains("X.cs(1,1): error WHITESPACE", output);
+        Assert.Contains("FAILED: the code is formatted (dotnet format)", output);
     }
 
     private static async Task<List<string>> ReadToAsync(Process run, string text)
@@ -184,7 +213,7 @@ public sealed class TestsRunTests : IDisposable
         Environment = { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}", ["EDGEPROXY_TEST_LIMIT"] = limit },
     };
 
-    private void WriteDotnet(string build, string list, string runner, string alone = "exit 2") => WriteScript(
+    private void WriteDotnet(string build, string list, string runner, string alone = "exit 2", string format = "exit 0") => WriteScript(
         "bin/dotnet",
         $$"""
         summary() { {{Summary.Trim()}}; }
@@ -195,6 +224,7 @@ public sealed class TestsRunTests : IDisposable
         cover() { mkdir -p "$results" && printf '<?xml?>\n<coverage line-rate="%s" branch-rate="%s" version="1.9" lines-valid="%s">\n' "$1" "$2" "${3:-9}" >"$results/coverage.xml"; }
         case "$*" in
           build*) {{build}} ;;
+          format*) {{format}} ;;
           *--list-tests*) {{list}} ;;
           *--filter-method*) {{alone}} ;;
           test*) {{runner}} ;;
