@@ -60,7 +60,8 @@ put() { install -D --mode "${3:-0644}" "$1" "$2"; }
 # The scripts and what they install, as they lie here; not what builds packages.
 put_deploy() { # DIRECTORY
   mkdir -p "$1"
-  tar -C deploy --create --exclude ./package --exclude ./package.sh --exclude ./release --exclude ./publish --exclude ./install-packages . | tar -C "$1" --extract --no-same-owner
+  tar -C deploy --create --exclude ./package --exclude ./package.sh --exclude ./release --exclude ./publish --exclude ./install-packages . |
+    tar -C "$1" --extract --no-same-owner
 }
 
 # What the binary says of itself, made once for both.
@@ -140,6 +141,7 @@ fill_tree
 find "$root" "$tree" -exec touch --no-dereference --date "@$epoch" {} +
 mkdir -p "$output"
 dpkg-deb --root-owner-group -Zxz "-z$level" --threads-max=1 --build "$root" "$output/edgeproxy_${version}_$architecture.deb" > /dev/null
-tar -C "$stage" --create --sort=name --owner=0 --group=0 --numeric-owner --mtime "@$epoch" --format=gnu "${tree##*/}" | gzip -n "-$((level > 0 ? level : 1))" > "$output/${tree##*/}.tar.gz"
+tar -C "$stage" --create --sort=name --owner=0 --group=0 --numeric-owner --mtime "@$epoch" --format=gnu "${tree##*/}" |
+  gzip -n "-$((level > 0 ? level : 1))" > "$output/${tree##*/}.tar.gz"
 echo "$output/edgeproxy_${version}_$architecture.deb"
 echo "$output/${tree##*/}.tar.gz"

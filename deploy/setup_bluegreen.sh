@@ -24,8 +24,8 @@
 #   --harden               the sandbox of deploy/systemd for the app's units, from the next start on
 #
 # The app's units stay as they are; what their stops and starts need comes as drop-ins beside them. Ports 80 and 443 move when EdgeProxy has shown, on two
-# other ports, that it has a certificate for every name, and responds as the other server does. Whatever goes wrong puts the old state back. A second run changes
-# nothing. deploy/uninstall.sh goes back.
+# other ports, that it has a certificate for every name, and responds as the other server does. Whatever goes wrong puts the old state back. A second run
+# changes nothing. deploy/uninstall.sh goes back.
 # Exit codes: 0 done; 1 failed, and what was is back; 2 wrong usage, or it cannot be done as things are: nothing was changed.
 set -Eeuo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -203,7 +203,10 @@ same_response() {
 move_ports() {
   local host
   step "The ports 80 and 443 move"
-  [ -z "$dry" ] || { say "  start ${SOCKETS[*]} and edgeproxy.service beside $front.service, stop that (it finishes what it has), and measure the gap"; return; }
+  if [ -n "$dry" ]; then
+    say "  start ${SOCKETS[*]} and edgeproxy.service beside $front.service, stop that (it finishes what it has), and measure the gap"
+    return
+  fi
   host=$(health_host)
   if [ -n "$from_single" ]; then
     undo front_takes_ports "$front" "$single" "$host" "$single_address" "$(health_path)"
@@ -275,7 +278,8 @@ finish() {
   step "Done${dry:+ (nothing was changed)}"
   [ -z "$dry" ] || return 0
   "$binary" status | head -n 1
-  [ "${setting[EdgeProxy__Tls__Internal]:-false}" = false ] || say "The certificates are EdgeProxy's own, and so is the root that clients have to trust instead of Caddy's: edgeproxy certificates root"
+  [ "${setting[EdgeProxy__Tls__Internal]:-false}" = false ] ||
+    say "The certificates are EdgeProxy's own, and so is the root that clients have to trust instead of Caddy's: edgeproxy certificates root"
   say "A deploy is now  $here/restart_app.sh BRANCH  (or your own script, with  edgeproxy switch  at its end)."
   say "A script that reloads $(title) to switch does nothing any more. Back to $(title): $here/uninstall.sh"
 }

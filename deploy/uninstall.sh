@@ -121,16 +121,19 @@ find_upstream() {
   for slot in "$(other "$active")" "$active"; do
     ! grep -qE "\"dial\":\"$LOCAL:$(port_of_address "$slot")\"" "$work/adapted" || port=$(port_of_address "$slot")
   done
-  [ -n "$port" ] || usage_error "$front_config imports no file that names the active slot (--upstream-file FILE), and sends neither to $(address_of blue) nor to $(address_of green)"
+  [ -n "$port" ] || usage_error "$front_config imports no file that names the active slot (--upstream-file FILE), and sends neither to" \
+    "$(address_of blue) nor to $(address_of green)"
   say "  $front_config sends to port $port"
   wanted=$(port_of_address "$active")
   # What Caddy makes of it names the file: of a copy before and after.
   cp "$front_config" "$work/Caddyfile"
   run_front adapt --config "$work/Caddyfile" --adapter caddyfile > "$work/adapted" 2> "$work/validate" || true
   sed -E -i "/^[ \t]*#/!s/(^|[ \t\/])($LOCAL:)$port([ \t\/]|\$)/\1\2$wanted\4/g" "$work/Caddyfile"
-  run_front adapt --config "$work/Caddyfile" --adapter caddyfile 2> "$work/validate" | cmp -s - <(sed -E "s/(\"dial\":\"$LOCAL:)$port\"/\1$wanted\"/g" "$work/adapted") && return
+  run_front adapt --config "$work/Caddyfile" --adapter caddyfile 2> "$work/validate" |
+    cmp -s - <(sed -E "s/(\"dial\":\"$LOCAL:)$port\"/\1$wanted\"/g" "$work/adapted") && return
   again="edgeproxy switch --to $(other "$active") && $again"
-  usage_error "$front_config sends to port $port, traffic is on $active, and the line is none that could be changed here; bring traffic to $(other "$active") first, with the version that it has"
+  usage_error "$front_config sends to port $port, traffic is on $active, and the line is none that could be changed here;" \
+    "bring traffic to $(other "$active") first, with the version that it has"
 }
 
 # nginxs_upstream: its configuration is nobody's to change but its owner's: traffic has to be on the slot that it names.
@@ -142,7 +145,8 @@ nginxs_upstream() {
   slot=${slot,,}
   [ "${slot:-blue}" != "$active" ] || return 0
   again="edgeproxy switch --to $(other "$active") && $again"
-  usage_error "$front_config sends to $(address_of "$(other "$active")"), and traffic is on $active; bring traffic to $(other "$active") first, with the version that it has"
+  usage_error "$front_config sends to $(address_of "$(other "$active")"), and traffic is on $active;" \
+    "bring traffic to $(other "$active") first, with the version that it has"
 }
 
 # point_front: at what serves the app now, before it gets the ports.

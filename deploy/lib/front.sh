@@ -110,8 +110,9 @@ has_workers() {
 }
 
 lend_ports() {
-  python3 -I -c 'import os; os.pidfd_open' 2> "$work/share" || { say "  the ports cannot be shared ($(tail -n 1 "$work/share")): one lets go, then the other takes them"; return 1; }
-  lay_in nginx.service lend "$(printf '[Service]\nType=exec\nExecStart=\nExecStart=%s -I %s lend %s' "$(command -v python3)" "$here/lib/share_ports.py" "$(exec_line nginx.service)")"
+  python3 -I -c 'import os; os.pidfd_open' 2> "$work/share" || { say_not_shared; return 1; }
+  lay_in nginx.service lend "$(printf '[Service]\nType=exec\nExecStart=\nExecStart=%s -I %s lend %s' \
+    "$(command -v python3)" "$here/lib/share_ports.py" "$(exec_line nginx.service)")"
   systemctl daemon-reload
 }
 
@@ -158,7 +159,9 @@ check_renewals() {
     name=$(basename "$file" .conf)
     values_of 'EdgeProxy__Tls__Certificates__*' | grep -qF "/live/$name/" || continue
     plugin=$(sed -nE 's/^(authenticator|installer) *= *(nginx|standalone)$/\1 = \2/p' "$file" | paste -sd , -)
-    [ -z "$plugin" ] || say "  $name: certbot renews it by what needs the ports ($plugin in $file), and could not; EdgeProxy can order it: afterwards, in $SETTINGS, without \"Acme\": false of the sites, and in Tls  \"Acme\": { \"Domains\": [\"$name\"], \"AcceptTermsOfService\": true }"
+    [ -z "$plugin" ] || say "  $name: certbot renews it by what needs the ports ($plugin in $file), and could not;" \
+      "EdgeProxy can order it: afterwards, in $SETTINGS, without \"Acme\": false of the sites, and in Tls" \
+      " \"Acme\": { \"Domains\": [\"$name\"], \"AcceptTermsOfService\": true }"
     hook=$(sed -nE 's/^(renew_hook|post_hook|pre_hook) *= *(.*nginx.*)/\1 = \2/p' "$file")
     [ -z "$hook" ] || say "  $name: certbot runs \"$hook\" ($file); EdgeProxy reads renewed files by itself: take that line out"
   done

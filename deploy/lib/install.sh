@@ -104,8 +104,11 @@ may_run_units() {
   for unit in $(units_to_run); do
     for verb in start stop restart; do
       # polkitd reads a new rule a moment after it was written.
-      until pkcheck --action-id org.freedesktop.systemd1.manage-units --process "$pid" --detail unit "$unit" --detail verb "$verb" > "$work/polkit-said" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || fail "EdgeProxy's user may not $verb $unit, so no switch would be possible; polkit says: $(tail -n 1 "$work/polkit-said"). Is there a rule of your own that denies it? grep -l manage-units /etc/polkit-1/rules.d/*"
+      until pkcheck --action-id org.freedesktop.systemd1.manage-units --process "$pid" \
+        --detail unit "$unit" --detail verb "$verb" > "$work/polkit-said" 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || fail "EdgeProxy's user may not $verb $unit, so no switch would be possible;" \
+          "polkit says: $(tail -n 1 "$work/polkit-said")." \
+          "Is there a rule of your own that denies it? grep -l manage-units /etc/polkit-1/rules.d/*"
         sleep 0.2
       done
     done
@@ -266,7 +269,8 @@ hide_secrets() {
   : "${file:=/etc/systemd/system/$unit}"
   [ -e "$file" ] && grep -q '^Environment=' "$file" || return 0
   secret_lines "$file" | put "/etc/edgeproxy/${unit%.service}.env" 0600
-  awk -v line="EnvironmentFile=/etc/edgeproxy/${unit%.service}.env" '/^Environment=/ { if (!told++) print line; next } { print }' "$file" | put "$file" "$(stat --format %a "$file")"
+  awk -v line="EnvironmentFile=/etc/edgeproxy/${unit%.service}.env" '/^Environment=/ { if (!told++) print line; next } { print }' "$file" |
+    put "$file" "$(stat --format %a "$file")"
 }
 
 verify_app_units() { systemd-analyze verify --man=no "$(unit_of blue)" "$(unit_of green)" 2>&1 | grep -F -e "$(unit_of blue)" -e "$(unit_of green)" || true; }

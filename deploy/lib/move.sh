@@ -150,7 +150,8 @@ tell_gap() {
   local scheme milliseconds longest before requests failed
   for scheme in http https; do
     read -r milliseconds longest before requests failed < <(gap "$work/visits.$scheme")
-    say "  ${scheme^^}: at most $milliseconds ms between two good responses, the longest wait $longest ms (before: $before ms); $failed of $requests requests met closed doors"
+    say "  ${scheme^^}: at most $milliseconds ms between two good responses, the longest wait $longest ms (before: $before ms);" \
+      "$failed of $requests requests met closed doors"
   done
 }
 
@@ -161,10 +162,13 @@ front_user() {
   id -u "${name:-root}"
 }
 
+# say_not_shared: the reason is the last line of $work/share.
+say_not_shared() { say "  the ports cannot be shared ($(tail -n 1 "$work/share")): one lets go, then the other takes them"; }
+
 # share_ports USER: from here on sockets of this user may listen beside the owner of the ports; new connections go to them when steer_to says so.
 # Exit code 1 where the kernel does not let us.
 share_ports() {
-  python3 -I "$here/lib/share_ports.py" share "$1" 2> "$work/share" || { say "  the ports cannot be shared ($(tail -n 1 "$work/share")): one lets go, then the other takes them"; return 1; }
+  python3 -I "$here/lib/share_ports.py" share "$1" 2> "$work/share" || { say_not_shared; return 1; }
   # A connection that was not accepted yet when one of them closes goes to the other one (Linux 5.14).
   [ ! -e "$MIGRATE" ] || [ "$(< "$MIGRATE")" != 0 ] || { echo 1 > "$MIGRATE" && : > "$SHARING.migrate"; } 2> /dev/null || true
   : > "$SHARING"

@@ -129,7 +129,8 @@ check_commit() {
   if ! as_account "$who" git clone --quiet --bare --depth 1 --single-branch --branch "$branch" -- "$repository" "$clone/git" > "$work/clone" 2>&1; then
     ! grep -q 'Remote branch .* not found' "$work/clone" || { name_branches; return; }
     in_the_way "$branch of $repository cannot be cloned by $who: $(grep -v '^warning: --depth' "$work/clone" | head -n 2 | paste -sd ' ')"
-    [[ ! $repository =~ ^(ssh://|[^/]*@) ]] || in_the_way "the repository wants a key of $deployer: $(key_of_deployer), and add the key that it shows to the repository, as one that may read"
+    [[ ! $repository =~ ^(ssh://|[^/]*@) ]] || in_the_way "the repository wants a key of $deployer: $(key_of_deployer)," \
+      "and add the key that it shows to the repository, as one that may read"
     return
   fi
   if ! in_commit "${prefix}manage.py"; then

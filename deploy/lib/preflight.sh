@@ -160,7 +160,9 @@ find_single() {
   fi
   : "${single:=app-server-prod.service}"
   exists "$single" \
-    || usage_error "there is neither $(unit_of blue) with $(unit_of green) (--blue-unit UNIT --green-unit UNIT) nor $single (--single UNIT)${single_address:+, and no unit listens on $single_address, where $(title) sends}; deploy/systemd has units for a new site; what runs here: systemctl list-units --type service"
+    || usage_error "there is neither $(unit_of blue) with $(unit_of green) (--blue-unit UNIT --green-unit UNIT)" \
+      "nor $single (--single UNIT)${single_address:+, and no unit listens on $single_address, where $(title) sends};" \
+      "deploy/systemd has units for a new site; what runs here: systemctl list-units --type service"
   if [ -z "$single_address" ]; then
     while read -r address; do
       [ "$(health_status "$(health_host)" "$address" "$(health_path)")" = 000 ] || single_address=$address
@@ -182,10 +184,13 @@ read_site_again() {
 refuse_supervised() {
   case $single in
     supervisor*.service)
-      usage_error "supervisor runs the app, and EdgeProxy starts and stops units of systemd; this makes one of it:"$'\n'"$(python3 -I "$here/lib/supervisor_unit.py" "${again#sudo }" /etc/supervisor/conf.d/*.conf /etc/supervisord.d/*.ini /etc/supervisor/supervisord.conf /etc/supervisord.conf)"
+      usage_error "supervisor runs the app, and EdgeProxy starts and stops units of systemd; this makes one of it:"$'\n'"$(
+        python3 -I "$here/lib/supervisor_unit.py" "${again#sudo }" \
+          /etc/supervisor/conf.d/*.conf /etc/supervisord.d/*.ini /etc/supervisor/supervisord.conf /etc/supervisord.conf)"
       ;;
     docker*.service | containerd*.service | podman*.service)
-      usage_error "a container is the app, and EdgeProxy starts and stops units of systemd; one for each slot, of the Compose file's service web (change that, the directory and the port in the container to yours):"$'\n'"$(compose_units)"
+      usage_error "a container is the app, and EdgeProxy starts and stops units of systemd; one for each slot," \
+        "of the Compose file's service web (change that, the directory and the port in the container to yours):"$'\n'"$(compose_units)"
       ;;
   esac
 }
@@ -266,9 +271,11 @@ try_derived() {
   fi
   say "  try $serving, made of $single, on $address"
   sed -E '/^(RefuseManualStart|Alias)=/d' "$work/derived-$serving" > "/run/systemd/system/$try"
-  printf '\n[Unit]\nOnFailure=\nOnSuccess=\n[Service]\nRestart=no\nTimeoutStartSec=60\nStandardOutput=journal\nStandardError=journal\n' >> "/run/systemd/system/$try"
+  printf '\n[Unit]\nOnFailure=\nOnSuccess=\n[Service]\nRestart=no\nTimeoutStartSec=60\nStandardOutput=journal\nStandardError=journal\n' \
+    >> "/run/systemd/system/$try"
   systemctl daemon-reload
-  said=$(systemd-analyze verify --man=no "$try" 2>&1 | grep -F "$try" | grep -vFf <(systemd-analyze verify --man=no "$single" 2>&1 | grep -F "$single" | sed "s/^.*: //") || true)
+  said=$(systemd-analyze verify --man=no "$try" 2>&1 | grep -F "$try" |
+    grep -vFf <(systemd-analyze verify --man=no "$single" 2>&1 | grep -F "$single" | sed "s/^.*: //") || true)
   [ -z "$said" ] || in_the_way "of $single systemd would not take what $serving is to be: $said"
   systemctl start --no-block "$try"
   until healthy "$(health_host)" "$address" "$(health_path)" || [ "$SECONDS" -ge "$end" ] || is_over "$try"; do
@@ -279,7 +286,8 @@ try_derived() {
     [ -z "$heard" ] || in_the_way "made of $single, $serving listens on $heard, too, which two slots cannot share; take that out of what $single starts"
   else
     heard=$(listens_at "$try" | sort -u | paste -sd ' ')
-    in_the_way "made of $single, $serving does not respond to $address$(health_path) with 2xx (it listens on: ${heard:-nothing}): $(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
+    in_the_way "made of $single, $serving does not respond to $address$(health_path) with 2xx (it listens on: ${heard:-nothing}):" \
+      "$(journalctl --unit "$try" --lines 8 --output cat --no-pager)"
   fi
   end_try
 }
@@ -297,7 +305,8 @@ refuse_to_derive() {
 check_health() {
   local status
   status=$(health_status "$(health_host)" "$2" "$(health_path)")
-  [[ $status == 2?? ]] || in_the_way "$1 does not respond to $(health_path) with 2xx ($2 says $status; 000: nothing); where that is not the right path: --health-path PATH"
+  [[ $status == 2?? ]] || in_the_way "$1 does not respond to $(health_path) with 2xx ($2 says $status; 000: nothing);" \
+      "where that is not the right path: --health-path PATH"
 }
 
 # check_memory: as in every switch, two versions run for a while.
@@ -317,7 +326,8 @@ check_certificates() {
   fi
   while read -r host; do
     if [ ! -s "$CERTIFICATES/$host.crt" ] && ! has_own "$host" && [ -z "$(stored "$host")" ]; then
-      [ -n "$issue" ] || in_the_way "Caddy has no valid certificate for $host in $caddy_storage (--caddy-storage DIR; or --issue: EdgeProxy orders one while Caddy serves)"
+      [ -n "$issue" ] || in_the_way "Caddy has no valid certificate for $host in $caddy_storage (--caddy-storage DIR;" \
+        "or --issue: EdgeProxy orders one while Caddy serves)"
       to_issue+=("$host")
     fi
   done < <(values_of 'EdgeProxy__Tls__Acme__Domains__*')
@@ -368,7 +378,8 @@ check_companions() {
   done
   for unit in "${here_too[@]}"; do
     [[ " ${companions[*]} " == *" $unit "* ]] || follows "$unit" \
-      || say "  $unit runs from the app's directory, too, and would go on with the old code after a switch; --companion ${unit%.service} has each switch restart it"
+      || say "  $unit runs from the app's directory, too, and would go on with the old code after a switch;" \
+        "--companion ${unit%.service} has each switch restart it"
   done
 }
 
@@ -381,7 +392,8 @@ check_bound() {
         check_unbindable "$unit"
       elif ! follows "$unit"; then
         again+=" --companion ${unit%.service}"
-        in_the_way "$unit stops with $app, or does not start without it (PartOf=, Requires=, BindsTo=), and $app stops when traffic has left it; to have each switch restart it instead: --companion ${unit%.service}"
+        in_the_way "$unit stops with $app, or does not start without it (PartOf=, Requires=, BindsTo=), and $app stops when traffic has left it;" \
+          "to have each switch restart it instead: --companion ${unit%.service}"
       fi
     done < <(bound_to "$app")
     [ -n "$from_single" ] || continue

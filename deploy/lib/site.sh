@@ -29,7 +29,8 @@ values_of() {
 
 # hosts: the names of the site; where it responds to any, the address that it is asked by here.
 hosts() {
-  { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}"; values_of 'EdgeProxy__Sites__*__Hosts*'; } | awk 'NF && !/[*]/ && !told[$0]++ { print; any = 1 } END { exit !any }' || say 127.0.0.1
+  { tr -s '; ' '\n' <<< "${setting[AllowedHosts]:-*}"; values_of 'EdgeProxy__Sites__*__Hosts*'; } |
+    awk 'NF && !/[*]/ && !told[$0]++ { print; any = 1 } END { exit !any }' || say 127.0.0.1
 }
 health_path() { printf '%s' "${setting[EdgeProxy__Health__Path]:-/}"; }
 

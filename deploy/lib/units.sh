@@ -23,7 +23,10 @@ files_of() { systemctl cat "$1" | sed -n 's/^# \(\/.*\)/\1/p'; }
 bound_to() { systemctl show --value --property ConsistsOf,RequiredBy,RequisiteOf,BoundBy "$1" | tr -s ' ' '\n' | grep . | sort -u || true; }
 
 # wanting UNIT: what starts it when it is started itself; not the targets of systemd that an enabled unit has there.
-wanting() { systemctl show --value --property WantedBy,UpheldBy,TriggeredBy "$1" | tr -s ' ' '\n' | grep -vxE '|multi-user\.target|default\.target|graphical\.target' | sort -u || true; }
+wanting() {
+  systemctl show --value --property WantedBy,UpheldBy,TriggeredBy "$1" | tr -s ' ' '\n' |
+    grep -vxE '|multi-user\.target|default\.target|graphical\.target' | sort -u || true
+}
 
 # started_by UNIT: what others have hung on it (WantedBy= in their [Install]); its own text goes to the slots.
 started_by() { find "/etc/systemd/system/$1.wants" "/etc/systemd/system/$1.requires" -mindepth 1 -printf '%f\n' 2> /dev/null | sort -u || true; }
@@ -57,7 +60,8 @@ StandardError=journal
 ExecCondition=
 ExecStopPost=
 ExecStartPre=
-ExecStartPre=+/bin/sh -c "echo 'EdgeProxy runs this app in two slots; to deploy: sudo $here/restart_app.sh BRANCH (or at the end of your own script: edgeproxy switch); back to this unit: sudo $here/uninstall.sh' >&2; exit 1"
+ExecStartPre=+/bin/sh -c "echo 'EdgeProxy runs this app in two slots; to deploy: sudo $here/restart_app.sh BRANCH (or at the end of your own script: \
+edgeproxy switch); back to this unit: sudo $here/uninstall.sh' >&2; exit 1"
 END
 }
 
@@ -103,9 +107,11 @@ repairs() {
   graceful=$(setting_of "$unit" graceful_timeout --graceful-timeout)
   graceful=$((${graceful:-30} + 10)) # gunicorn's default is 30
   stop=$(seconds "$unit" TimeoutStopUSec)
-  [ "$(property "$unit" KillSignal)" = 15 ] || service+=$'# To the master: it ends its workers when their requests have ended. SIGQUIT would cut them.\nKillSignal=SIGTERM\n'
+  [ "$(property "$unit" KillSignal)" = 15 ] ||
+    service+=$'# To the master: it ends its workers when their requests have ended. SIGQUIT would cut them.\nKillSignal=SIGTERM\n'
   [ "$(property "$unit" KillMode)" = mixed ] || service+=$'KillMode=mixed\n'
-  [ -z "$stop" ] || [ "$stop" -ge "$graceful" ] || service+=$"# Above gunicorn's --graceful-timeout, as systemd kills after it."$'\n'"TimeoutStopSec=$graceful"$'\n'
+  [ -z "$stop" ] || [ "$stop" -ge "$graceful" ] ||
+    service+=$"# Above gunicorn's --graceful-timeout, as systemd kills after it."$'\n'"TimeoutStopSec=$graceful"$'\n'
   [ "$(seconds "$unit" RestartUSec)" = 1 ] || [ "$(seconds "$unit" RestartUSec)" = 0 ] || service+=$'RestartSec=1\n'
   if [ "$(property "$unit" StartLimitIntervalUSec)" != 0 ]; then
     printf '[Unit]\n# A version that cannot start is for EdgeProxy to report; the limit would forbid the start of the next one.\nStartLimitIntervalSec=0\n\n'
@@ -145,7 +151,8 @@ unit_of_process() { sed -nE 's/.*[:\/]([^\/]+\.service)(\/[^\/]*)*$/\1/p' "/proc
 listens_at() {
   local socket address pid
   for socket in $(property "$1" TriggeredBy); do
-    property "$socket" Listen | sed -nE 's/^(\/.*) \(Stream\)$/unix:\1/p; s/^(.*:[0-9]+) \(Stream\)$/http:\/\/\1/p' | sed -E 's/(0\.0\.0\.0|\[::\]):/127.0.0.1:/'
+    property "$socket" Listen | sed -nE 's/^(\/.*) \(Stream\)$/unix:\1/p; s/^(.*:[0-9]+) \(Stream\)$/http:\/\/\1/p' |
+      sed -E 's/(0\.0\.0\.0|\[::\]):/127.0.0.1:/'
   done
   while read -r address pid; do
     [ "$(unit_of_process "$pid")" != "$1" ] || say "$address"
@@ -177,7 +184,8 @@ gunicorn_config() {
   rm -f "$output"
   {
     say "$text"
-    printf '\n[Service]\nType=oneshot\nRestart=no\nExecStartPre=\nExecStartPost=\nExecStop=\nExecStopPost=\nExecReload=\nPIDFile=\nRuntimeDirectoryPreserve=yes\n'
+    printf '\n[Service]\nType=oneshot\nRestart=no\nExecStartPre=\nExecStartPost=\nExecStop=\nExecStopPost=\nExecReload=\n'
+    printf 'PIDFile=\nRuntimeDirectoryPreserve=yes\n'
     printf 'StandardOutput=append:%s\nTimeoutStartSec=60\n' "$output"
   } > "/run/systemd/system/$try"
   systemctl daemon-reload
@@ -233,7 +241,8 @@ secret_lines() {
 health_status() {
   local to=("$2$3")
   [[ $2 != unix:* ]] || to=(--unix-socket "${2#unix:}" "http://localhost$3")
-  curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' --header "Host: $1" --header 'X-Forwarded-Proto: https' "${to[@]}" || true
+  curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' \
+    --header "Host: $1" --header 'X-Forwarded-Proto: https' "${to[@]}" || true
 }
 
 healthy() { [[ $(health_status "$@") == 2?? ]]; }

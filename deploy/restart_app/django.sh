@@ -115,7 +115,8 @@ tell_applied() {
       if responses pending | grep -qxF "$name"; then failed=${failed:-$name}; else applied+=("$name"); fi
     done
     partly=$(responses partly | grep -xF "${failed:-none}") || true
-    [ -z "$partly" ] || warn "$partly may be there in part, as what was done of it before it failed is not taken back: see manage.py sqlmigrate ${partly/./ }, and the tables"
+    [ -z "$partly" ] || warn "$partly may be there in part, as what was done of it before it failed is not taken back:" \
+      "see manage.py sqlmigrate ${partly/./ }, and the tables"
   else
     applied=("${before[@]}")
   fi
@@ -123,7 +124,8 @@ tell_applied() {
     if [ -n "$partly" ]; then say "no other migration was applied"; else say "no migration was applied: the database is as before"; fi
   else
     say "applied, and still in the database: ${applied[*]}"
-    [ -n "$FIRST" ] || say "$ACTIVE runs on with it; if it cannot, take it back: manage.py migrate APP NAME of the migration before, in $TREE, as $(titled "$COMMIT")"
+    [ -n "$FIRST" ] || say "$ACTIVE runs on with it; if it cannot, take it back:" \
+      "manage.py migrate APP NAME of the migration before, in $TREE, as $(titled "$COMMIT")"
   fi
 }
 

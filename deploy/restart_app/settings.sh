@@ -83,7 +83,8 @@ check_settings() {
       is_inside "$path" || PROBLEMS+=("$key: '$path' is not a path inside the tree (paths are separated by colons)")
     done < <(paths_of "$key")
   done
-  [[ ${SETTING[REMOTE]} =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]] || PROBLEMS+=("REMOTE='${SETTING[REMOTE]}': wants the name of a remote of the repository, e.g. origin")
+  [[ ${SETTING[REMOTE]} =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]] ||
+    PROBLEMS+=("REMOTE='${SETTING[REMOTE]}': wants the name of a remote of the repository, e.g. origin")
   [[ ${SETTING[KEEP_VENVS]} =~ ^[1-9][0-9]?$ ]] || PROBLEMS+=("KEEP_VENVS='${SETTING[KEEP_VENVS]}': wants a number from 1 to 99")
   for key in PAUSE_MAX_WAIT FETCH_TIMEOUT; do
     [[ ${SETTING[$key]} =~ ^[1-9][0-9]*[smh]$ ]] || PROBLEMS+=("$key='${SETTING[$key]}': wants a time, e.g. 60s")

@@ -120,7 +120,8 @@ find_previous() {
   finish_cut_off_deploy
   PREVIOUS=$(head_of "$TREE")
   [ -n "$PREVIOUS" ] || die "$REFUSED" "$TREE has no version to go back to"
-  [ -n "$FORCE" ] || [ -z "$label" ] || [ "$(short "$PREVIOUS")" = "$label" ] || [ "$(git_in "$TREE" rev-parse --verify --quiet "$label^{commit}")" = "$PREVIOUS" ] \
+  [ -n "$FORCE" ] || [ -z "$label" ] || [ "$(short "$PREVIOUS")" = "$label" ] \
+    || [ "$(git_in "$TREE" rev-parse --verify --quiet "$label^{commit}")" = "$PREVIOUS" ] \
     || die "$REFUSED" "$TREE is at $(short "$PREVIOUS"), but what ran there was $label; check it out there, or go to what is there with --force"
 }
 
@@ -201,7 +202,8 @@ tell_what_is_live() {
 tell_plan() {
   local remote=${SETTING[REMOTE]} found
   demand_name
-  found=$(timeout --foreground "${SETTING[FETCH_TIMEOUT]}" "${AS_OWNER[@]}" git -C "${SETTING[REPOSITORY]}" ls-remote "$remote" "refs/heads/$WANTED" "refs/tags/$WANTED") \
+  found=$(timeout --foreground "${SETTING[FETCH_TIMEOUT]}" "${AS_OWNER[@]}" \
+    git -C "${SETTING[REPOSITORY]}" ls-remote "$remote" "refs/heads/$WANTED" "refs/tags/$WANTED") \
     || die "$FAILED" "$remote cannot be asked for $WANTED"
   [ ! -e "$TREE/.git" ] || demand_clean
   say "would fetch ${found:+${found:0:12}, which is }$WANTED, from $remote into ${SETTING[REPOSITORY]}, as $OWNER"

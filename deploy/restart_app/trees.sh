@@ -19,7 +19,8 @@ locate_trees() {
     SHARED_TREE=$TREE
     SETTING[REPOSITORY]=$TREE
   fi
-  [ -e "${SETTING[REPOSITORY]}" ] || die "$USAGE" "REPOSITORY='${SETTING[REPOSITORY]}' is not there: git clone --bare URL '${SETTING[REPOSITORY]}', or name another in deploy.conf"
+  [ -e "${SETTING[REPOSITORY]}" ] ||
+    die "$USAGE" "REPOSITORY='${SETTING[REPOSITORY]}' is not there: git clone --bare URL '${SETTING[REPOSITORY]}', or name another in deploy.conf"
   OWNER=$(stat -Lc %U "${SETTING[REPOSITORY]}")
   AS_OWNER=(nice -n 10 setpriv --reuid="$OWNER" --regid="$(id -g "$OWNER")" --init-groups --reset-env env GIT_TERMINAL_PROMPT=0)
   git_in "${SETTING[REPOSITORY]}" rev-parse --git-dir > /dev/null || die "$USAGE" "REPOSITORY='${SETTING[REPOSITORY]}' is not a git repository"
@@ -36,7 +37,7 @@ titled() { git_in "${SETTING[REPOSITORY]}" log -1 --no-show-signature --format='
 
 # COMMIT: the branch of the remote, else the tag, else the commit.
 fetch_commit() {
-  local remote=${SETTING[REMOTE]} repository=${SETTING[REPOSITORY]} ref
+  local remote=${SETTING[REMOTE]} repository=${SETTING[REPOSITORY]} ref branches
   demand_name
   say "fetching from $remote"
   timeout --foreground "${SETTING[FETCH_TIMEOUT]}" "${AS_OWNER[@]}" git -C "$repository" -c gc.auto=0 -c maintenance.auto=false \
@@ -46,7 +47,10 @@ fetch_commit() {
     [ "$ref" != "$WANTED" ] || [[ $WANTED =~ ^[0-9a-f]{7,64}$ ]] || break
     COMMIT=$(git_in "$repository" rev-parse --verify --quiet "$ref^{commit}") && break
   done
-  [ -n "$COMMIT" ] || die "$USAGE" "$remote has no branch, tag or commit '$WANTED'; its branches: $(git_in "$repository" for-each-ref --count=20 --format='%(refname:lstrip=3)' "refs/remotes/$remote" | tr '\n' ' ')"
+  if [ -z "$COMMIT" ]; then
+    branches=$(git_in "$repository" for-each-ref --count=20 --format='%(refname:lstrip=3)' "refs/remotes/$remote" | tr '\n' ' ') || true
+    die "$USAGE" "$remote has no branch, tag or commit '$WANTED'; its branches: $branches"
+  fi
   say "$WANTED is $(titled "$COMMIT")"
   [ "$COMMIT" != "$(head_of "${TREE_OF[$ACTIVE]}")" ] || warn "$ACTIVE runs this commit already; afterwards there is no other one to go back to"
 }
@@ -122,7 +126,8 @@ demand_clean() {
   local changes
   [ -z "$DISCARD" ] || return 0
   changes=$(git_in "$TREE" status --porcelain --untracked-files=no)
-  [ -z "$changes" ] || die "$REFUSED" "somebody has changed files in $TREE:" "$changes" "nothing was touched; commit or stash them, or overwrite them with --discard"
+  [ -z "$changes" ] ||
+    die "$REFUSED" "somebody has changed files in $TREE:" "$changes" "nothing was touched; commit or stash them, or overwrite them with --discard"
 }
 
 link_shared_paths() {
@@ -133,7 +138,8 @@ link_shared_paths() {
     [ -e "$target" ] || die "$USAGE" "SHARED_PATHS: $target is not there: make it, or move what the app has there to it"
     if [ -L "$TREE/$path" ] && [ "$(readlink "$TREE/$path")" = "$target" ]; then continue; fi
     if [ -e "$TREE/$path" ] || [ -L "$TREE/$path" ]; then
-      die "$USAGE" "SHARED_PATHS: $TREE/$path is there and is no link to $target; a shared path is not in the repository, and its content is in ${SETTING[SHARED]}"
+      die "$USAGE" \
+        "SHARED_PATHS: $TREE/$path is there and is no link to $target; a shared path is not in the repository, and its content is in ${SETTING[SHARED]}"
     fi
     "${AS_OWNER[@]}" mkdir -p "$(dirname "$TREE/$path")"
     "${AS_OWNER[@]}" ln -s "$target" "$TREE/$path"

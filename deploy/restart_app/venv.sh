@@ -20,9 +20,11 @@ prepare_venv() {
     "${AS_OWNER[@]}" touch "$venv/.complete" # when it was last wanted
     link_venv "$venv"
     INTERPRETER=$TREE/.venv/bin/python
-    [[ ${PROGRAM[$IDLE]} = "$TREE/.venv/"* ]] || warn "${UNIT[$IDLE]} runs ${PROGRAM[$IDLE]}, not a program of $TREE/.venv: what is installed there does not reach it (REQUIREMENTS, PYTHON in deploy.conf)"
+    [[ ${PROGRAM[$IDLE]} = "$TREE/.venv/"* ]] || warn "${UNIT[$IDLE]} runs ${PROGRAM[$IDLE]}, not a program of $TREE/.venv:" \
+      "what is installed there does not reach it (REQUIREMENTS, PYTHON in deploy.conf)"
   fi
-  [ -z "${PROGRAM[$IDLE]}" ] || [ -x "${PROGRAM[$IDLE]}" ] || die "$FAILED" "${UNIT[$IDLE]} runs ${PROGRAM[$IDLE]}, which is not there: is it among the requirements?"
+  [ -z "${PROGRAM[$IDLE]}" ] || [ -x "${PROGRAM[$IDLE]}" ] ||
+    die "$FAILED" "${UNIT[$IDLE]} runs ${PROGRAM[$IDLE]}, which is not there: is it among the requirements?"
 }
 
 # One that somebody has made inside the tree; before a version is fetched for nothing.
@@ -80,7 +82,8 @@ build_venv() { # DIRECTORY
   say "building the virtual environment $1"
   "${AS_OWNER[@]}" rm -rf "$1"
   if ! "${AS_OWNER[@]}" "${SETTING[PYTHON]}" -m venv "${venv_options[@]}" "$1" \
-    || ! "${AS_OWNER[@]}" env --chdir="$TREE" "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check "${pip_options[@]}" "${files[@]}"; then
+    || ! "${AS_OWNER[@]}" env --chdir="$TREE" \
+      "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check "${pip_options[@]}" "${files[@]}"; then
     tell_full_disk
     "${AS_OWNER[@]}" rm -rf "$1"
     die "$FAILED" "the virtual environment could not be built (above)"

@@ -2,7 +2,7 @@ using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Deploy;
 
-/// <summary>Code has lines of at most 160 characters (<c>.editorconfig</c>). What a raw string literal holds is as long as it is.</summary>
+/// <summary>Code and scripts have lines of at most 160 characters (<c>.editorconfig</c>). What a raw string literal holds is as long as it is.</summary>
 public sealed class LineLengthTests
 {
     private const int Most = 160;
@@ -18,6 +18,9 @@ public sealed class LineLengthTests
         Assert.True(files.Count > 500, $"only {files.Count} files were found");
         Assert.Equal([], files.SelectMany(LongLines));
     }
+
+    [Fact]
+    public async Task No_line_of_a_shell_script_is_longer() => Assert.Equal([], (await ShellScriptTests.FindAsync()).SelectMany(LongLines));
 
     private static IEnumerable<string> LongLines(string file)
     {

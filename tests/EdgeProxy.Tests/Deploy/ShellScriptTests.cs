@@ -11,16 +11,22 @@ public sealed class ShellScriptTests
     public async Task Shellcheck_has_nothing_to_say()
     {
         Tool.Demand("shellcheck");
+        foreach (var script in await FindAsync())
+        {
+            var run = await Tool.RunAsync("shellcheck", ["--external-sources", "--source-path=SCRIPTDIR", script]);
+            Assert.Equal("", run.Output + run.Error);
+        }
+    }
+
+    /// <summary>The scripts of the repository, also those that are not committed yet.</summary>
+    internal static async Task<IReadOnlyList<string>> FindAsync()
+    {
         var tracked = await Tool.RunAsync("git", ["-C", _root, "ls-files", "--cached", "--others", "--exclude-standard"]);
         Assert.SkipWhen(tracked.ExitCode != 0, "not a git checkout");
         var scripts = tracked.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(path => Path.Combine(_root, path)).Where(IsShell).ToList();
 
         Assert.Contains(scripts, script => script.EndsWith("deploy/setup_bluegreen.sh", StringComparison.Ordinal));
-        foreach (var script in scripts)
-        {
-            var run = await Tool.RunAsync("shellcheck", ["--external-sources", "--source-path=SCRIPTDIR", script]);
-            Assert.Equal("", run.Output + run.Error);
-        }
+        return scripts;
     }
 
     private static bool IsShell(string file)
