@@ -143,8 +143,8 @@ internal sealed partial class StateDirectory : IDisposable
 
     /// <summary>Ends the lock where it is this process's alone.</summary>
     /// <remarks>
-    /// A child that another thread has just forked has the open file until it runs its program (close-on-exec), so closing it here does not end the lock at once;
-    /// LOCK_UN does, for every copy of it (flock(2)).
+    /// A child that another thread has just forked has the open file until it runs its program (close-on-exec), so closing it here does not end the lock at
+    /// once; LOCK_UN does, for every copy of it (flock(2)).
     /// </remarks>
     public void Dispose()
     {

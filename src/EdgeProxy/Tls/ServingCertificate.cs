@@ -116,7 +116,7 @@ internal sealed class ServingCertificate
 
     private sealed class Handshakes(SslStreamCertificateContext context)
     {
-        /// <summary>Asked for by clients that speak nothing newer, such as "curl --http1.0"; they are refused where nobody agrees (RFC 7301 section 3.2).</summary>
+        /// <summary>Asked for by clients that speak nothing newer, such as "curl --http1.0"; they are refused where nobody agrees (RFC 7301, 3.2).</summary>
         private static readonly SslApplicationProtocol _http10 = new("http/1.0");
 
         private readonly SslServerAuthenticationOptions _http1 = Options(context, SslApplicationProtocol.Http11, _http10);
