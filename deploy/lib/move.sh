@@ -13,7 +13,8 @@ moving=0 # since when the ports move: the time in seconds
 
 # port_holders: the processes that have a socket that listens on 80 or 443: PID NAME a line. A socket may be of several.
 port_holders() {
-  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' | grep -oE '"[^"]+",pid=[0-9]+' | sed -E 's/"(.*)",pid=(.*)/\2 \1/' | sort -u || true
+  ss --no-header --listening --tcp --numeric --processes '( sport = :80 or sport = :443 )' |
+    grep -oE '"[^"]+",pid=[0-9]+' | sed -E 's/"(.*)",pid=(.*)/\2 \1/' | sort -u || true
 }
 
 # listeners: who listens on 80 or 443, a line each: Caddy, nginx and EdgeProxy by their units, as a program may have any name; else PROCESS (or systemd).

@@ -217,7 +217,8 @@ make_users() {
   if getent passwd "$deployer" > /dev/null; then add_deployer; else say "  let $deployer use \`edgeproxy switch\`"; fi
 }
 
-# make_directories: data is for a database in a file. What the app writes is of EdgeProxy's group, also what will come there, whatever the umask takes from others.
+# make_directories: data is for a database in a file. What the app writes is of EdgeProxy's group, also what will come there, whatever the umask takes from
+# others.
 make_directories() {
   local group
   step "The code, and what all versions share"
