@@ -40,10 +40,11 @@ internal sealed partial class Successor : IDisposable
     {
         var (ours, theirs) = SocketPair();
         int[] sources = [.. sockets.Select(socket => socket.Descriptor), theirs, .. former, .. state is { } locked ? [locked] : Array.Empty<int>()];
-        // Out of the way of the numbers that they get.
-        int[] copies = [.. sources.Select(source => LibC.Duplicate(source, FirstDescriptor + sources.Length))];
+        var copies = new List<int>();
         try
         {
+            // Out of the way of the numbers that they get.
+            copies.AddRange(sources.Select(source => LibC.Duplicate(source, FirstDescriptor + sources.Length)));
             var channel = FirstDescriptor + sockets.Count;
             var gift = new HandoverGift(
                 [.. sockets.Select((socket, i) => new GiftSocket(FirstDescriptor + i, socket.Name))],
@@ -61,7 +62,7 @@ internal sealed partial class Successor : IDisposable
         finally
         {
             _ = LibC.Close(theirs);
-            Array.ForEach(copies, copy => _ = LibC.Close(copy));
+            copies.ForEach(copy => _ = LibC.Close(copy));
         }
     }
 
@@ -97,7 +98,7 @@ internal sealed partial class Successor : IDisposable
         return (program, line);
     }
 
-    private static int Spawn(int[] descriptors, HandoverGift gift)
+    private static int Spawn(List<int> descriptors, HandoverGift gift)
     {
         var (program, arguments) = Command();
         var actions = Marshal.AllocHGlobal(1024); // larger than any libc's type
@@ -109,7 +110,7 @@ internal sealed partial class Successor : IDisposable
         {
             Check(InitActions(actions));
             Check(InitAttributes(attributes));
-            for (var i = 0; i < descriptors.Length; i++)
+            for (var i = 0; i < descriptors.Count; i++)
             {
                 Check(AddDuplicate(actions, descriptors[i], FirstDescriptor + i));
             }

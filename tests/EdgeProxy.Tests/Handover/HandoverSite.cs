@@ -44,6 +44,9 @@ internal sealed class HandoverSite : IAsyncDisposable
 
     public string Program => _directory["edgeproxy"];
 
+    /// <summary>Where the proxy reads root certificates, besides the machine's directory; there is no such file yet.</summary>
+    public string Roots => _directory["roots.pem"];
+
     public CommandProcess First => _first!;
 
     public string Log
@@ -73,7 +76,7 @@ internal sealed class HandoverSite : IAsyncDisposable
         File.CreateSymbolicLink(site.Program, ChildLauncher.OwnExecutable);
         site._first = isContainer
             ? CommandProcess.StartProgram("unshare", crashAt, "--pid", "--fork", "--kill-child", "--mount-proc", site.Program, "run", "--config", site.Settings)
-            : CommandProcess.StartProgram(site.Program, crashAt, "run", "--config", site.Settings);
+            : CommandProcess.StartProgram("env", crashAt, $"SSL_CERT_FILE={site.Roots}", site.Program, "run", "--config", site.Settings);
         site._isContainer = isContainer;
         site._processes.Add(site._first.Id);
         _ = site.ReadLogAsync(site._first.Output);
@@ -217,6 +220,35 @@ internal sealed class HandoverSite : IAsyncDisposable
     public static bool IsAlive(int process) =>
         File.Exists($"/proc/{process}/stat") && !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
 
+    /// <summary>Those of its processes that have not ended.</summary>
+    public IEnumerable<int> Alive() => _processes.Distinct().Where(IsAlive);
+
+    /// <summary>How many files and sockets it has open.</summary>
+    public static int Descriptors(int process) => Directory.GetFileSystemEntries($"/proc/{process}/fd").Length;
+
+    /// <summary>The processes of this site that have the public socket.</summary>
+    public IReadOnlyList<int> Accepting()
+    {
+        // proc(5): a line for each socket, "sl local remote state ...", of which 0A listens, and the tenth is its inode.
+        var address = $"0100007F:{Http:X4}";
+        var inodes = File.ReadLines("/proc/net/tcp").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(line => line[1] == address && line[3] == "0A").Select(line => $"socket:[{line[9]}]").ToList();
+        return [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, CultureInfo.InvariantCulture, out _))
+            .Select(name => int.Parse(name!, CultureInfo.InvariantCulture)).Where(process => Has(process, inodes))];
+    }
+
+    private static bool Has(int process, List<string> sockets)
+    {
+        try
+        {
+            return Directory.GetFileSystemEntries($"/proc/{process}/fd").Any(descriptor => sockets.Contains(new FileInfo(descriptor).LinkTarget ?? ""));
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false; // it has ended, or is another user's
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!_isContainer && await PidAsync() is { } last)
@@ -224,7 +256,7 @@ internal sealed class HandoverSite : IAsyncDisposable
             _processes.Add(last);
         }
 
-        foreach (var process in _processes.Distinct().Where(IsAlive))
+        foreach (var process in Alive().ToList())
         {
             await SignalAsync(process, "KILL");
         }

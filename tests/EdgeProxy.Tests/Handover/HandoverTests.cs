@@ -7,6 +7,7 @@ using System.Security.Cryptography;
 using EdgeProxy.State;
 using EdgeProxy.Tests.EndToEnd;
 using EdgeProxy.Tests.Support;
+using EdgeProxy.Tests.Tls;
 
 namespace EdgeProxy.Tests.Handover;
 
@@ -30,6 +31,7 @@ public sealed class HandoverTests
     public async Task Handovers_of_two_programs_and_two_settings_lose_no_request()
     {
         await using var site = await HandoverSite.StartAsync();
+        var atFirst = HandoverSite.Descriptors(await site.HandOverAsync());
         var without = LongestFast(await LoadAsync(site, () => Task.Delay(TimeSpan.FromSeconds(Handovers / 4), TimeProvider.System, Cancellation)));
         long first = 0, last = 0;
 
@@ -48,7 +50,13 @@ public sealed class HandoverTests
         Assert.True(failed.Count == 0, $"{failed.Count} of {shots.Count}: {string.Join("\n", failed.Take(3))}\n{site.Log}");
         Figures.Report($"{Handovers} handovers: {shots.Count} requests, longest fast GET {LongestFast(shots):F0} ms, without a handover {without:F0} ms; " +
             $"resident {first / 1048576} MB after two, {last / 1048576} MB after all");
-        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(site.First.Id), "the first process ends when its clients have left it");
+        site.Install(0);
+        var survivor = await site.HandOverAsync();
+        await Eventually.TrueAsync(() => site.Alive().SequenceEqual([survivor]), "the processes before end when their clients have left them");
+        Assert.Equal(survivor, Assert.Single(site.Accepting()));
+        // What one process hands to the next does not grow; of connections there are some more or less.
+        await Eventually.TrueAsync(() => HandoverSite.Descriptors(survivor) <= atFirst + 8, "the last process has as many descriptors as the first new one");
+        Assert.InRange(last, 1, first * 3 / 2);
     }
 
     /// <summary>HTTP/1.1 and HTTP/2 over TLS, kept and new connections, while something is done.</summary>
@@ -179,6 +187,45 @@ public sealed class HandoverTests
         Assert.Equal(4, refused.ExitCode);
         Assert.Contains("site.pem cannot be read", refused.Error, StringComparison.Ordinal);
         Assert.Equal(site.First.Id, await site.PidAsync());
+    }
+
+    /// <summary>The first certificate of a process has the runtime read all root certificates. Here a lease of one of the files keeps it waiting.</summary>
+    [Fact]
+    public async Task A_new_process_takes_no_connection_before_its_certificates_are_ready()
+    {
+        // fcntl(2): who opens the file waits, and the holder gets SIGIO.
+        const string Lease =
+            """
+            import fcntl, os, signal, sys
+            signal.signal(signal.SIGIO, lambda *_: print("opened", flush=True))
+            fcntl.fcntl(os.open(sys.argv[1], os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            print("held", flush=True)
+            sys.stdin.read()
+            """;
+        await using var site = await HandoverSite.StartAsync();
+        await File.WriteAllTextAsync(site.Roots, HandoverSite.Root.ExportCertificatePem(), Cancellation);
+        var start = new ProcessStartInfo("python3", ["-c", Lease, site.Roots]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using var lease = Process.Start(start)!;
+        await using var held = lease.StandardInput;
+        Assert.SkipUnless(await lease.StandardOutput.ReadLineAsync(Cancellation).AsTask().Within() == "held", "the file system has no leases");
+        using var handler = new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero };
+        handler.SslOptions.CertificateChainPolicy = TlsClient.Trust(HandoverSite.Root);
+        handler.ConnectCallback = (to, cancellation) => ConnectAsync(to.DnsEndPoint.Port, cancellation);
+        using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(25) }; // less than a handover may take, and than the kernel keeps a lease
+
+        var reload = site.ReloadAsync();
+        Assert.Equal("opened", await lease.StandardOutput.ReadLineAsync(Cancellation).AsTask().Within());
+        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(2);)
+        {
+            using var response = await client.GetAsync($"https://api.example.com:{site.Https}/", Cancellation);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        }
+
+        Assert.False(reload.IsCompleted);
+        held.Close();
+        var done = await reload;
+        Assert.True(done.ExitCode == 0, done.Error);
+        await lease.EndWithin();
     }
 
     /// <summary>What it waits for may need to know what old processes have left.</summary>
@@ -352,6 +399,34 @@ public sealed class HandoverTests
         Assert.True(await site.IsServedAsync());
     }
 
+    [Fact]
+    public async Task Reloads_for_which_there_are_too_few_descriptors_take_none_with_them()
+    {
+        await using var site = await HandoverSite.StartAsync();
+        site.Install("#!/bin/sh\nexit 7\n");
+        Assert.Equal(4, (await site.ReloadAsync()).ExitCode); // whatever a first reload opens is open
+        site.Install(0);
+        var before = HandoverSite.Descriptors(site.First.Id);
+        for (var i = 0; i < 10; i++)
+        {
+            // One for the call, two for the channel, and one of the five copies; connections that are being closed leave room for up to three more.
+            var used = Directory.GetFileSystemEntries($"/proc/{site.First.Id}/fd")
+                .Select(file => int.Parse(Path.GetFileName(file), CultureInfo.InvariantCulture));
+            await LimitAsync(Enumerable.Range(0, 10000).Except(used).ElementAt(4));
+            var refused = await site.ReloadAsync();
+            await LimitAsync(1024);
+
+            Assert.Equal(4, refused.ExitCode);
+            Assert.Contains("Too many open files", refused.Error, StringComparison.Ordinal);
+        }
+
+        await Eventually.TrueAsync(() => HandoverSite.Descriptors(site.First.Id) < before + 10, "nothing is left of them");
+        await site.HandOverAsync();
+
+        async Task LimitAsync(int descriptors) =>
+            Assert.Equal(0, (await Tool.RunAsync("prlimit", [$"--pid={site.First.Id}", $"--nofile={descriptors}:"])).ExitCode);
+    }
+
     /// <summary>It has opened the admin API by then, and must not take its file away.</summary>
     [Fact]
     public async Task An_address_that_is_taken_changes_nothing()
@@ -412,6 +487,8 @@ public sealed class HandoverTests
                 async () => await site.PidAsync() is not null && await site.IsServedAsync(), $"one serves after {stage} {step}");
             Assert.Equal(stage == CrashPoint.Arrival, await site.PidAsync() == first);
             Assert.Equal(stage == CrashPoint.Arrival, HandoverSite.IsAlive(first));
+            var survivor = (await site.PidAsync())!.Value;
+            await Eventually.TrueAsync(() => site.Accepting() is [var only] && only == survivor, "no other process accepts");
         }
     }
 
