@@ -11,4 +11,5 @@ internal interface IErrorPages
 
 /// <summary>A page as it is sent.</summary>
 /// <param name="Status">In place of the status of the error; null: that one.</param>
-internal sealed record ErrorPage(string ContentType, ReadOnlyMemory<byte> Body, int? Status = null);
+/// <param name="ChangeHeader">Has the last word on the header; null: nobody has.</param>
+internal sealed record ErrorPage(string ContentType, ReadOnlyMemory<byte> Body, int? Status = null, Action<IHeaderDictionary>? ChangeHeader = null);

@@ -9,5 +9,6 @@ internal interface ISiteRequest
     string? RouteName { get; }
 
     /// <summary>The response is an error of EdgeProxy itself: whatever the site says of caching is not said of it.</summary>
-    void RespondsWithError();
+    /// <param name="page">Null: EdgeProxy's own.</param>
+    void RespondsWithError(ErrorPage? page);
 }

@@ -178,7 +178,8 @@ internal static class GatewayErrors
         string? heading = null)
     {
         var response = context.Response;
-        context.Features.Get<ISiteRequest>()?.RespondsWithError();
+        var page = context.Features.Get<IErrorPages>()?.Find(context, status);
+        context.Features.Get<ISiteRequest>()?.RespondsWithError(page);
         response.Clear();
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
@@ -192,7 +193,6 @@ internal static class GatewayErrors
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
-        var page = context.Features.Get<IErrorPages>()?.Find(context, status);
         response.StatusCode = page?.Status ?? status;
         var (type, body) = page is null ? BodyOf(context, status, detail, heading) : (page.ContentType, page.Body);
         response.ContentType = type;

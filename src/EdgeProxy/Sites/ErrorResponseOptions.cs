@@ -10,6 +10,14 @@ internal sealed class ErrorResponseOptions
     /// empty: no body.</summary>
     public string? Body { get; set; }
 
-    /// <summary>The value of <c>Content-Type</c>; null: <c>application/json</c> for a JSON object or array, else <c>text/plain; charset=utf-8</c>.</summary>
+    /// <summary>A file in place of <see cref="Body"/>, as of <c>ErrorPages</c>: an absolute path, in which <c>{status}</c> is the status code of the error.
+    /// Null or empty: none.</summary>
+    public string? File { get; set; }
+
+    /// <summary>The value of <c>Content-Type</c>; null: that of the file by its name, <c>application/json</c> for a JSON object or array, else
+    /// <c>text/plain; charset=utf-8</c>.</summary>
     public string? ContentType { get; set; }
+
+    /// <summary>Changes of the header, after those of the site and of the route. Values may have <c>{status}</c> and <c>{status_text}</c>, too.</summary>
+    public HeaderOptions? Headers { get; set; }
 }

@@ -16,14 +16,22 @@ internal static class ErrorRules
             {
                 at.Error(status, Statuses);
             }
-            else if (!Path.IsPathRooted(path))
+            else
             {
-                at.Error(status, "must be the absolute path of a file; {status} in it stands for the status code");
+                CheckFile(at, status, path);
             }
-            else if (!path.Contains(ErrorPlaceholders.Status, StringComparison.Ordinal) && !File.Exists(path))
-            {
-                at.Warn(status, "is no file that EdgeProxy's user can see; until it is, EdgeProxy's own error page is sent");
-            }
+        }
+    }
+
+    private static void CheckFile(SettingsScope at, string key, string path)
+    {
+        if (!Path.IsPathRooted(path))
+        {
+            at.Error(key, "must be the absolute path of a file; {status} in it stands for the status code");
+        }
+        else if (!path.Contains(ErrorPlaceholders.Status, StringComparison.Ordinal) && !File.Exists(path))
+        {
+            at.Warn(key, "is no file that EdgeProxy's user can see; until it is, EdgeProxy's own error page is sent");
         }
     }
 
@@ -52,6 +60,16 @@ internal static class ErrorRules
                 }
             }
 
+            if (!string.IsNullOrEmpty(response.File))
+            {
+                CheckFile(at, nameof(response.File), response.File);
+                if (!string.IsNullOrEmpty(response.Body))
+                {
+                    at.Error(nameof(response.File), "is not alone: a response is a File or a Body");
+                }
+            }
+
+            HeaderRules.Check(at.In(nameof(response.Headers)), ErrorPlaceholders.Fill(response.Headers, first), isRequest: false);
             ActionRules.CheckContentType(at, nameof(response.ContentType), response.ContentType);
         }
     }

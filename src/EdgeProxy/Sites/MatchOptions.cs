@@ -24,6 +24,10 @@ internal class ConditionOptions
     /// <summary>Regular expressions (RE2 syntax) of which one is found in a value of the header field. Null or empty: any.</summary>
     public Dictionary<string, TextList>? HeaderRegex { get; set; }
 
+    /// <summary>Absolute paths on disk of which one is there: <c>/srv/maintenance.on</c> is a file, a slash at the end means a directory, and <c>{path}</c> is
+    /// the path of the request, decoded. Null or empty: any.</summary>
+    public TextList? FileExists { get; set; }
+
     /// <summary>Networks (CIDR) or addresses of clients; null or empty: every client.</summary>
     public TextList? ClientIn { get; set; }
 

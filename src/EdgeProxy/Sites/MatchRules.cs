@@ -36,6 +36,7 @@ internal static class MatchRules
     {
         Path: null or { Count: 0 }, Hosts: null or { Count: 0 }, Methods: null or { Count: 0 }, Headers: null or { Count: 0 }, Query: null or { Count: 0 },
         ClientIn: null or { Count: 0 }, PathRegex: null or { Count: 0 }, HeaderRegex: null or { Count: 0 }, Scheme: null,
+        FileExists: null or { Count: 0 },
     };
 
     private static bool CheckPaths(SettingsScope at, TextList? paths)
@@ -62,6 +63,7 @@ internal static class MatchRules
         });
         isUsable &= CheckNetworks(at, nameof(condition.ClientIn), condition.ClientIn);
         isUsable &= CheckEach(at, nameof(condition.PathRegex), condition.PathRegex, SafeRegex.FindFault);
+        isUsable &= CheckEach(at, nameof(condition.FileExists), condition.FileExists, FileTest.FindFault);
         CheckFields(at, nameof(condition.HeaderRegex), condition.HeaderRegex, isHeader: true);
         foreach (var (name, patterns) in condition.HeaderRegex ?? [])
         {

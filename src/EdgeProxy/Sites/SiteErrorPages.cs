@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using EdgeProxy.Http;
-using EdgeProxy.StaticFiles;
 
 namespace EdgeProxy.Sites;
 
@@ -10,21 +9,19 @@ namespace EdgeProxy.Sites;
 /// <param name="responses">Responses by status codes, likewise.</param>
 /// <param name="others">For what is not among them.</param>
 /// <param name="logger">Told when a file cannot be read.</param>
-internal sealed partial class SiteErrorPages(
+internal sealed class SiteErrorPages(
     IReadOnlyDictionary<string, string> pages,
     IReadOnlyDictionary<string, ErrorResponseOptions> responses,
     SiteErrorPages? others,
     ILogger<SiteErrorPages> logger) : IErrorPages
 {
-    /// <summary>Larger ones are no error pages: they would be kept in memory.</summary>
-    public const int MaxSize = 1 << 20;
-
     private const int FirstStatus = 400;
     private const int LastStatus = 599;
 
-    private readonly FrozenDictionary<int, PageFile> _files = ByStatus(pages, (path, status) => new PageFile(PathOf(path, status), logger));
+    private readonly FrozenDictionary<int, ErrorPageFile> _files =
+        ByStatus(pages, (path, status) => new ErrorPageFile(ErrorPlaceholders.FillPath(path, status), logger));
 
-    private readonly FrozenDictionary<int, ErrorResponse> _responses = ByStatus(responses, (options, status) => new ErrorResponse(options, status));
+    private readonly FrozenDictionary<int, ErrorResponse> _responses = ByStatus(responses, (options, status) => new ErrorResponse(options, status, logger));
 
     /// <returns>Null: no pages are set.</returns>
     public static SiteErrorPages? Of(
@@ -61,61 +58,4 @@ internal sealed partial class SiteErrorPages(
             : throw new FormatException(range.Key))
         .GroupBy(item => item.Status)
         .ToFrozenDictionary(items => items.Key, items => make(items.MinBy(item => item.Width).Options, items.Key));
-
-    private static string PathOf(string path, int status) =>
-        path.Replace(ErrorPlaceholders.Status, status.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
-
-    /// <summary>A file, and its content when it was read last.</summary>
-    private sealed class PageFile(string path, ILogger logger)
-    {
-        private Content? _content;
-        private int _hasFailed;
-
-        /// <remarks>A disk is read while a client waits, but only for what has failed, and from the page cache.</remarks>
-        public ErrorPage? Read()
-        {
-            try
-            {
-                var file = new FileInfo(path);
-                var known = Volatile.Read(ref _content);
-                if (known is not null && file.Exists && known.WrittenAt == file.LastWriteTimeUtc && known.Page.Body.Length == file.Length)
-                {
-                    return known.Page;
-                }
-
-                if (file.Exists && file.Length > MaxSize)
-                {
-                    return Fail($"it has more than {MaxSize} bytes");
-                }
-
-                var read = new Content(file.LastWriteTimeUtc, new ErrorPage(ContentTypes.Of(path), File.ReadAllBytes(path)));
-                Volatile.Write(ref _content, read);
-                Volatile.Write(ref _hasFailed, 0);
-                return read.Page;
-            }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-            {
-                return Fail(error.Message);
-            }
-        }
-
-        /// <summary>Said once until it can be read again.</summary>
-        private ErrorPage? Fail(string problem)
-        {
-            if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
-            {
-                Log.Unreadable(logger, path, problem);
-            }
-
-            return null;
-        }
-
-        private sealed record Content(DateTime WrittenAt, ErrorPage Page);
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(1200, LogLevel.Warning, "The error page {Path} cannot be read, and EdgeProxy's own is sent in its place: {Problem}")]
-        public static partial void Unreadable(ILogger logger, string path, string problem);
-    }
 }

@@ -13,6 +13,7 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
     private readonly string _original = target;
     private HeaderChanges? _routeHeaders;
     private bool _isError;
+    private ErrorPage? _errorPage;
 
     public string SiteName => site;
 
@@ -40,7 +41,7 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
     /// <param name="headers">What it changes in the header of the response; null: nothing.</param>
     public void Enter(string route, HeaderChanges? headers) => (RouteName, _routeHeaders) = (route, headers);
 
-    public void RespondsWithError() => _isError = true;
+    public void RespondsWithError(ErrorPage? page) => (_isError, _errorPage) = (true, page);
 
     /// <summary>Takes back what a route has changed that has not served the request.</summary>
     public void Leave()
@@ -68,6 +69,7 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
         if (_isError)
         {
             CacheFields.Forbid(context.Response.Headers);
+            _errorPage?.ChangeHeader?.Invoke(context.Response.Headers);
         }
     }
 

@@ -30,6 +30,17 @@ internal static unsafe partial class NativeFiles
     /// <summary>The place of an absolute path; invalid, with the error of <see cref="Marshal.GetLastPInvokeError"/>, where there is none.</summary>
     public static SafeFileHandle Locate(string path) => OpenAt(CurrentDirectory, path, AsPath);
 
+    /// <summary>Whether there is a directory, or something that is none, at a path; also for what cannot be looked at: no.</summary>
+    /// <param name="path">Absolute, as <see cref="ByteName"/> has it.</param>
+    public static bool IsThere(string path, bool isDirectory)
+    {
+        fixed (byte* name = ByteName.ToBytes(path))
+        {
+            Stat stat;
+            return StatX(CurrentDirectory, name, 0, BasicStats, &stat) == 0 && stat.IsDirectory == isDirectory;
+        }
+    }
+
     /// <summary>Opens a place, without reading from it, relative to a directory.</summary>
     /// <param name="path">A name as <see cref="ByteName"/> has it.</param>
     public static SafeFileHandle Locate(SafeFileHandle directory, string path)
@@ -109,6 +120,9 @@ internal static unsafe partial class NativeFiles
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
     private static partial int StatX(SafeFileHandle directory, byte* path, int flags, uint mask, Stat* stat);
+
+    [LibraryImport("libc", EntryPoint = "statx")]
+    private static partial int StatX(int directory, byte* path, int flags, uint mask, Stat* stat);
 
     /// <summary>struct statx (statx(2)): the one description of a file whose layout is the same on every processor.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]

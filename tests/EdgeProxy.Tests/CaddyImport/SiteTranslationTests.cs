@@ -264,7 +264,8 @@ public sealed class SiteTranslationTests
     [InlineData("respond /x y")]
     [InlineData("@a path /x\nrespond @a y")]
     [InlineData("respond @none y")]
-    [InlineData("header X-A b\nrespond y")]
+    [InlineData("header X-A {err.message}\nrespond y")]
+    [InlineData("header X-A {re.x.1}\nrespond y")]
     [InlineData("redir /x")]
     [InlineData("reverse_proxy 127.0.0.1:9000")]
     [InlineData("@g expression {err.status_code} == 404\nrewrite @g /404.html\nfile_server")] // else files at the path that was asked for

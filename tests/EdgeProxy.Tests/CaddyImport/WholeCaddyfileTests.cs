@@ -24,6 +24,7 @@ public sealed class WholeCaddyfileTests
         new(@" a\.test/(page|to)", @"^Content-Type: text/plain; charset=utf-8 \| text/html; charset=utf-8$",
             "a browser that gets text is not led on; later versions of Caddy say text/html, too"),
         new("favicon", "^Content-Type: image/vnd.microsoft.icon \\| image/x-icon$", "both are registered or known to all browsers"),
+        new("app down", "^X-Error: 502 Bad Gateway (?<path>.*) \\| 503 Service Unavailable \\k<path>$", "likewise"),
         new("app down", "^body: 502 Bad Gateway of (?<path>.*) \\| 503 Service Unavailable of \\k<path>$", "an app that was waited for is 503"),
         new("a%2Fb", "^body: .*GET /v2/api/a/b .*GET /v2/api/a%2Fb ", "what the client has encoded stays so, in a target that is rewritten, too"),
     ];

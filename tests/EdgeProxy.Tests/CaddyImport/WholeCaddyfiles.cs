@@ -1207,6 +1207,150 @@ internal static class WholeCaddyfiles
             }
             reverse_proxy APP
             """),
+        Site(
+            "files that are there, and the app for the rest",
+            """
+            root * DIR/files
+            @static file
+            handle @static {
+                file_server
+            }
+            handle {
+                reverse_proxy APP
+            }
+            """,
+            "/docs/b.txt", "/docs/b.txt/", "/DOCS/b.txt", "/docs//b.txt", "/a%20b.txt", "/a.txt%2f", "/x%2Ecss"),
+        Site(
+            "the app for what is no file",
+            """
+            root * DIR/files
+            @dynamic {
+                not file
+                not path /static/*
+            }
+            reverse_proxy @dynamic APP
+            file_server
+            """,
+            "/docs/b.txt", "/list/", "/list/sub", "/none"),
+        Site(
+            "pages by the names of files and directories",
+            """
+            root * DIR/files
+            @page {
+                file {
+                    root DIR/errors
+                    try_files {path}.html {path}/index.html
+                }
+                method GET
+            }
+            @directory file {path}/
+            @never file /maintenance.on /maintenance
+            @always file favicon.ico
+            respond @never "never"
+            respond @page "a page"
+            respond @directory "a directory"
+            handle /has/* {
+                respond @always "it is there"
+            }
+            reverse_proxy APP
+            """,
+            "/down", "/down/", "/down.html", "/404", "/has/x", "HEAD /404", "/list", "/list/", "/list/sub/", "/list/sub/x.txt", "/docs/index.html"),
+        Site(
+            "headers of errors, by their status",
+            """
+            header X-Early first
+            handle /gone {
+                error "gone" 410
+            }
+            handle /in {
+                error 401
+            }
+            handle /plain {
+                error 418
+            }
+            handle {
+                reverse_proxy APP
+            }
+            handle_errors {
+                header X-Error "{err.status_code} {http.error.status_text} at {path}"
+                @gone expression {err.status_code} == 410
+                header @gone {
+                    X-Early second
+                    +X-More more
+                    Cache-Control "public, max-age=60"
+                }
+                @down expression `{err.status_code} >= 502`
+                handle @down {
+                    header X-Down yes
+                    header Content-Type text/x-down
+                    rewrite * /{err.status_code}.html
+                    file_server {
+                        root DIR/errors
+                    }
+                }
+                handle @gone {
+                    respond "gone for good"
+                }
+                @in expression {err.status_code} == 401
+                rewrite @in /401.html
+                file_server @in {
+                    root DIR/errors
+                    status 403
+                }
+            }
+            """,
+            "/gone", "HEAD /gone", "/in", "/plain", "/x"),
+        Site(
+            "a page of maintenance with its status",
+            """
+            @maintenance {
+                not remote_ip 10.0.0.0/8
+                not path /healthz
+            }
+            handle @maintenance {
+                root * DIR/errors
+                header X-Why maintenance
+                rewrite * /down.html
+                file_server {
+                    status 503
+                }
+            }
+            reverse_proxy APP
+            """,
+            "/healthz", "/x?y=z", "HEAD /x"),
+        Site(
+            "maintenance while a file is there",
+            """
+            root * DIR/errors
+            @maintenance {
+                file /down.html
+                method GET HEAD
+                not path /healthz
+            }
+            handle @maintenance {
+                header Retry-After 60
+                rewrite * /down.html
+                file_server
+            }
+            handle {
+                reverse_proxy APP
+            }
+            """,
+            "/healthz", "/x?y=z"),
+        Site(
+            "try_files in its long form",
+            """
+            root * DIR/files
+            handle /api/* {
+                reverse_proxy APP
+            }
+            handle {
+                @try file {path} {path}/index.html /index.html
+                rewrite @try {http.matchers.file.relative}
+                file_server
+            }
+            """,
+            "/docs/b.txt", "/client/route?tab=1", "/docs/none"),
         Hosts(
             "snippets and hosts in matchers",
             """

@@ -90,6 +90,7 @@ public sealed class RouteReachTests
         condition.Headers = random.Next(rarely) == 0 ? new() { [Pick(random, ["X-A", "x-a"])] = List(random, _values) } : null;
         condition.Query = random.Next(rarely) == 0 ? new() { ["q"] = List(random, _values) } : null;
         condition.PathRegex = random.Next(2 * rarely) == 0 ? List(random, ["a", "^/a"]) : null;
+        condition.FileExists = random.Next(2 * rarely) == 0 ? List(random, ["/etc/passwd", "/etc/", "/etc{path}", "/nothing/here"]) : null;
         return condition;
     }
 

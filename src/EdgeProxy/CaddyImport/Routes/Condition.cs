@@ -22,8 +22,22 @@ internal sealed record Condition
     /// <summary>The kind of the regular expressions that paths are compared with.</summary>
     public const string PathRegex = "PathRegex";
 
-    /// <summary>The path decides, by patterns or by regular expressions.</summary>
-    public bool AsksPath => Paths is not null || Lists.ContainsKey(PathRegex) || Not.Exists(excluded => excluded.AsksPath);
+    /// <summary>The kind of the files that are looked for.</summary>
+    public const string FileExists = "FileExists";
+
+    /// <summary>Stands before a file for a root that is not known yet.</summary>
+    public const string OpenRoot = "\0";
+
+    /// <summary>The path decides, by patterns, by regular expressions or as the name of a file.</summary>
+    public bool AsksPath => Paths is not null || AsksWholePath || Not.Exists(excluded => excluded.AsksPath);
+
+    /// <summary>The path decides by more than patterns.</summary>
+    private bool AsksWholePath => Lists.ContainsKey(PathRegex)
+        || Lists.GetValueOrDefault(FileExists, []).Any(file => file.Contains("{path}", StringComparison.Ordinal));
+
+    /// <summary>Files are looked for below the root of the place where the condition is used.</summary>
+    public bool HasOpenRoot => Lists.GetValueOrDefault(FileExists, []).Any(file => file.StartsWith(OpenRoot, StringComparison.Ordinal))
+        || Not.Exists(excluded => excluded.HasOpenRoot);
 
     /// <summary>The kinds of lists, also of what is excluded.</summary>
     public IEnumerable<string> Kinds => Lists.Keys.Concat(Not.SelectMany(excluded => excluded.Kinds));
@@ -89,11 +103,11 @@ internal sealed record Condition
     };
 
     /// <summary>Makes the condition of paths that still have the prefix which was taken off.</summary>
-    /// <returns>Null: a pattern does not begin with a slash, or there is a regular expression.</returns>
+    /// <returns>Null: a pattern does not begin with a slash, or there is a regular expression or a file of the path.</returns>
     public Condition? Below(string prefix)
     {
         var not = Not.Select(excluded => excluded.Below(prefix)).ToList();
-        if (Lists.ContainsKey(PathRegex) || not.Contains(null) || Paths?.All(path => path.StartsWith('/') || PathSets.IsAll(path)) == false)
+        if (AsksWholePath || not.Contains(null) || Paths?.All(path => path.StartsWith('/') || PathSets.IsAll(path)) == false)
         {
             return null;
         }
@@ -104,6 +118,19 @@ internal sealed record Condition
             Not = [.. not.OfType<Condition>()],
         };
     }
+
+    /// <summary>The files below the root of the place where the condition is used, where it asks for nothing else; null: it does.</summary>
+    public IReadOnlyList<string>? OnlyFiles => this is { Paths: null, Not.IsEmpty: true, Lists.Count: 1 } && Lists.TryGetValue(FileExists, out var files)
+        && files.All(file => file.StartsWith(OpenRoot, StringComparison.Ordinal)) ? [.. files.Select(file => file[OpenRoot.Length..])] : null;
+
+    /// <summary>Puts in the root.</summary>
+    /// <param name="root">Absolute.</param>
+    public Condition BelowRoot(string root) => this with
+    {
+        Lists = Lists.TryGetValue(FileExists, out var files)
+            ? Lists.SetItem(FileExists, [.. files.Select(file => file.Replace(OpenRoot, root.TrimEnd('/'), StringComparison.Ordinal))]) : Lists,
+        Not = [.. Not.Select(excluded => excluded.BelowRoot(root))],
+    };
 
     public bool IsSame(Condition other) => JsonNode.DeepEquals(ToJson(withPath: true), other.ToJson(withPath: true));
 

@@ -10,7 +10,7 @@ namespace EdgeProxy.CaddyImport.Routes;
 /// <summary>Reads the lines of a named matcher, all of which have to hold; lines of one kind are one list.</summary>
 internal sealed class ConditionLines(ImportRemarks remarks)
 {
-    private const string Kinds = "path, path_regexp, method, host, header, header_regexp, query, protocol, remote_ip and not";
+    private const string Kinds = "path, path_regexp, method, host, header, header_regexp, query, protocol, remote_ip, file and not";
 
     private static readonly Dictionary<string, string> _forms = new(StringComparer.Ordinal)
     {
@@ -21,6 +21,7 @@ internal sealed class ConditionLines(ImportRemarks remarks)
         ["remote_ip"] = "remote_ip 10.0.0.0/8",
         ["client_ip"] = "client_ip 10.0.0.0/8",
         ["header"] = "header FIELD VALUE, a line for each value, with a * at an end of it or none, and no placeholder",
+        ["file"] = "file /maintenance.html, file {path} or file { root /srv/app; try_files {path} }, without stars",
         ["query"] = "query NAME=VALUE, the value in full or * alone",
     };
 
@@ -71,6 +72,7 @@ internal sealed class ConditionLines(ImportRemarks remarks)
             { Name.Text: "header_regexp", Arguments: { Length: 2 or 3 } and [.., var field, var pattern] } when !RequestFields.AreRemoved(field.Text) =>
                 AddRegex(condition, $"HeaderRegex:{field.Text}", pattern),
             { Name.Text: "query", Arguments.Length: > 0 } => AddQuery(condition, line),
+            { Name.Text: "file" } => AddFiles(condition, line),
             { Name.Text: "not" } when !isNegated => AddNot(condition, line),
             _ => null,
         };
@@ -89,13 +91,12 @@ internal sealed class ConditionLines(ImportRemarks remarks)
         { Name.Text: "path_regexp" or "header_regexp" } => "it is written path_regexp NAME PATTERN or header_regexp NAME FIELD PATTERN",
         { Name.Text: "vars_regexp" } => "variables are not translated",
         { Name.Text: "expression" } => $"EdgeProxy has no expressions; write it with {Kinds}",
-        { Name.Text: "file" } => "whether a file is there decides a route nowhere here; try_files with file_server is translated",
         { Name.Text: "not" } => "a not within a not has no counterpart",
         { Name.Text: "query" } when line.Arguments.Length > 1 =>
             "two parameters are alternatives in Caddy 2.6 and two conditions in later versions; write a matcher for each",
         { Name.Text: "header", Arguments: [var field, _] } when RequestFields.AreRemoved(field.Text) =>
             $"{field.Text} is removed from what clients send, as it could be anything; what decides a route here is {Kinds}",
-        { Name.Text: "path" or "method" or "host" or "protocol" or "remote_ip" or "client_ip" or "header" or "query" } =>
+        { Name.Text: "path" or "method" or "host" or "protocol" or "remote_ip" or "client_ip" or "header" or "query" or "file" } =>
             $"this is no form of {line.Name.Text} that has a counterpart; write {_forms[line.Name.Text]}",
         _ => $"what decides a route here is {Kinds}",
     };
@@ -186,6 +187,20 @@ internal sealed class ConditionLines(ImportRemarks remarks)
         }
 
         return condition.Lists.Keys.Count(kind => kind.StartsWith("Query:", StringComparison.Ordinal)) > 1 ? null : condition;
+    }
+
+    /// <summary>Files below a root that is known where the matcher is used, see <see cref="Condition.BelowRoot"/>.</summary>
+    private static Condition? AddFiles(Condition condition, Statement line)
+    {
+        var matcher = FileMatcher.Read(line);
+        var root = matcher.Root?.Text;
+        var files = matcher.Files.Select(file => file.Text.Replace("{http.request.uri.path}", "{path}", StringComparison.Ordinal)).DefaultIfEmpty("{path}");
+        var patterns = files.Select(file => (root?.TrimEnd('/') ?? Condition.OpenRoot) + (file.StartsWith('/') || file.StartsWith("{path}",
+            StringComparison.Ordinal) ? file : "/" + file)).ToList();
+        return matcher.Other is not null || condition.Lists.ContainsKey(Condition.FileExists) || root?.StartsWith('/') == false
+            || files.Any(file => file.AsSpan().IndexOfAny("*?[\\=") >= 0)
+            || patterns.Exists(pattern => FileTest.FindFault(pattern.Replace(Condition.OpenRoot, "/", StringComparison.Ordinal)) is not null)
+            ? null : AddList(condition, Condition.FileExists, patterns);
     }
 
     /// <summary>A star within a value is one only at its ends; a placeholder is none here.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
@@ -10,14 +11,17 @@ namespace EdgeProxy.CaddyImport.Routes;
 /// not serve goes on to the next.</remarks>
 internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 {
-    private const string Right = "handle_errors is translated where the status alone chooses what is sent: root, rewrite * /{err.status_code}.html or " +
-        "/down.html and file_server, or respond \"text\"; within handle blocks or with matchers for statuses, @name expression {err.status_code} == 404";
+    private const string Right =
+        "handle_errors is translated where the status alone chooses what is sent: header, root, rewrite * /{err.status_code}.html or /down.html and " +
+        "file_server, or respond \"text\"; within handle blocks or with matchers for statuses, @name expression {err.status_code} == 404";
 
     private static readonly string[] _order = ["root", "header", "rewrite", "encode", "handle", "respond", "file_server"];
 
     private readonly SortedDictionary<int, JsonNode> _pages = [];
     private readonly SortedDictionary<int, JsonNode> _responses = [];
+    private readonly Dictionary<int, ImmutableList<FieldChange>> _headers = [];
     private readonly ErrorTextReader _texts = new(remarks);
+    private readonly FieldChangeReader _fields = new(remarks, isOfError: true);
 
     /// <param name="errors">The directive.</param>
     /// <param name="siteRoot">The root of all requests of the site; null: there is none.</param>
@@ -38,6 +42,7 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
         var codes = (named.Count > 0 ? named.SelectMany(own => own).Distinct() : StatusMatcher.All).Where(code => !IsTaken(code));
         ReadBlock(errors, [.. codes], new Scope(siteRoot, ContentType: null, []));
+        AddHeaders();
         AddUnavailable(errors.At, hasUnavailable);
     }
 
@@ -49,6 +54,38 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
     /// <summary>Whether something is sent for a status code.</summary>
     public bool IsTaken(int code) => _pages.ContainsKey(code) || _responses.ContainsKey(code);
+
+    /// <summary>To what is sent for each status code; where that is nothing, the header alone.</summary>
+    private void AddHeaders()
+    {
+        foreach (var (code, changes) in _headers)
+        {
+            if (changes.FirstOrDefault(change => changes.Count(other => other.IsOf(change.Field)) > 1) is { } twice)
+            {
+                remarks.Problem(twice.At, $"{twice.Field} is changed by two lines for one status; write one");
+                return;
+            }
+
+            var content = ResponseOf(code);
+            content["Headers"] = new JsonObject(changes.GroupBy(change => change.Verb).Select(verb => KeyValuePair.Create(
+                $"{verb.Key}",
+                verb.Key == FieldVerb.Remove ? Condition.ListOf([.. verb.Select(change => change.Field)])
+                    : (JsonNode?)new JsonObject(verb.Select(change => KeyValuePair.Create(change.Field, (JsonNode?)JsonValue.Create(change.Value)))))));
+        }
+
+        _headers.Clear();
+    }
+
+    /// <summary>What is sent for a status code, in the form that has a file beside other keys.</summary>
+    private JsonObject ResponseOf(int code)
+    {
+        if (_pages.Remove(code, out var page))
+        {
+            _responses[code] = new JsonObject { [nameof(ErrorResponseOptions.File)] = page };
+        }
+
+        return (JsonObject)(_responses.TryGetValue(code, out var known) ? known : _responses[code] = new JsonObject());
+    }
 
     /// <summary>An app that is down is 502 to Caddy, and 503 here once it has been waited for.</summary>
     private void AddUnavailable(SourceLine at, bool hasUnavailable)
@@ -73,7 +110,11 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
         }
         else
         {
-            _responses[Here] = _responses[Down].DeepClone();
+            var response = (JsonObject)(_responses[Here] = _responses[Down].DeepClone());
+            if (response[nameof(ErrorResponseOptions.File)]?.GetValue<string>() is { } file)
+            {
+                response[nameof(ErrorResponseOptions.File)] = file.Replace(ErrorPlaceholders.Status, $"{Down}", StringComparison.Ordinal);
+            }
         }
 
         remarks.NoteOnce(at, "502 and 503",
@@ -86,7 +127,8 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
         ? _pages.TryGetValue(other, out var otherPage) && page.GetValue<string>() == otherPage.GetValue<string>()
             && !page.GetValue<string>().Contains(ErrorPlaceholders.Status, StringComparison.Ordinal)
         : !_pages.ContainsKey(other) && _responses.TryGetValue(one, out var text) && _responses.TryGetValue(other, out var otherText)
-            && JsonNode.DeepEquals(text, otherText);
+            && JsonNode.DeepEquals(text, otherText)
+            && text[nameof(ErrorResponseOptions.File)]?.GetValue<string>().Contains(ErrorPlaceholders.Status, StringComparison.Ordinal) != true;
 
     /// <returns>The status codes that nothing in the block serves.</returns>
     private List<int> ReadBlock(Statement block, List<int> codes, Scope scope)
@@ -117,6 +159,14 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
                     && !CaddyValue.HasPlaceholder(value.Text):
                     scope = scope with { ContentType = value.Text };
                     break;
+                case ("header", var arguments):
+                    var changes = _fields.ReadResponse(line, arguments);
+                    foreach (var code in own.Intersect(codes))
+                    {
+                        _headers[code] = _headers.GetValueOrDefault(code, []).AddRange(changes);
+                    }
+
+                    break;
                 case ("rewrite", [{ Text: ['/', ..] } to]):
                     foreach (var code in own.Intersect(codes))
                     {
@@ -137,21 +187,31 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
 
                     open = [.. open.Except(own)];
                     break;
-                case ("file_server", []) when line.Block is null or [{ Name.Text: "root", Arguments.Length: 1 }]
-                    && open.Intersect(own).ToList() is var served && served.TrueForAll(paths.ContainsKey):
-                    foreach (var code in served)
+                case ("file_server", []) when ErrorFiles.Read(line) is { } served:
+                    var wanted = open.Intersect(own).ToList();
+                    if (paths.Count == 0)
                     {
-                        AddPage(code, line.Block is [var root] ? root.Arguments[0].Text : scope.Root, paths[code], line);
+                        return Refuse(line);
+                    }
+
+                    if (!wanted.TrueForAll(paths.ContainsKey))
+                    {
+                        remarks.Problem(
+                            line.At,
+                            "file_server looks for the page of those errors, too, that no rewrite takes, at the path of the client; write file_server with " +
+                                "the matchers of rewrite, or handle blocks");
+                        return [];
+                    }
+
+                    foreach (var code in wanted)
+                    {
+                        AddPage(code, served.Root ?? scope.Root, paths[code], scope.ContentType, served.Status, line);
                     }
 
                     open = [.. open.Except(own)];
                     break;
                 case ("encode", _):
                     break;
-                case ("file_server", []) when line.Block is null && !HasMatcher(line) && paths.Count > 0:
-                    remarks.Problem(line.At, "file_server looks for the page of those errors, too, that no rewrite takes, at the path of the client; write " +
-                        "file_server with the matchers of rewrite, or handle blocks");
-                    return [];
                 default:
                     return Refuse(line);
             }
@@ -174,7 +234,7 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
     /// <summary>Those behind the matcher.</summary>
     private static Token[] Arguments(Statement line) => line.Arguments is [{ Text: "*" or ['@', ..] }, .. var rest] ? rest : line.Arguments;
 
-    private void AddPage(int code, string? root, string path, Statement at)
+    private void AddPage(int code, string? root, string path, string? contentType, int? status, Statement at)
     {
         var page = path.Replace("{err.status_code}", ErrorPlaceholders.Status, StringComparison.Ordinal)
             .Replace("{http.error.status_code}", ErrorPlaceholders.Status, StringComparison.Ordinal);
@@ -186,6 +246,15 @@ internal sealed class ErrorPagesReader(ImportRemarks remarks, FilesReader files)
         else if (files.DirectoryOf(root, at.At) is { } directory)
         {
             _pages.TryAdd(code, JsonValue.Create(directory.TrimEnd('/') + page));
+            if (contentType is not null)
+            {
+                ResponseOf(code)[nameof(ErrorResponseOptions.ContentType)] = contentType;
+            }
+
+            if (status is { } own && own != code)
+            {
+                ResponseOf(code)[nameof(ErrorResponseOptions.Status)] = own;
+            }
         }
     }
 

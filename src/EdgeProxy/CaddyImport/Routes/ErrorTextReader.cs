@@ -51,19 +51,22 @@ internal sealed class ErrorTextReader(ImportRemarks remarks)
         return content;
     }
 
-    /// <returns>Null: a problem has said why.</returns>
-    private string? BodyOf(Token body)
+    /// <summary>A text with the placeholders of the error and of the request.</summary>
+    /// <param name="read">Reads those of the request, and says what is wrong.</param>
+    public static string? Fill(string text, Func<string, string?> read)
     {
         const string Status = "\u0001";
-        const string Text = "\u0002";
-        var marked = body.Text;
+        const string Words = "\u0002";
         foreach (var error in new[] { "err", "http.error" })
         {
-            marked = marked.Replace($"{{{error}.status_code}}", Status, StringComparison.Ordinal)
-                .Replace($"{{{error}.status_text}}", Text, StringComparison.Ordinal);
+            text = text.Replace($"{{{error}.status_code}}", Status, StringComparison.Ordinal)
+                .Replace($"{{{error}.status_text}}", Words, StringComparison.Ordinal);
         }
 
-        return PlaceholderText.Read(marked, body.At, remarks)?.Replace(Status, ErrorPlaceholders.Status, StringComparison.Ordinal)
-            .Replace(Text, ErrorPlaceholders.StatusText, StringComparison.Ordinal);
+        return read(text)?.Replace(Status, ErrorPlaceholders.Status, StringComparison.Ordinal)
+            .Replace(Words, ErrorPlaceholders.StatusText, StringComparison.Ordinal);
     }
+
+    /// <returns>Null: a problem has said why.</returns>
+    private string? BodyOf(Token body) => Fill(body.Text, text => PlaceholderText.Read(text, body.At, remarks));
 }

@@ -6,7 +6,8 @@ using EdgeProxy.Sites;
 namespace EdgeProxy.CaddyImport.Routes;
 
 /// <summary><c>header</c>, <c>request_header</c>, <c>header_up</c> and <c>header_down</c>.</summary>
-internal sealed class FieldChangeReader(ImportRemarks remarks)
+/// <param name="isOfError">In <c>handle_errors</c>, where values may have the status.</param>
+internal sealed class FieldChangeReader(ImportRemarks remarks, bool isOfError = false)
 {
     /// <summary><c>header</c>, whose changes are made when the response is there if one of them removes a field, or <c>defer</c> or the sign
     /// <c>&gt;</c> of later versions says so.</summary>
@@ -47,7 +48,9 @@ internal sealed class FieldChangeReader(ImportRemarks remarks)
             return null;
         }
 
-        var text = verb == FieldVerb.Remove ? "" : PlaceholderText.Read(line.Arguments[0].Text, line.At, remarks);
+        var text = verb == FieldVerb.Remove ? ""
+            : isOfError ? ErrorTextReader.Fill(line.Arguments[0].Text, value => PlaceholderText.Read(value, line.At, remarks))
+            : PlaceholderText.Read(line.Arguments[0].Text, line.At, remarks);
         return text is null ? null : new FieldChange(verb, field, text, isLate || verb is FieldVerb.Default or FieldVerb.Remove, line.At);
     }
 

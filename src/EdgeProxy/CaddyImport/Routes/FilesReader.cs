@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
@@ -15,6 +16,7 @@ internal sealed class FilesReader(ImportRemarks remarks)
         var (root, index, hide) = ((string?)null, IndexNames, new List<Token>());
         var isBrowsed = arguments is [{ Text: "browse" }];
         var goesOn = false;
+        Token? status = null;
         if (arguments.Length > 0 && !isBrowsed)
         {
             remarks.Problem(arguments[0].At, $"'{arguments[0].Text}' is not understood behind file_server");
@@ -39,6 +41,9 @@ internal sealed class FilesReader(ImportRemarks remarks)
                 case { Name.Text: "pass_thru", Arguments: [], Block: null }:
                     goesOn = true;
                     break;
+                case { Name.Text: "status", Arguments: [var code] } when StatusMatcher.OfArgument(code.Text) is [_]:
+                    status = code;
+                    break;
                 case { Name.Text: "precompressed" or "etag_file_extensions" }:
                     break; // sidecars are used wherever they lie
                 default:
@@ -47,7 +52,8 @@ internal sealed class FilesReader(ImportRemarks remarks)
             }
         }
 
-        return new EndStep(directive, matcher, state => End(directive, state, root, index, isBrowsed, hide) is not { } end ? null
+        return status is not null ? new EndStep(directive, matcher, state => ErrorEnd(directive, state, root, status))
+            : new EndStep(directive, matcher, state => End(directive, state, root, index, isBrowsed, hide) is not { } end ? null
             : goesOn ? end with { GoesOn = true, Beside = new JsonObject { ["PassThru"] = true } }
             : end);
     }
@@ -59,15 +65,46 @@ internal sealed class FilesReader(ImportRemarks remarks)
     /// <returns>Null: a problem has said why.</returns>
     public string? DirectoryOf(string? root, SourceLine at)
     {
-        if (root?.StartsWith('/') == true && !CaddyValue.HasPlaceholder(root))
+        if (FaultOfRoot(root, "file_server") is not { } fault)
         {
-            return root.Length > 1 ? root.TrimEnd('/') : root;
+            return root!.Length > 1 ? root.TrimEnd('/') : root;
         }
 
-        remarks.Problem(at, root is null
-            ? "file_server has no root here, so that Caddy serves the directory it was started in; name one: root * /srv/app/staticfiles"
-            : $"the root {root} is not an absolute path without placeholders; write it as /srv/app/staticfiles");
+        remarks.Problem(at, fault);
         return null;
+    }
+
+    /// <returns>What is wrong with the root of files, and what to do; null: nothing.</returns>
+    public static string? FaultOfRoot(string? root, string who) => root is null
+        ? $"{who} has no root here, so that Caddy looks into the directory it was started in; name one before it: root * /srv/app/staticfiles"
+        : !root.StartsWith('/') || CaddyValue.HasPlaceholder(root)
+            ? $"the root {root} is not an absolute path without placeholders; write it as /srv/app/staticfiles"
+        : null;
+
+    /// <summary>One file with the status of an error, which is an error page.</summary>
+    private RouteEnd? ErrorEnd(Statement directive, RouteState state, string? ownRoot, Token status)
+    {
+        var page = state is { TryFiles: [var only], Rewrite: null } ? only : state.TryFiles is null ? state.Rewrite : null;
+        if (page?.StartsWith('/') != true || page.AsSpan().IndexOfAny("{?") >= 0)
+        {
+            remarks.Problem(status.At, $"'status {status.Text}' of file_server is for one file here; write rewrite * /maintenance.html before it, in a handle");
+            return null;
+        }
+
+        if (DirectoryOf(ownRoot ?? (state.TryFiles is null ? state.Root : state.TryFilesRoot), directive.At) is not { } root)
+        {
+            return null;
+        }
+
+        remarks.NoteOnce(directive.At, "status of files", "sends the file as an error page: in full, without ETag and Last-Modified, and with 'no-store'");
+        return new RouteEnd("Respond", new JsonObject
+        {
+            ["Status"] = int.Parse(status.Text, CultureInfo.InvariantCulture),
+            ["AsError"] = true,
+        })
+        {
+            Beside = new JsonObject { ["ErrorResponses"] = new JsonObject { [status.Text] = new JsonObject { ["File"] = root.TrimEnd('/') + page } } },
+        };
     }
 
     private RouteEnd? End(Statement directive, RouteState state, string? ownRoot, IReadOnlyList<string> index, bool isBrowsed, List<Token> hide)

@@ -97,6 +97,11 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
 
     private ChangeStep? Rewrite(Statement directive, Matcher matcher, Token[] arguments, bool isSorted)
     {
+        if (arguments is [{ Text: "{file_match.relative}" or "{http.matchers.file.relative}" }] && matcher.Condition.OnlyFiles is { } files)
+        {
+            return TryFiles(directive, Matcher.All with { Text = null }, files); // the long form of try_files
+        }
+
         if (arguments is not [{ Text: ['/', ..] or ['{', 'u', 'r', 'i', '}', ..] or ['{', 'p', 'a', 't', 'h', '}', ..] } to]
             || to.Text.Contains('#', StringComparison.Ordinal)) // no part of a target
         {
@@ -143,12 +148,15 @@ internal sealed class RequestStepReader(ImportRemarks remarks, SettingsDraft beh
             return Malformed(directive, "try_files {path} /index.html, with file_server behind it; other placeholders, globs and queries have no counterpart");
         }
 
-        // "{path}" of a directory is "/": Caddy looks for the directory then.
-        return new ChangeStep(directive, matcher, null, (state, _) => state.TryFiles is not null || state.Rewrite is not null
+        return TryFiles(directive, matcher, tries);
+    }
+
+    /// <remarks><c>{path}</c> of a directory is <c>/</c>: Caddy looks for the directory then.</remarks>
+    private static ChangeStep TryFiles(Statement directive, Matcher matcher, IReadOnlyList<string> tries) =>
+        new(directive, matcher, null, (state, _) => state.TryFiles is not null || state.Rewrite is not null
             ? (state, $"'{directive}' looks for a path that was changed before, which is not translated; write one of the two")
             : FaultOfFields(state, directive) is { } fault ? (state, fault)
             : (state with { TryFiles = [.. tries], TryFilesRoot = state.Root, TryFilesAt = directive }, null));
-    }
 
     private ChangeStep? BasicAuth(Statement directive, Matcher matcher, Token[] arguments)
     {

@@ -41,7 +41,7 @@ internal sealed class RouteContent(ImportRemarks remarks)
             Add(json, "MaxRequestBodySize", state.MaxRequestBodySize is { } size ? JsonValue.Create(size) : null);
         }
 
-        if (state.TryFilesAt is { } tries && end.Key != "Files")
+        if (state.TryFilesAt is { } tries && end.Key != "Files" && !end.Beside.ContainsKey("ErrorResponses"))
         {
             remarks.Problem(tries.At,
                 $"'{tries}' looks for files, and {source?.Name.Text ?? "nothing"} serves what is found; put it into a handle block with file_server");

@@ -115,6 +115,18 @@ internal sealed class RouteWalk(ImportRemarks remarks)
     private Condition? ConditionOf(RouteStep step, RouteState state)
     {
         var condition = step.Matcher.Condition;
+        if (condition.HasOpenRoot)
+        {
+            if (FilesReader.FaultOfRoot(state.Root, $"'{step.Source}' asks for a file, and") is { } fault)
+            {
+                _reached.Add(step);
+                remarks.Problem(step.Source.At, fault);
+                return null;
+            }
+
+            condition = condition.BelowRoot(state.Root!);
+        }
+
         if (condition.Kinds.FirstOrDefault(kind => IsChanged(kind, state)) is { } changed)
         {
             _reached.Add(step);
@@ -135,7 +147,7 @@ internal sealed class RouteWalk(ImportRemarks remarks)
         }
 
         if (state is { Rewrite: { } target, TryFiles: null } && condition is { Paths: { } paths, Not.IsEmpty: true }
-            && !condition.Lists.ContainsKey(Condition.PathRegex))
+            && !(condition with { Paths = null }).AsksPath)
         {
             var (path, isPart) = (target.Split('?', '{')[0], target.Split('?')[0].Contains('{', StringComparison.Ordinal));
             var rewritten = isPart ? path + "*" : path;

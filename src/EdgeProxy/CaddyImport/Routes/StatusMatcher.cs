@@ -14,8 +14,8 @@ internal static partial class StatusMatcher
 
     /// <summary>The status codes that an argument of <c>handle_errors</c> names: <c>404</c> or <c>5xx</c>.</summary>
     /// <returns>Null: it is none.</returns>
-    public static IEnumerable<int>? OfArgument(string text) => !StatusText().IsMatch(text) ? null
-        : All.Where(code => text is [var digit, 'x', 'x'] ? code / 100 == digit - '0' : text == code.ToString(CultureInfo.InvariantCulture));
+    public static IReadOnlyList<int>? OfArgument(string text) => !StatusText().IsMatch(text) ? null
+        : [.. All.Where(code => text is [var digit, 'x', 'x'] ? code / 100 == digit - '0' : text == code.ToString(CultureInfo.InvariantCulture))];
 
     /// <summary>The status codes that an expression names.</summary>
     /// <param name="definition">Of a named matcher; null: it is not defined.</param>

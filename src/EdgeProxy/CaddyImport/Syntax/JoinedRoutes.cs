@@ -41,6 +41,7 @@ internal static class JoinedRoutes
         .Select(kind => $"{kind.Key}\0{string.Join('\0', kind.Key switch
         {
             "not" => kind.Select(TextOfNot),
+            "file" => kind.Select(line => FileMatcher.Read(line).ToString()),
             "header" => kind.OrderBy(FieldOf, StringComparer.Ordinal).SelectMany(line => line.Words.Skip(1).Prepend(FieldOf(line))),
             "query" => kind.SelectMany(line => line.Words).OrderBy(word => word.Split('=')[0], StringComparer.Ordinal),
             _ => kind.SelectMany(line => line.Words),

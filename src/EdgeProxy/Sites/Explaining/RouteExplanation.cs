@@ -129,6 +129,11 @@ internal static class RouteExplanation
             yield return ($"{nameof(options.HeaderRegex)}:{name}", Text(values), new MatchOptions { HeaderRegex = new() { [name] = values } });
         }
 
+        if (options.FileExists is { Count: > 0 } files)
+        {
+            yield return (nameof(options.FileExists), Text(files), new MatchOptions { FileExists = files });
+        }
+
         if (options.ClientIn is { Count: > 0 } clients)
         {
             yield return (nameof(options.ClientIn), Text(clients), new MatchOptions { ClientIn = clients });

@@ -6,7 +6,8 @@ using EdgeProxy.Proxying;
 
 namespace EdgeProxy.Sites.Matching;
 
-/// <summary>Conditions on a request, prepared at the start. Immutable; to compare allocates nothing.</summary>
+/// <summary>Conditions on a request, prepared at the start. Immutable; to compare allocates nothing, but for
+/// files whose names have the path of the request.</summary>
 internal sealed class RequestCondition
 {
     private readonly PathPattern[] _paths;
@@ -16,6 +17,7 @@ internal sealed class RequestCondition
     private readonly FieldTest[] _query;
     private readonly Regex[] _pathRegexes;
     private readonly (string Field, Regex[] Regexes)[] _headerRegexes;
+    private readonly FileTest[] _files;
     private readonly IPNetwork[] _clients;
     private readonly string? _scheme;
 
@@ -30,13 +32,15 @@ internal sealed class RequestCondition
         _query = [.. (options.Query ?? []).Select(parameter => new FieldTest(parameter.Key, parameter.Value))];
         _pathRegexes = Regexes(options.PathRegex);
         _headerRegexes = [.. (options.HeaderRegex ?? []).Select(field => (field.Key, Regexes(field.Value)))];
+        _files = [.. (options.FileExists ?? []).Select(pattern => new FileTest(pattern))];
         _clients = Networks(options.ClientIn);
         _scheme = options.Scheme;
     }
 
     /// <summary>Nothing but paths is looked at.</summary>
     private bool HasPathsOnly =>
-        _hosts.Length + _methods.Length + _headers.Length + _query.Length + _clients.Length + _pathRegexes.Length + _headerRegexes.Length == 0
+        _hosts.Length + _methods.Length + _headers.Length + _query.Length + _clients.Length + _pathRegexes.Length + _headerRegexes.Length
+            + _files.Length == 0
         && _scheme is null;
 
     public static IPNetwork[] Networks(TextList? entries) =>
@@ -56,7 +60,8 @@ internal sealed class RequestCondition
         return false;
     }
 
-    public bool Holds(HttpContext context, in RequestPath path) => HoldsPath(path) && (HasPathsOnly || (HoldsRest(context) && HoldsRegexes(context, path)));
+    public bool Holds(HttpContext context, in RequestPath path) => HoldsPath(path)
+        && (HasPathsOnly || (HoldsRest(context) && HoldsRegexes(context, path) && HoldsFiles(context)));
 
     private bool HoldsPath(in RequestPath path)
     {
@@ -106,6 +111,20 @@ internal sealed class RequestCondition
         }
 
         return true;
+    }
+
+    /// <remarks>Last, as the disk is looked at. That is for a name in the kernel's memory mostly, and takes some microseconds.</remarks>
+    private bool HoldsFiles(HttpContext context)
+    {
+        foreach (var file in _files)
+        {
+            if (file.Holds(context))
+            {
+                return true;
+            }
+        }
+
+        return _files.Length == 0;
     }
 
     private static bool IsFoundIn(Regex[] regexes, ReadOnlySpan<char> text)

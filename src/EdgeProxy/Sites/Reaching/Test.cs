@@ -16,6 +16,7 @@ internal abstract record Test
         Add(options.Scheme is { } scheme ? [scheme] : [], values => TextTest.Exact("scheme", values));
         Add(options.ClientIn, values => new ClientTest(RequestCondition.Networks([.. values])));
         Add(options.PathRegex, values => TextTest.Opaque("path regex", values));
+        Add(options.FileExists, values => TextTest.Opaque("file", values));
         foreach (var (name, values) in options.Headers ?? [])
         {
             Add(values, of => new TextTest($"header {name.ToLowerInvariant()}", of, FieldTest.Covers, (_, _) => false)); // a request may have several
