@@ -173,10 +173,7 @@ internal sealed partial class StateDirectory
             throw new StateException(Problem);
         }
 
-        if (_ownership.IsGivenAway)
-        {
-            throw new StateException("a new process of EdgeProxy has taken over; ask it");
-        }
+        DemandOurs();
     }
 
     /// <summary>A rename is durable when the directory is (fsync(2)).</summary>

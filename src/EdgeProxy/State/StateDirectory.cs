@@ -121,6 +121,16 @@ internal sealed partial class StateDirectory : IDisposable
         }
     }
 
+    /// <summary>Before something is done elsewhere whose result this process is to keep.</summary>
+    /// <exception cref="StateException">It is given away.</exception>
+    public void DemandOurs()
+    {
+        if (IsGivenAway)
+        {
+            throw new StateException("a new process of EdgeProxy has taken over; ask it");
+        }
+    }
+
     /// <summary>Does what the next process is to find done, where the directory is not given away.</summary>
     /// <returns>False: it is, and nothing was done.</returns>
     public bool TryWhileOurs(Action work)

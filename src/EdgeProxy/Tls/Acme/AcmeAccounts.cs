@@ -87,6 +87,11 @@ internal sealed partial class AcmeAccounts(
             return own;
         }
 
+        if (own.Url is not null && own.Key != agreed.Key)
+        {
+            Log.Replaced(logger, own.Url, Directory, store.KeepFormerAccount(own)); // a key that was not registered yet is worth nothing
+        }
+
         store.WriteAccount(agreed);
         return agreed;
     }
@@ -161,5 +166,10 @@ internal sealed partial class AcmeAccounts(
 
         [LoggerMessage(1122, LogLevel.Warning, "The stored account cannot be used, a new one is made: {Problem}")]
         public static partial void Unusable(ILogger logger, string problem);
+
+        [LoggerMessage(
+            1128, LogLevel.Warning,
+            "This node has joined a fleet: its account {Account} with {Directory} is not used any more, but the fleet's. Its key is kept in {File}")]
+        public static partial void Replaced(ILogger logger, Uri account, Uri directory, string file);
     }
 }

@@ -45,6 +45,7 @@ internal sealed partial class CertificateIssuer(
             List<(Uri Directory, Exception Why)> refusals = [];
             foreach (var accounts in authorities.InOrder)
             {
+                store.DemandOurs(); // the next process orders, and has what this one has begun
                 try
                 {
                     var replaced = accounts.Directory == issuer ? old : null; // another authority knows nothing of it

@@ -142,9 +142,9 @@ internal sealed partial class CertificateLoop(
                 Take(theirs);
             }
         }
-        catch (AcmeException)
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
         {
-            // It is served here, and told with the next one.
+            Log.NotAgreed(logger, domain, failure.Message); // it is served here, and told with the next one
         }
     }
 
@@ -328,6 +328,10 @@ internal sealed partial class CertificateLoop(
 
         [LoggerMessage(1138, LogLevel.Error, "The certificate for {Domain} that another node of the fleet has got cannot be used: it {Problem}")]
         public static partial void NotTaken(ILogger logger, string domain, string problem);
+
+        [LoggerMessage(
+            1139, LogLevel.Warning, "The certificate for {Domain} has not been compared with the fleet's, and is served as it is: {Problem}")]
+        public static partial void NotAgreed(ILogger logger, string domain, string problem);
 
         [LoggerMessage(
             1136, LogLevel.Error, "The attempt to have a certificate for {Domain} broke; the next one is at {RetryAt:u}. This is a mistake of EdgeProxy")]

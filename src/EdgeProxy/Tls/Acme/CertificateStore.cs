@@ -25,6 +25,20 @@ internal sealed class CertificateStore(StateDirectory state, ISharedCertificates
     public void WriteAccount(AcmeAccount account) =>
         Write(AccountFile(account.Directory), JsonSerializer.SerializeToUtf8Bytes(account, TlsJson.Default.AcmeAccount));
 
+    /// <summary>Keeps an account that another one takes the place of: only its key can end it, or revoke what it was issued.</summary>
+    /// <returns>Where.</returns>
+    /// <exception cref="StateException">It could not be kept.</exception>
+    public string KeepFormerAccount(AcmeAccount account)
+    {
+        var file = AccountFile(account.Directory) + ".before";
+        Write(file, JsonSerializer.SerializeToUtf8Bytes(account, TlsJson.Default.AcmeAccount));
+        return state.PathOf(file);
+    }
+
+    /// <summary>Before something is asked for that only this process could keep.</summary>
+    /// <exception cref="StateException">Another process has the state directory, or is about to.</exception>
+    public void DemandOurs() => state.DemandOurs();
+
     /// <summary>What the nodes of a fleet use: this one if they have none yet. The machine's own where it is alone.</summary>
     /// <exception cref="AcmeException">The fleet's cannot be reached.</exception>
     public async Task<AcmeAccount> AgreeOnAccountAsync(AcmeAccount account, CancellationToken cancellationToken)

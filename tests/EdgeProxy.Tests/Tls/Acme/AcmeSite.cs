@@ -27,6 +27,9 @@ internal sealed class AcmeSite : IAsyncDisposable
 
     public EdgeProxyOptions Options { get; } = new() { AccessLog = new AccessLogOptions { Format = AccessLogFormat.None } };
 
+    /// <summary>More services, for the next start.</summary>
+    public Action<IServiceCollection> Add { get; set; } = _ => { };
+
     public string StatePath => _directory["state"];
 
     public int HttpPort => _ports.Http;
@@ -85,6 +88,7 @@ internal sealed class AcmeSite : IAsyncDisposable
             builder.Services.AddSingleton(_time);
             builder.Services.AddSingleton(_ => StateDirectory.Open(StatePath));
             builder.Services.AddAcme(Options.Tls.Acme);
+            Add(builder.Services);
             if (_authority is not null)
             {
                 builder.Services.AddSingleton(_ => new AcmeHttp(_authority));
