@@ -23,10 +23,12 @@ public sealed partial class FleetDeployTests : IDisposable
         Tool.Demand("etcd");
         Tool.Demand("haproxy");
         await RunAsync("certificates", Parts, "a=127.0.0.1");
-        await RunAsync("member", "a", Parts, "--root", Root, "--client-port", _clientPort, "--peer-port", $"{Backend.FreePort()}");
-        using var etcd = Tool.Start("etcd", [], [.. EtcdEnvironment()]);
+        var peerPort = $"{Backend.FreePort()}";
+        await RunAsync("member", "a", Parts, "--root", Root, "--client-port", _clientPort, "--peer-port", peerPort);
+        using var etcd = Tool.Start("etcd", [], [.. EtcdEnvironment("etcd")]);
         await Eventually.TrueAsync(async () => (await TryAsync("role", "shop", Parts, "--client-port", _clientPort)).ExitCode == 0, "the role is made");
         await RunAsync("role", "shop", Parts, "--client-port", _clientPort); // again: it is as it was
+        using var second = await JoinAsync(peerPort);
         var section = await RunAsync("node", "shop", Parts, "--root", Root, "--client-port", _clientPort);
         await using var fleet = await FleetOfProcesses.StartAsync(["a", "b"], JsonNode.Parse($"{{{section}}}")!["Fleet"]!.AsObject());
         var port = Backend.FreePort();
@@ -69,6 +71,21 @@ public sealed partial class FleetDeployTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
+    /// <summary>One more member, of an etcd that runs and asks for certificates.</summary>
+    private async Task<RunningTool> JoinAsync(string peerPort)
+    {
+        await RunAsync("certificates", Parts, "a=127.0.0.1", "b=127.0.0.2");
+        string[] join = ["member", "b", Parts, "--join", "--root", Root, "--client-port", _clientPort, "--peer-port", peerPort];
+        await RunAsync(join);
+        Assert.Contains(EtcdEnvironment("etcd-b"), pair => pair is ("ETCD_INITIAL_CLUSTER_STATE", "existing"));
+        var member = Tool.Start("etcd", [], [.. EtcdEnvironment("etcd-b")]);
+        await Eventually.TrueAsync(async () => (await TryAsync("role", "shop", Parts, "--client-port", _clientPort)).ExitCode == 0, "both agree");
+        await RunAsync(join); // again: it is one already
+        Assert.Contains(EtcdEnvironment("etcd-b"), pair => pair.Name == "ETCD_INITIAL_CLUSTER" && pair.Value.Split(',').Length == 2);
+        Assert.Equal(2, (await TryAsync("certificates", Parts, "b=127.0.0.2")).ExitCode);
+        return member;
+    }
+
     private static Task<CommandLine> TryAsync(params string[] arguments) => Tool.RunAsync(Repository.File("deploy/fleet"), arguments);
 
     private static async Task<string> RunAsync(params string[] arguments)
@@ -79,13 +96,14 @@ public sealed partial class FleetDeployTests : IDisposable
     }
 
     /// <summary>What Debian's unit has of the file that the script writes.</summary>
-    private IEnumerable<(string Name, string Value)> EtcdEnvironment()
+    /// <param name="data">The member's directory.</param>
+    private IEnumerable<(string Name, string Value)> EtcdEnvironment(string data)
     {
         foreach (var line in File.ReadLines(Path.Combine(Root, "etc/default/etcd")).Where(line => !line.StartsWith('#')))
         {
             var parts = line.Split('=', 2);
             var here = parts[1].Replace("/etc/etcd/", $"{Root}/etc/etcd/", StringComparison.Ordinal);
-            yield return (parts[0], parts[0] == "ETCD_DATA_DIR" ? _directory["etcd"] : here);
+            yield return (parts[0], parts[0] == "ETCD_DATA_DIR" ? _directory[data] : here);
         }
     }
 
