@@ -288,6 +288,9 @@ internal sealed partial class FleetSwitches(
             ? new SwitchStart.Unavailable($"{foreign} in etcd is not signed with the fleet's key, or another version of EdgeProxy wrote it")
         : seen.State is not { } state ? new SwitchStart.Refused("etcd has no state of the fleet; `edgeproxy fleet` says more")
         : state.Switch is { } running ? Busy(running)
+        // Of an older one, a backup say, it would be begun by nobody.
+        : state.Epoch != member.Epoch ? new SwitchStart.Refused(
+            $"this node is not ready: {member.WhyNotReady() ?? $"the fleet is at epoch {state.Epoch}, and this node at {member.Epoch}"}")
         : !member.Now.IsRegistered ? new SwitchStart.Refused($"this node is not ready: {member.WhyNotReady() ?? "it is about to join the fleet"}")
         : null;
 

@@ -8,7 +8,8 @@ namespace EdgeProxy.State;
 /// </summary>
 /// <remarks>
 /// The value is a stage and a number: <c>switch 7</c> is the seventh point that the first switch passes, so a test that counts up until a switch survives has
-/// met every point there is. A user who may set the environment of the service may end it anyway.
+/// met every point there is. Or it is what is said of a point, <c>vote put</c>: the first time that it is passed. A user who may set the environment of the
+/// service may end it anyway.
 /// </remarks>
 internal static class CrashPoint
 {
@@ -49,11 +50,11 @@ internal static class CrashPoint
     }
 
     /// <summary>A step has been made, or is about to be made.</summary>
-    /// <param name="thing">With what, for the log of the test.</param>
+    /// <param name="thing">With what.</param>
     /// <param name="step">Which.</param>
     public static void Pass(string thing, string step)
     {
-        if (_at is not null && $"{s_stage} {Interlocked.Increment(ref s_passed)}" == _at)
+        if (_at is not null && ($"{s_stage} {Interlocked.Increment(ref s_passed)}" == _at || $"{thing} {step}" == _at))
         {
             Console.Error.WriteLine($"{Variable} {_at}: {thing} {step}");
             Process.GetCurrentProcess().Kill();

@@ -1,9 +1,29 @@
+using System.Text.Json.Nodes;
 using EdgeProxy.Common;
 using EdgeProxy.Tests.Support;
 
 namespace EdgeProxy.Tests.Fleet;
 
 /// <summary>Nodes that are killed, as processes: what is known of them then is in etcd and on disk alone.</summary>
+/// <remarks>
+/// The rows of the table in docs/fleet.md and their tests; <see cref="FleetChaosTests"/> has all of them at random, but for the last three.
+/// <list type="table">
+/// <item>dead before the switch: <see cref="The_command_line_moves_a_fleet_and_ends_with_4_where_it_cannot"/>,
+/// <see cref="FleetSwitchTests.A_node_that_was_away_comes_to_the_version_of_the_fleet_before_it_serves"/></item>
+/// <item>dies in Prepare, or is killed and starts at once: <see cref="A_node_that_dies_in_Prepare_ends_the_switch_for_all"/></item>
+/// <item>dies after its vote: <see cref="A_node_that_dies_after_its_vote_comes_to_what_was_decided"/></item>
+/// <item>dies after the commit, the one that drives it or another: <see cref="A_node_that_is_killed_after_the_flip_is_left_behind_and_adopts"/></item>
+/// <item>the one that drives it dies before: <see cref="A_node_that_is_killed_before_the_flip_ends_the_switch"/></item>
+/// <item>one member of etcd: <see cref="EtcdClientTests.Reads_and_the_watch_leave_a_member_that_is_gone"/></item>
+/// <item>etcd outside of a switch: <see cref="FleetSwitchTests.Without_a_quorum_all_serve_and_are_ready_and_a_switch_is_refused"/></item>
+/// <item>etcd in a switch: <see cref="FleetSwitchTests.Without_etcd_while_all_prepare_nothing_moves_until_it_is_back"/>,
+/// <see cref="FleetSwitchTests.A_member_of_a_switch_that_hears_nothing_is_not_ready_until_it_does"/></item>
+/// <item>etcd's data: <see cref="FleetSwitchTests.An_etcd_that_has_forgotten_changes_nothing_until_an_operator_restores_it"/>,
+/// <see cref="FleetSwitchTests.An_old_backup_of_etcd_moves_nothing_until_an_operator_restores_the_fleets_state"/></item>
+/// <item>a stranger in etcd: <see cref="FleetSwitchTests.Who_can_write_to_etcd_and_has_not_the_secret_moves_nothing"/></item>
+/// <item>a clock jumps: <see cref="FleetSwitchTests.A_clock_that_jumps_stops_no_switch"/></item>
+/// </list>
+/// </remarks>
 public sealed class FleetFailureTests
 {
     [Fact]
@@ -96,6 +116,61 @@ public sealed class FleetFailureTests
         Assert.Equal(ExitCode.Done, (await fleet.RunAsync("b", "switch")).ExitCode);
     }
 
+    /// <summary>Before it has voted; whether it stays away, or is started again at once.</summary>
+    [Theory]
+    [InlineData(true, "c is gone")]
+    [InlineData(false, "c")]
+    public async Task A_node_that_dies_in_Prepare_ends_the_switch_for_all(bool staysAway, string reason)
+    {
+        await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
+        await fleet.RestartAsync("c", crashAt: "candidate ready");
+
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("a", "switch", "--no-wait")).ExitCode);
+        await fleet.CrashedAsync("c");
+        if (!staysAway)
+        {
+            fleet.Start("c");
+        }
+
+        await Eventually.TrueAsync(async () => await fleet.ViewAsync("a") is { } view && view["switch"] is null, "it has ended");
+        if (staysAway)
+        {
+            fleet.Start("c");
+        }
+
+        await fleet.ReadyAsync(FleetOfProcesses.Names);
+        await EndedAsync(fleet, "Aborted", reason);
+        foreach (var name in FleetOfProcesses.Names)
+        {
+            Assert.Equal("blue", await fleet.SlotAsync(name));
+        }
+
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "switch")).ExitCode);
+    }
+
+    /// <summary>Its vote counts for as long as its lease does.</summary>
+    [Fact]
+    public async Task A_node_that_dies_after_its_vote_comes_to_what_was_decided()
+    {
+        await using var fleet = await FleetOfProcesses.StartAsync(observe: "00:00:01");
+        await fleet.RestartAsync("c", crashAt: "vote put");
+
+        var ended = await fleet.RunAsync("a", "switch");
+        await fleet.CrashedAsync("c");
+
+        fleet.Start("c");
+        await fleet.ReadyAsync(FleetOfProcesses.Names);
+        // Where the others took longer than the lease, nothing was decided: then it is as if it had died before.
+        var slot = ended.ExitCode == ExitCode.Failed ? "blue" : "green";
+        foreach (var name in FleetOfProcesses.Names)
+        {
+            Assert.Equal(slot, await fleet.SlotAsync(name));
+        }
+
+        await EndedAsync(fleet, slot == "green" ? "CompletedWithWarnings" : "Aborted", slot == "green" ? "c was gone" : "c is gone");
+        Assert.Equal(ExitCode.Done, (await fleet.RunAsync("c", "switch")).ExitCode);
+    }
+
     /// <summary>With the lease of the process before, so that no other node sees it away; also the one that drives a switch.</summary>
     [Fact]
     public async Task A_node_that_replaces_its_process_stays_the_node()
@@ -126,6 +201,12 @@ public sealed class FleetFailureTests
         Assert.Equal(lease, await fleet.LeaseAsync("a"));
         Assert.Equal((long?)3, (long?)(await fleet.ViewAsync("a"))!["epoch"]);
     }
+
+    /// <summary>As one node tells it.</summary>
+    private static Task EndedAsync(FleetOfProcesses fleet, string outcome, string reason) => Eventually.TrueAsync(
+        async () => JsonNode.Parse((await fleet.RunAsync("a", "history", "--json")).Output)!["switches"]!.AsArray() is [{ } last, ..]
+            && (string?)last["outcome"] == outcome && ((string?)last["reason"])!.Contains(reason, StringComparison.Ordinal),
+        $"the switch is {outcome}, as {reason}");
 
     private static async Task<bool> IsThereAsync(FleetOfProcesses fleet, string asked, string node) =>
         (await fleet.ViewAsync(asked))!["nodes"]!.AsArray().Any(one => (string?)one!["node"] == node && (bool)one["alive"]!);

@@ -11,13 +11,13 @@ internal sealed class FleetOfPlanes : IAsyncDisposable
 {
     private readonly TemporaryDirectory _directory = new();
 
-    private FleetOfPlanes(EtcdCluster etcd, Action<EdgeProxyOptions>? configure)
+    private FleetOfPlanes(EtcdCluster etcd, Action<EdgeProxyOptions>? configure, TimeProvider? timeOfC)
     {
         Etcd = etcd;
         File.WriteAllText(_directory["fleet.key"], FleetKey.Create());
         foreach (var name in (ReadOnlySpan<string>)["a", "b", "c"])
         {
-            var plane = new ControlPlane();
+            var plane = new ControlPlane(name == "c" ? timeOfC : null);
             plane.Options.Fleet = new FleetOptions
             {
                 Name = "shop",
@@ -44,9 +44,10 @@ internal sealed class FleetOfPlanes : IAsyncDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>All have joined, on blue.</summary>
-    public static async Task<FleetOfPlanes> StartAsync(Action<EdgeProxyOptions>? configure = null, int members = 1, bool areJoined = true)
+    public static async Task<FleetOfPlanes> StartAsync(
+        Action<EdgeProxyOptions>? configure = null, int members = 1, bool areJoined = true, TimeProvider? timeOfC = null)
     {
-        var fleet = new FleetOfPlanes(await EtcdCluster.StartAsync(members), configure);
+        var fleet = new FleetOfPlanes(await EtcdCluster.StartAsync(members), configure, timeOfC);
         if (areJoined)
         {
             await Task.WhenAll(fleet.Nodes.Select(node => node.StartAsync()));

@@ -5,6 +5,7 @@ using EdgeProxy.Demo;
 using EdgeProxy.Fleet;
 using EdgeProxy.Fleet.Etcd;
 using EdgeProxy.Processes;
+using EdgeProxy.State;
 using EdgeProxy.Tests.Handover;
 using EdgeProxy.Tests.Support;
 using EdgeProxy.Units.Process;
@@ -63,13 +64,31 @@ internal sealed class FleetOfProcesses : IAsyncDisposable
         return this;
     }
 
-    public void Start(string name) => _processes[name] = CommandProcess.Start("run", "--config", _directory[$"{name}.json"]);
+    /// <param name="name">The node.</param>
+    /// <param name="crashAt">See <see cref="CrashPoint"/>; null: nowhere.</param>
+    public void Start(string name, string? crashAt = null) =>
+        _processes[name] = CommandProcess.StartProgram(ChildLauncher.OwnExecutable, crashAt, "run", "--config", _directory[$"{name}.json"]);
+
+    /// <summary>A new process, once the old one's lease has ended.</summary>
+    public async Task RestartAsync(string name, string crashAt)
+    {
+        Kill(name);
+        Start(name, crashAt);
+        await ReadyAsync(Names);
+    }
 
     public void Kill(string name)
     {
         _processes[name].Kill();
         _processes[name].Dispose();
         _processes.Remove(name);
+    }
+
+    /// <summary>It ends where it was told to, and leaves nothing but what is in etcd and on disk.</summary>
+    public async Task CrashedAsync(string name)
+    {
+        await Eventually.TrueAsync(() => !HandoverSite.IsAlive(_processes[name].Id), $"{name} crashes");
+        Kill(name);
     }
 
     /// <summary>Changes a member of the settings' section <c>Fleet</c>.</summary>

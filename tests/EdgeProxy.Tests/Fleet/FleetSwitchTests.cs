@@ -194,6 +194,67 @@ public sealed class FleetSwitchTests
     }
 
     [Fact]
+    public async Task Without_etcd_while_all_prepare_nothing_moves_until_it_is_back()
+    {
+        await using var fleet = await FleetOfPlanes.StartAsync();
+        var mayRespond = new TaskCompletionSource();
+        fleet.C.Green.Handler = async context =>
+        {
+            await mayRespond.Task;
+            await SlotApp.Responds(200)(context);
+        };
+        var begun = await BeginAsync(fleet.A);
+        await Eventually.TrueAsync(() => fleet.C.Switches.Running?.Phase == SwitchPhase.Probe, "c probes");
+
+        await fleet.Etcd.FreezeAsync(0);
+        await Eventually.TrueAsync(() => fleet.Nodes.All(node => Member(node).WhyNotReady() is not null), "all are in doubt");
+        mayRespond.SetResult();
+        await Eventually.TrueAsync(() => fleet.C.Switches.Running?.Phase == SwitchPhase.Agree, "c would vote");
+        Assert.Equal([SlotName.Blue], fleet.ActiveSlots());
+        await fleet.Etcd.ThawAsync(0);
+
+        var ended = await fleet.EndAsync(begun.Switch.Id);
+        Assert.Single(ended.Select(one => one.Outcome).Distinct()); // aborted where the leases have ended meanwhile
+        await JoinedAsync(fleet.Nodes);
+        Assert.Equal([ended[0].Outcome == SwitchOutcome.Aborted ? SlotName.Blue : SlotName.Green], fleet.ActiveSlots());
+        Assert.All(await fleet.SwitchAsync(fleet.C), one => Assert.Equal(SwitchOutcome.Completed, one.Outcome));
+    }
+
+    /// <summary>What the fleet itself has signed, earlier: a restored backup, or who plays it back.</summary>
+    [Fact]
+    public async Task An_old_backup_of_etcd_moves_nothing_until_an_operator_restores_the_fleets_state()
+    {
+        await using var fleet = await FleetOfPlanes.StartAsync();
+        using var client = new EtcdClient(fleet.Etcd.Options, TimeProvider.System);
+        var key = Member(fleet.A).Keys.State;
+        var old = (await client.FindAsync(key, Cancellation))!.Value;
+        await fleet.SwitchAsync(fleet.A);
+
+        await client.CommitAsync([], [Transaction.Put(key, old)], Cancellation);
+        await Eventually.TrueAsync(() => fleet.Nodes.All(node => Member(node).Now.Seen.State?.Epoch == 1), "all see it");
+
+        Assert.IsType<SwitchStart.Refused>(await AskAsync(fleet.A));
+        Assert.Equal([SlotName.Green], fleet.ActiveSlots());
+        Assert.All(fleet.Nodes, node => Assert.Contains("an old backup?", Member(node).WhyNotReady(), StringComparison.Ordinal));
+        Assert.Null(await fleet.B.Get<FleetSwitches>().RestoreAsync(Cancellation).Within());
+        await JoinedAsync(fleet.Nodes);
+        Assert.All(await fleet.SwitchAsync(fleet.C), one => Assert.Equal(SwitchOutcome.Completed, one.Outcome));
+    }
+
+    [Fact]
+    public async Task A_clock_that_jumps_stops_no_switch()
+    {
+        var clock = new JumpingClock();
+        await using var fleet = await FleetOfPlanes.StartAsync(timeOfC: clock);
+        foreach (var offset in new[] { TimeSpan.FromDays(400), TimeSpan.FromDays(-400) })
+        {
+            clock.Offset = offset;
+            Assert.All(await fleet.SwitchAsync(fleet.C), one => Assert.Equal(SwitchOutcome.Completed, one.Outcome));
+            Assert.All(fleet.Nodes, node => Assert.Null(Member(node).WhyNotReady()));
+        }
+    }
+
+    [Fact]
     public async Task An_etcd_that_has_forgotten_changes_nothing_until_an_operator_restores_it()
     {
         await using var fleet = await FleetOfPlanes.StartAsync();
@@ -257,5 +318,18 @@ public sealed class FleetSwitchTests
         Assert.Throws<InvalidOperationException>(() => plane.Get<IIdleClaim>());
         await plane.SwitchAsync();
         Assert.DoesNotContain("epoch", await File.ReadAllTextAsync(plane.StateFile("active.json"), Cancellation), StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>What date(1) sets, and what it does not.</summary>
+    private sealed class JumpingClock : TimeProvider
+    {
+        private long _offset;
+
+        public TimeSpan Offset
+        {
+            set => Volatile.Write(ref _offset, value.Ticks);
+        }
+
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow().AddTicks(Volatile.Read(ref _offset));
     }
 }
