@@ -20,6 +20,11 @@ internal static class AppChoice
             }
         }
 
+        if (targets.Count == 0 && PassesOf(http).Any())
+        {
+            return null; // of each a problem has said why
+        }
+
         if (options.App is { } named)
         {
             var wanted = named.Contains("://", StringComparison.Ordinal) || named.StartsWith("unix:", StringComparison.Ordinal) ? named : $"http://{named}";
@@ -31,8 +36,10 @@ internal static class AppChoice
         return candidates switch
         {
             [] when targets is [var (pass, target), ..] => Refuse(
-                pass.At, $"'{pass}' leads to {string.Join(", ", target!.Servers)}; EdgeProxy sends all requests to one slot, the active one, over plain HTTP"),
-            [] => Refuse(file, "has no proxy_pass: there is no app to serve, and EdgeProxy is the front door of an app"),
+                pass.At,
+                $"'{pass}' leads to {string.Join(", ", target!.Servers)}; EdgeProxy sends all requests to one slot, the active one, over plain HTTP; leave " +
+                    "one server in the upstream (the other slot is what a switch goes to)"),
+            [] => Refuse(file, "has no proxy_pass: there is no app to serve, and EdgeProxy is the front door of an app; write one"),
             [var only] => only.Slot,
             _ when known is [var one] => one.Slot,
             _ => Refuse(

@@ -28,7 +28,8 @@ internal sealed class ErrorPageReader(ImportRemarks remarks)
             }
             else
             {
-                remarks.Problem(line.At, $"'{line}' cannot be translated: {page} is no file of a location with a root, or of the server's root");
+                remarks.Problem(line.At, $"'{line}' cannot be translated: {page} is no file of a location with a root, or of the server's root; write a root " +
+                    "into its location");
             }
         }
 

@@ -73,6 +73,16 @@ internal sealed class FieldReader(ImportRemarks remarks)
             }
 
             var (field, value) = (arguments[0], arguments[1]);
+            if (field.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+            {
+                if (value != "0" || isForwarded || isFile)
+                {
+                    remarks.Problem(line.At, $"'{line}' cannot be translated: a length is that of the body; remove the line");
+                }
+
+                continue; // for a response to OPTIONS, which has none
+            }
+
             if (arguments.Length == 2 && isError)
             {
                 continue;

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using EdgeProxy.Importing;
 using EdgeProxy.NginxImport.Syntax;
 using EdgeProxy.Sites.Matching;
@@ -9,7 +10,7 @@ namespace EdgeProxy.NginxImport;
 /// not.</summary>
 /// <param name="Kind"><c>=</c>, <c>^~</c>, <c>~</c>, <c>~*</c>, or empty for a prefix.</param>
 /// <param name="Path">As it is written.</param>
-internal sealed record Location(Directive Source, string Kind, string Path)
+internal sealed partial record Location(Directive Source, string Kind, string Path)
 {
     public bool IsRegex => Kind is "~" or "~*";
 
@@ -21,8 +22,7 @@ internal sealed record Location(Directive Source, string Kind, string Path)
     public string? Regex => Kind switch
     {
         "=" => $"^{Escape(Path)}$",
-        "~" => OfPcre(Path),
-        "~*" => "(?i)" + OfPcre(Path),
+        "~" or "~*" => OfPcre(Path, ignoresCase: Kind == "~*"),
         _ => Path == "/" ? null : $"^{Escape(Path)}",
     };
 
@@ -44,7 +44,8 @@ internal sealed record Location(Directive Source, string Kind, string Path)
             return location;
         }
 
-        remarks.Problem(directive.At, $"'{directive}' cannot be translated: {(location?.IsRegex == true ? "the regular expression " : "")}{fault}");
+        var why = location?.IsRegex == true ? $"the regular expression {fault}; write locations for its paths" : fault;
+        remarks.Problem(directive.At, $"'{directive}' cannot be translated: {why}");
         return null;
     }
 
@@ -62,7 +63,24 @@ internal sealed record Location(Directive Source, string Kind, string Path)
         return escaped.ToString();
     }
 
-    /// <summary>To PCRE a <c>$</c> at the end is before a line's end, too, which may be in a path (<c>%0A</c>).</summary>
-    private static string OfPcre(string pattern) =>
-        pattern.EndsWith('$') && !pattern.EndsWith("\\$", StringComparison.Ordinal) ? $@"{pattern[..^1]}\n?$" : pattern;
+    /// <summary>A pattern of nginx in the settings' language. To PCRE a <c>$</c> at the end is before a line's end, too, which may be in a path
+    /// (<c>%0A</c>).</summary>
+    public static string OfPcre(string pattern, bool ignoresCase)
+    {
+        pattern = Behind().Replace(pattern, behind => NotBeginning(behind.Groups["word"].Value));
+        if (pattern.EndsWith('$') && !pattern.EndsWith("\\$", StringComparison.Ordinal) && !pattern.EndsWith("|$", StringComparison.Ordinal))
+        {
+            pattern = $@"{pattern[..^1]}\n?$";
+        }
+
+        return (ignoresCase ? "(?i)" : "") + pattern;
+    }
+
+    /// <summary>What does not begin with a word: it ends before, or has another character somewhere, <c>($|[^a]|a($|[^b]))</c>.</summary>
+    private static string NotBeginning(string word) =>
+        $"($|[^{word[0]}]{(word.Length > 1 ? $"|{word[0]}{NotBeginning(word[1..])}" : "")})";
+
+    /// <summary>The look-ahead of all that tutorials have against dot files, at the end of a pattern: <c>/\.(?!well-known).*</c>.</summary>
+    [GeneratedRegex(@"\(\?!(?<word>[A-Za-z0-9_/]+(?:-[A-Za-z0-9_/]+)*)\)(?:\.\*\$?)?\z")]
+    private static partial Regex Behind();
 }

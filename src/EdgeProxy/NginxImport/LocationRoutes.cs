@@ -6,9 +6,8 @@ namespace EdgeProxy.NginxImport;
 
 /// <summary>The routes of a location, or of what a server block says outside of all: which paths they are for is written elsewhere.</summary>
 /// <param name="http">The level of all servers, for upstreams.</param>
-/// <param name="returns">Reads <c>return</c>.</param>
 /// <param name="app">The blue/green app; null: it is not known, as a problem has said.</param>
-internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnReader returns, string? app)
+internal sealed class LocationRoutes(ImportRemarks remarks, Level http, RewritePhase rewrites, BasicAuthReader passwords, string? app)
 {
     private const string AppName = "app";
     private const long DefaultBodySize = 1 << 20;
@@ -24,16 +23,19 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
     /// <param name="named">Named locations of the server.</param>
     public List<JsonObject> Read(Level level, Location? location, IReadOnlyDictionary<string, Directive> named, ServerPlace server)
     {
-        if (level.Own.FirstOrDefault(line => line.Name == "return") is { } returned)
-        {
-            return returns.Read(returned, level, server, location) is { } route ? [route] : []; // it comes before access is looked at
-        }
-
         if (level.Own.FirstOrDefault(line => line.Name == "internal") is { } hidden)
         {
             return [Internal(hidden, level, location, server)];
         }
 
+        // Before access is looked at. The server's own have been read.
+        var (before, rules, ends) = location is null ? ([], [], false) : rewrites.Read(level, location, server);
+        return ends ? before : [.. before, .. Guard(Rewritten(Content(level, location, named, server), rules, level), level, server)];
+    }
+
+    /// <summary>What serves the requests that come so far.</summary>
+    private List<JsonObject> Content(Level level, Location? location, IReadOnlyDictionary<string, Directive> named, ServerPlace server)
+    {
         var routes = new List<JsonObject>();
         if (level.Own.FirstOrDefault(line => line.Name == "proxy_pass") is { } pass)
         {
@@ -54,7 +56,17 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
                 var target = named.GetValueOrDefault(fallback.Name);
                 if (target?.Block is not { } block || block.FirstOrDefault(line => line.Name == "proxy_pass") is not { } behind)
                 {
-                    remarks.Problem(fallback.At, $"try_files goes on to {fallback.Name}, which is no location with a proxy_pass in this server");
+                    remarks.Problem(fallback.At, $"try_files goes on to {fallback.Name}, which is no location with a proxy_pass in this server; write one");
+                }
+                else if (block.FirstOrDefault(own => own.Name is "if" or "rewrite" or "return" or "try_files" or "allow" or "deny" or "auth_basic"
+                    or "auth_basic_user_file") is { } further)
+                {
+                    remarks.Problem(further.At, $"'{further}' in {fallback.Name} cannot be translated; write it into the location that goes on to it");
+                }
+                else if (level.Outer is { } outer && level.Own.FirstOrDefault(own => own.Name is "allow" or "deny" or "auth_basic") is { } access
+                    && (outer.All("allow", "deny").Count > 0 || outer.Last("auth_basic") is not null))
+                {
+                    remarks.Problem(access.At, $"'{access}' is not what the server says, which counts for {fallback.Name}; write one of them for both");
                 }
                 else
                 {
@@ -63,7 +75,42 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
             }
         }
 
-        return Guard(routes, level, server);
+        if (passwords.Read(level) is { } users)
+        {
+            foreach (var route in routes)
+            {
+                route["BasicAuth"] = users.DeepClone();
+            }
+        }
+
+        return routes;
+    }
+
+    /// <summary>The routes for each of the rules, and for the paths of none.</summary>
+    private List<JsonObject> Rewritten(List<JsonObject> routes, List<RewriteRule> rules, Level level)
+    {
+        if (rules.Count == 0)
+        {
+            return routes;
+        }
+
+        if (routes is not [var only] || only.ContainsKey("StripPrefix") || only.ContainsKey("Rewrite") || only.ContainsKey("Files"))
+        {
+            var line = level.Own.First(own => own.Name == "rewrite");
+            remarks.Problem(line.At, $"'{line}' is translated beside a proxy_pass without a URI; write the new path into that: proxy_pass http://HOST/new/");
+            return routes;
+        }
+
+        SayOfEscapes(level.Own.First(own => own.Name == "rewrite"));
+        var all = new List<JsonObject>();
+        foreach (var rule in rules)
+        {
+            var route = only.DeepClone().AsObject();
+            rule.Change(route);
+            all.Add(route);
+        }
+
+        return rules.Exists(rule => rule.Regex is null) ? all : [.. all, only];
     }
 
     /// <summary>A page for errors that nobody may ask for. Other internal locations are for <c>X-Accel-Redirect</c>.</summary>
@@ -71,7 +118,8 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
     {
         if (location is not { Kind: "=" } || !level.All("error_page").Any(page => page.Arguments.LastOrDefault() == location.Path))
         {
-            remarks.Problem(line.At, "internal is translated for the page of an error_page; X-Accel-Redirect of an app is not followed");
+            remarks.Problem(line.At, "internal is translated for the page of an error_page; X-Accel-Redirect of an app is not followed; let the app send " +
+                "such files, and remove the location");
         }
 
         return Refusal(StatusCodes.Status404NotFound, level, server);
@@ -92,7 +140,9 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
         {
             foreach (var route in routes.Where(_ => before.Count > 0))
             {
-                route["Match"] = new JsonObject { ["ClientIn"] = List(before.Select(rule => rule.Arguments[0])) };
+                var match = route["Match"] as JsonObject ?? [];
+                match["ClientIn"] = List(before.Select(rule => rule.Arguments[0]));
+                route["Match"] = match.Parent is null ? match : match.DeepClone();
             }
 
             return before.Count > 0 ? [.. routes, refused] : [refused];
@@ -145,7 +195,7 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
         }
         else if (target.Servers.FirstOrDefault(address => address.StartsWith("unix:", StringComparison.Ordinal)) is { } socket)
         {
-            remarks.Problem(pass.At, $"{socket} cannot be translated: beside the app's, an upstream listens on TCP");
+            remarks.Problem(pass.At, $"{socket} cannot be translated: beside the app's, an upstream listens on TCP; let it listen at a port, and write that");
         }
 
         var route = path;
@@ -213,8 +263,7 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
                     route["Rewrite"] = $"{uri.TrimEnd('/')}{{uri}}";
                 }
 
-                remarks.NoteOnce(
-                    pass.At, "URI of proxy_pass", "a target whose path is changed keeps its escapes here; nginx decodes it, so that %2F becomes a slash");
+                SayOfEscapes(pass);
                 return true;
             default:
                 remarks.Problem(pass.At, $"'{pass}' puts {target.Uri} in place of a prefix that does not end as it does, which joins names; let both end " +
@@ -222,6 +271,9 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, ReturnRe
                 return false;
         }
     }
+
+    private void SayOfEscapes(Directive line) => remarks.NoteOnce(
+        line.At, "escapes", "a target whose path is changed keeps its escapes here; nginx decodes it, so that %2F becomes a slash");
 
     private static void Add(List<JsonObject> routes, JsonObject? route)
     {

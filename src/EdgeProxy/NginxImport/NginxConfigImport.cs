@@ -46,21 +46,22 @@ internal sealed class NginxConfigImport
         var servers = http.Where(directive => directive.Name == "server").Select(block => (Block: block, Places: ServerPlace.Read(block, _remarks))).ToList();
         if (servers.Count == 0)
         {
-            _remarks.Problem(_file, "has no server block");
+            _remarks.Problem(_file, "has no server block; name nginx.conf, or a file that has one");
             return;
         }
 
         var app = AppChoice.Choose(http, options, _file, _remarks);
-        var returns = new ReturnReader(_remarks);
-        var routes = new LocationRoutes(_remarks, level, returns, app);
-        var reader = new ServerReader(_remarks, level, routes, returns);
+        var rewrites = new RewritePhase(_remarks, new ReturnReader(_remarks));
+        var passwords = new BasicAuthReader(_remarks, NginxFile.BaseOf(_file.File));
+        var routes = new LocationRoutes(_remarks, level, rewrites, passwords, app);
+        var reader = new ServerReader(_remarks, level, routes, rewrites);
         RequireAlike([.. servers.SelectMany(server => server.Places.Select(place => (server.Block, place)))]);
         var sites = new JsonArray();
         foreach (var (block, places) in servers)
         {
             foreach (var place in places)
             {
-                if (PlaceOf(block, place, servers) is not { } site)
+                if (PlaceOf(block, place, servers, level) is not { } site)
                 {
                     continue;
                 }
@@ -128,7 +129,7 @@ internal sealed class NginxConfigImport
     }
 
     /// <summary>Hosts, scheme and addresses of a site; null: no request comes to it.</summary>
-    private JsonObject? PlaceOf(Directive block, ServerPlace place, List<(Directive Block, List<ServerPlace> Places)> servers)
+    private JsonObject? PlaceOf(Directive block, ServerPlace place, List<(Directive Block, List<ServerPlace> Places)> servers, Level http)
     {
         var here = servers.Where(server => server.Places.Exists(other => other.Url == place.Url)).ToList();
         var flagged = here.FindIndex(server => server.Places.Exists(other => other.Url == place.Url && other.IsDefault));
@@ -165,7 +166,7 @@ internal sealed class NginxConfigImport
             return null;
         }
 
-        var site = new JsonObject { ["Hosts"] = hosts is [var only] ? only : LocationRoutes.List(hosts), ["Scheme"] = place.IsTls ? "Https" : "Http" };
+        var site = new JsonObject { ["Hosts"] = hosts is [var only] ? only : LocationRoutes.List(hosts), ["Scheme"] = SchemeOf(place, servers, http) };
         if (servers.SelectMany(server => server.Places).Any(other => other.IsTls == place.IsTls && other.Url != place.Url))
         {
             site["Bind"] = place.Address == Any ? $":{place.Port}" : $"{place.Address}:{place.Port}";
@@ -179,14 +180,22 @@ internal sealed class NginxConfigImport
         return site;
     }
 
+    /// <summary>Behind a proxy that ends TLS, what comes in clear text is of https.</summary>
+    private static string SchemeOf(ServerPlace place, List<(Directive Block, List<ServerPlace> Places)> servers, Level http)
+    {
+        var isBehind = servers.Any(server => new Level(server.Block.Block ?? [], http).All("set_real_ip_from").Count > 0)
+            && !servers.Any(server => server.Places.Exists(other => other.IsTls));
+        return place.IsTls ? "Https" : isBehind ? "Both" : "Http";
+    }
+
     private static bool HasName(Directive server, string name) => (server.Block ?? [])
         .Any(line => line.Name == "server_name" && line.Arguments.Contains(name, StringComparer.OrdinalIgnoreCase));
 
     private void AddCertificate(Level level, ServerPlace place, Directive block)
     {
-        if (!place.IsTls)
+        if (!place.IsTls || (level.Last("ssl_reject_handshake") is { Arguments: ["on"] } && level.Last("ssl_certificate") is null))
         {
-            return;
+            return; // names without a certificate are refused here anyway
         }
 
         if (level.Last("ssl_certificate") is { Arguments: [['/', ..] certificate] }
@@ -197,7 +206,7 @@ internal sealed class NginxConfigImport
         }
         else
         {
-            _remarks.Problem(block.At, "listens with ssl and has no ssl_certificate and ssl_certificate_key with absolute paths");
+            _remarks.Problem(block.At, "listens with ssl and has no ssl_certificate and ssl_certificate_key with absolute paths; write both");
         }
     }
 }

@@ -11,10 +11,18 @@ namespace EdgeProxy.NginxImport;
 /// <param name="Policy">Of several servers, as <c>LoadBalancing</c> has it.</param>
 internal sealed record ProxyTarget(IReadOnlyList<string> Servers, string Host, string? Uri, string Policy)
 {
+    private const string RequestUri = "$request_uri";
+
     /// <returns>Null: a problem has said why.</returns>
     public static ProxyTarget? Read(Directive pass, IReadOnlyList<Directive> http, ImportRemarks remarks)
     {
-        if (pass.Arguments is not [var url] || Variables.AreIn(url)
+        var url = pass.Arguments is [var written] ? written : "";
+        if (url.EndsWith(RequestUri, StringComparison.Ordinal) && url.Count('/') == 2)
+        {
+            url = url[..^RequestUri.Length]; // what goes on without a URI
+        }
+
+        if (url.Length == 0 || Variables.AreIn(url)
             || !(url.StartsWith("http://", StringComparison.Ordinal) || url.StartsWith("https://", StringComparison.Ordinal)))
         {
             remarks.Problem(
@@ -43,14 +51,17 @@ internal sealed record ProxyTarget(IReadOnlyList<string> Servers, string Host, s
 
     private static ProxyTarget? OfUpstream(Directive upstream, string scheme, string name, string? uri, ImportRemarks remarks)
     {
-        var (servers, policy) = (new List<string>(), "RoundRobin");
+        var (servers, spare, policy) = (new List<string>(), new List<string>(), "RoundRobin");
         var before = remarks.ProblemCount;
         foreach (var line in upstream.Block ?? [])
         {
             switch (line.Name)
             {
+                case "server" when line.Arguments is [_, .. var rest] && rest.Contains("down"):
+                    break; // gets no request
                 case "server" when line.Arguments is [var address, .. var rest] && !rest.Any(IsForeign):
-                    servers.Add(address.StartsWith("unix:", StringComparison.Ordinal) ? address : AddressOf(scheme, address));
+                    (rest.Contains("backup") ? spare : servers).Add(
+                        address.StartsWith("unix:", StringComparison.Ordinal) ? address : AddressOf(scheme, address));
                     break;
                 case "least_conn":
                     policy = "LeastRequests";
@@ -60,21 +71,38 @@ internal sealed record ProxyTarget(IReadOnlyList<string> Servers, string Host, s
                     break;
                 case "keepalive" or "keepalive_timeout" or "keepalive_requests" or "keepalive_time" or "zone":
                     break; // EdgeProxy keeps its connections anyway
+                case "ip_hash" or "hash" or "sticky":
+                    remarks.Problem(line.At, $"'{line}' of upstream {name} cannot be translated: no client is kept at one of several servers; let them share " +
+                        "their sessions, and remove the line");
+                    break;
                 default:
-                    remarks.Problem(line.At, $"'{line}' of upstream {name} cannot be translated: servers have an address here, and are alike");
+                    remarks.Problem(line.At, $"'{line}' of upstream {name} cannot be translated: servers have an address here, and are alike; remove what " +
+                        "says otherwise");
                     break;
             }
         }
 
+        if (servers.Count == 1 && spare.Count == 1)
+        {
+            policy = "First"; // the second is asked where the first is not reached
+        }
+        else if (spare.Count > 0)
+        {
+            remarks.Problem(upstream.At, $"upstream {name} cannot be translated: a backup is that of one server here; name one server and one backup, or let " +
+                "all servers be alike");
+        }
+
+        servers.AddRange(spare);
+
         if (servers.Count == 0 && remarks.ProblemCount == before)
         {
-            remarks.Problem(upstream.At, $"upstream {name} has no server");
+            remarks.Problem(upstream.At, $"upstream {name} has no server; write one");
         }
 
         return remarks.ProblemCount > before ? null : new(servers, name, uri, policy);
 
         static bool IsForeign(string parameter) => !parameter.StartsWith("fail_timeout=", StringComparison.Ordinal)
-            && !parameter.StartsWith("max_fails=", StringComparison.Ordinal) && parameter != "weight=1";
+            && !parameter.StartsWith("max_fails=", StringComparison.Ordinal) && parameter is not ("weight=1" or "backup");
     }
 
     /// <summary>Of one server, as a slot has it; null: no slot can be there.</summary>

@@ -39,7 +39,7 @@ internal sealed class ReturnReader(ImportRemarks remarks)
         {
             if (said is null && text is null)
             {
-                remarks.Problem(line.At, $"'{line}' names no place");
+                remarks.Problem(line.At, $"'{line}' names no place; write the URL behind the status");
             }
 
             return said is null ? null
@@ -69,7 +69,7 @@ internal sealed class ReturnReader(ImportRemarks remarks)
         level.All("error_page").Any(page => page.Arguments.SkipLast(1).Contains(status.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>A path is sent with the server in front of it.</summary>
-    private static string Absolute(string place, Level level, ServerPlace server) =>
+    public static string Absolute(string place, Level level, ServerPlace server) =>
         place.StartsWith('/') && level.Last("absolute_redirect") is not { Arguments: ["off"] } ? server.Origin + place : place;
 
     /// <summary>A text has the type of the path, where that is a single one.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EdgeProxy.Importing;
 using EdgeProxy.NginxImport.Syntax;
+using EdgeProxy.Clients;
 
 namespace EdgeProxy.NginxImport;
 
@@ -16,6 +17,7 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
     {
         SetCompression(http, servers);
         SetLog(http, servers);
+        SetTrustedProxies(servers);
         if (app is not var (_, level))
         {
             return;
@@ -65,6 +67,46 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
             level.Last("gzip_min_length") is { Arguments: [var length] } && Units.TrySize(length, out var own) ? own : 20;
 
         static bool IsOn(Level level) => level.Last("gzip") is { Arguments: ["on"] };
+    }
+
+    /// <summary>The proxies in front, who say who the client is.</summary>
+    private void SetTrustedProxies(IReadOnlyList<Level> servers)
+    {
+        if (servers.Select(server => server.All("set_real_ip_from")).FirstOrDefault(lines => lines.Count > 0) is not [var first, ..] networks)
+        {
+            return;
+        }
+
+        if (servers.Any(server => !Of(server).ToHashSet().SetEquals(networks.SelectMany(line => line.Arguments))))
+        {
+            remarks.Problem(first.At, "set_real_ip_from is not the same for all servers, and TrustedProxies are; write it outside of them");
+        }
+
+        foreach (var line in networks)
+        {
+            if (line.Arguments is [var network] && TrustedProxies.TryParse(network, out _))
+            {
+                settings.Append("EdgeProxy:TrustedProxies", network, line.At);
+            }
+            else
+            {
+                remarks.Problem(line.At, $"'{line}' cannot be translated: write an address or a network");
+            }
+        }
+
+        foreach (var header in servers.Select(server => server.Last("real_ip_header")).Distinct())
+        {
+            if (header is not { Arguments: [var field] } || !field.Equals("X-Forwarded-For", StringComparison.OrdinalIgnoreCase))
+            {
+                remarks.Problem(header?.At ?? first.At, "the client of a trusted proxy is read from X-Forwarded-For; write real_ip_header X-Forwarded-For " +
+                    "(Cloudflare and others send it, too)");
+            }
+        }
+
+        remarks.Note(first.At, "X-Forwarded-For is read from the right as far as addresses are trusted (real_ip_recursive on), and X-Forwarded-Proto and " +
+            "-Host of the trusted count as scheme and host, also in what the app gets");
+
+        static IEnumerable<string> Of(Level server) => server.All("set_real_ip_from").SelectMany(line => line.Arguments);
     }
 
     private void SetLog(Level http, IReadOnlyList<Level> servers)

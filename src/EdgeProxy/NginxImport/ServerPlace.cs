@@ -50,7 +50,7 @@ internal sealed record ServerPlace(bool IsTls, string Address, int Port, bool Is
 
         if (parameters.Find(parameter => !_plain.Contains(parameter) && !IsOfSocket(parameter)) is { } foreign)
         {
-            remarks.Problem(listen.At, $"{foreign} of listen cannot be translated: EdgeProxy has nothing like it");
+            remarks.Problem(listen.At, $"{foreign} of listen cannot be translated: EdgeProxy has nothing like it; remove it");
             return null;
         }
 

@@ -5,7 +5,7 @@ using EdgeProxy.NginxImport.Syntax;
 namespace EdgeProxy.NginxImport;
 
 /// <summary>A <c>server</c> block: its routes in the order in which nginx chooses a location.</summary>
-internal sealed class ServerReader(ImportRemarks remarks, Level http, LocationRoutes routes, ReturnReader returns)
+internal sealed class ServerReader(ImportRemarks remarks, Level http, LocationRoutes routes, RewritePhase rewrites)
 {
     private readonly FieldReader _fields = new(remarks);
     private readonly ErrorPageReader _errors = new(remarks);
@@ -28,15 +28,14 @@ internal sealed class ServerReader(ImportRemarks remarks, Level http, LocationRo
             }
         }
 
-        var all = level.Own.Where(line => line.Name == "if").Select(line => If(line, level, place)).OfType<JsonObject>().ToList();
-        var isReturn = level.Own.Any(line => line.Name == "return");
-        if (!isReturn)
+        var (all, _, ends) = rewrites.Read(level, location: null, place);
+        if (!ends)
         {
             all.AddRange(Redirects(locations, level, place));
             all.AddRange(InOrder(locations).SelectMany(location => RoutesOf(location, level, locations, named, place)));
         }
 
-        if (isReturn || !locations.Exists(location => location is { IsPrefix: true, Path: "/" }))
+        if (!ends && !locations.Exists(location => location is { IsPrefix: true, Path: "/" }))
         {
             all.AddRange(routes.Read(level, location: null, named, place));
         }
@@ -70,12 +69,13 @@ internal sealed class ServerReader(ImportRemarks remarks, Level http, LocationRo
             var match = route["Match"] as JsonObject ?? [];
             if (location.Regex is { } regex)
             {
-                match["PathRegex"] = regex;
+                match.TryAdd("PathRegex", JsonValue.Create(regex)); // a rewrite has one that says more
             }
 
             if (longer.ToList() is { Count: > 0 } others)
             {
-                match["Not"] = new JsonArray([.. others.Select(other => (JsonNode)new JsonObject { ["PathRegex"] = other.Regex })]);
+                match = IfCondition.Join(
+                    match, new JsonObject { ["Not"] = new JsonArray([.. others.Select(other => (JsonNode)new JsonObject { ["PathRegex"] = other.Regex })]) })!;
             }
 
             if (match.Count > 0)
@@ -104,30 +104,4 @@ internal sealed class ServerReader(ImportRemarks remarks, Level http, LocationRo
             new Level(location.Source.Block!, level),
             place,
             isForwarded: false));
-
-    /// <summary>What certbot writes, and redirects of a scheme.</summary>
-    private JsonObject? If(Directive line, Level level, ServerPlace place)
-    {
-        var words = string.Join(' ', line.Arguments).Trim('(', ')').Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var match = words switch
-        {
-            ["$host", "=", var host] => new JsonObject { ["Hosts"] = host },
-            ["$scheme", "=", "http"] or ["$scheme", "!=", "https"] => new JsonObject { ["Scheme"] = "http" },
-            _ => null,
-        };
-        if (match is null || line.Block is not [{ Name: "return" } returned])
-        {
-            remarks.Problem(
-                line.At, "if is translated as if ($host = NAME) { return ...; } and if ($scheme = http) { return ...; }; write a server for each name");
-            return null;
-        }
-
-        if (returns.Read(returned, new Level(line.Block, level), place) is not { } route)
-        {
-            return null;
-        }
-
-        route["Match"] = match;
-        return route;
-    }
 }

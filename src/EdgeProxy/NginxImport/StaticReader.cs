@@ -23,7 +23,8 @@ internal sealed class StaticReader(ImportRemarks remarks)
         {
             // Only the compiled-in directory is left, which holds nothing of anybody.
             var isTried = tries is not null && tries.Arguments.Any(argument => argument.StartsWith('$'));
-            return isTried && fallback is null ? Refuse(tries!, "has no root to look in") : (fallback is null ? Missing() : null, fallback);
+            return isTried && fallback is null ? Refuse(tries!, "has no root to look in; write one into the location")
+                : (fallback is null ? Missing() : null, fallback);
         }
 
         var line = alias ?? root!;

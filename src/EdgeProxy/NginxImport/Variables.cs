@@ -44,7 +44,9 @@ internal static partial class Variables
             return translated;
         }
 
-        remarks.Problem(at, $"{unknown} cannot be translated: EdgeProxy fills in ${string.Join(", $", _placeholders.Keys)}; write the text without it");
+        var isGroup = char.IsAsciiDigit(unknown.TrimStart('$', '{')[0]);
+        remarks.Problem(at, isGroup ? $"{unknown}, a group of a regular expression, cannot be translated: write a server or a location for each of its texts"
+            : $"{unknown} cannot be translated: EdgeProxy fills in ${string.Join(", $", _placeholders.Keys)}; write the text without it");
         return null;
     }
 

@@ -154,10 +154,60 @@ public sealed class NginxTranslationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("rewrite ^/a /b;", "return 301")]
-    [InlineData("if ($request_method = POST) { return 405; }", "if ($host")]
+    [InlineData("rewrite ^/a /b;", "a location for the old path")]
+    [InlineData("rewrite ^/a /b last;", "a location for the old path")]
+    [InlineData("rewrite ^/(.*)/$ /$1 permanent;", "the app's URLs")]
+    [InlineData("rewrite ^/a(.*)$ /b/$1 permanent;", "the app's URLs")]
+    [InlineData("rewrite ^/(a)/(.*)$ /$2 permanent;", "the app's URLs")]
+    [InlineData("rewrite ^/a/(.*)$ /b?x=$1 permanent;", "the app's URLs")]
+    [InlineData("rewrite ^/a$ /b?x=1 permanent;", "write a ? at the end")]
+    [InlineData("rewrite ^/a https://b.test permanent;", "behind the host")]
+    [InlineData("rewrite ^/a$ /b%20c permanent;", "no escapes")]
+    [InlineData("rewrite ^/(?=a) /b permanent;", "look-around")]
+    [InlineData("location /a/ { rewrite ^/a/(.*)$ /$1 last; return 200; }", "break within the location")]
+    [InlineData("location /a/ { rewrite ^/a/(.*)$ /$1 break; return 404; }", "a location of its own")]
+    [InlineData("location /a/ { rewrite ^/a/(.*)$ /$1 break; proxy_pass http://127.0.0.1:8000/b/; }", "http://HOST/new/")]
+    [InlineData("location /a/ { rewrite ^/a/(.*)$ /$1 break; root /srv; }", "http://HOST/new/")]
+    [InlineData("location /a/ { rewrite ^/a/b$ /c permanent; return 200; }", null)]
+    [InlineData("location /a/ { rewrite b$ /c permanent; return 200; }", "begin with ^")]
+    [InlineData("location /a/ { rewrite ^/a/b|x /c permanent; return 200; }", "begin with ^")]
+    [InlineData("if ($request_method = POST) { return 405; }", null)]
+    [InlineData("if ($request_method ~ POST) { return 405; }", "^(GET|HEAD|POST)$")]
+    [InlineData("if ($http_x_forwarded_proto = http) { return 301 https://$host$request_uri; }", "TrustedProxies")]
+    [InlineData("if ($http_x ~ ^a*$) { return 403; }", "empty text")]
+    [InlineData("if ($http_x = $host) { return 403; }", "without variables")]
+    [InlineData("if ($host ~ a) { return 403; }", "from the begin")]
+    [InlineData("if ($host ~ ^app.org) { return 403; }", "from the begin")]
+    [InlineData("if ($host = A.test) { return 403; }", "small letters")]
+    [InlineData("if ($host ~ ^www\\.(.*)$) { return 301 http://$1; }", "a group")]
+    [InlineData("if ($request_uri ~ ^/a) { return 403; }", "are translated")]
+    [InlineData("if ($remote_addr = 10.0.0.0/8) { return 403; }", "are translated")]
+    [InlineData("if ($cookie_a) { return 403; }", "are translated")]
+    [InlineData("if (-f /srv/maintenance) { return 503; }", "error_page 502")]
+    [InlineData("if ($http_x) { set $a b; }", "within if")]
+    [InlineData("if ($http_x) { add_header X a; }", "without return or rewrite")]
+    [InlineData("if ($uri ~ ^/a) { rewrite ^/b /c permanent; }", "both look at the path")]
+    [InlineData("location /a/ { if ($uri ~ b) { return 403; } return 200; }", "both look at the path")]
+    [InlineData("root /srv; error_page 405 /e.html; if ($request_method = POST) { return 405; }", "the page's own path and method")]
     [InlineData("auth_basic hidden;", "bcrypt")]
-    [InlineData("location ~ ^/(?!a) { return 200; }", "look-around")]
+    [InlineData("auth_basic $host; auth_basic_user_file x;", "without quotes")]
+    [InlineData("auth_basic hidden; auth_basic_user_file /no/such/file;", "cannot be read")]
+    [InlineData("satisfy any;", "both required")]
+    [InlineData("satisfy all;", null)]
+    [InlineData("location /a/ { root /srv; try_files $uri @b; } location @b { return 200; proxy_pass http://127.0.0.1:8000; }", "in @b")]
+    [InlineData("deny 10.0.0.1; location /a/ { root /srv; allow all; try_files $uri @b; } location @b { proxy_pass http://127.0.0.1:8000; }", "for both")]
+    [InlineData("limit_conn x 1;", "Upstream:MaxConcurrentPerClient")]
+    [InlineData("proxy_cache off; proxy_pass_header Server;", null)]
+    [InlineData("proxy_cache_valid 200 1m;", "keeps no responses")]
+    [InlineData("underscores_in_headers on;", "a hyphen")]
+    [InlineData("set_real_ip_from 10.0.0.0/8;", "X-Forwarded-For")]
+    [InlineData("set_real_ip_from unix:; real_ip_header X-Forwarded-For;", "an address or a network")]
+    [InlineData("add_header Content-Length 0;", "that of the body")]
+    [InlineData("location ~ ^/(?!a)b { return 200; }", "look-around")]
+    [InlineData("location ~ /(?!a)$ { return 200; }", "look-around")]
+    [InlineData("location ~ ^/(?!a) { return 200; }", null)]
+    [InlineData("location /a/ { proxy_pass http://127.0.0.1:8000$request_uri; }", null)]
+    [InlineData("location /a/ { proxy_pass http://127.0.0.1:8000/b$request_uri; }", "without variables")]
     [InlineData("location /a/ { location /a/b/ { return 200; } return 200; }", "within a location")]
     [InlineData("location /a { alias /srv/a/; }", "both end with a slash")]
     [InlineData("location /a { alias srv/a; }", "absolute path")]
@@ -181,7 +231,7 @@ public sealed class NginxTranslationTests : IDisposable
     [InlineData("listen 80 proxy_protocol;", "proxy_protocol")]
     [InlineData("listen 443 ssl;", "ssl_certificate")]
     [InlineData("proxy_redirect http://a/ /;", "Location")]
-    [InlineData("ssl_verify_client on;", "nothing like it")]
+    [InlineData("ssl_verify_client on;", "certificates of clients")]
     [InlineData("location /a/ { internal; root /srv; }", "X-Accel-Redirect")]
     [InlineData("location /a/ { error_page 404 /x; return 200; }", "whole server")]
     [InlineData("location /a/ { proxy_pass https://127.0.0.1:8443; }", "does not verify")]
@@ -204,6 +254,92 @@ public sealed class NginxTranslationTests : IDisposable
         Assert.Null(result.Settings);
         Assert.Contains(result.Problems, problem => problem.Message.Contains(why, StringComparison.Ordinal));
         Assert.All(result.Problems, problem => Assert.True(problem.Line is 1 or 2 or 3, problem.ToString()));
+        Assert.All(result.Problems, problem => Assert.Matches("(write|remove|let|name|leave|do|import|convert|keep) ", problem.Message)); // what to do
+    }
+
+    [Fact]
+    public void Users_have_the_hashes_that_can_be_checked()
+    {
+        const string Hash = "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+        const string Server = "server { location / { auth_basic hidden; auth_basic_user_file users; proxy_pass http://127.0.0.1:8000; } }";
+        Write("users", $"# of all\nann:{Hash}\n");
+        Assert.Equal(
+            $$$"""{"Users":{"ann":"{{{Hash}}}"},"Realm":"hidden"}""",
+            Settings(Server)["EdgeProxy"]!["Sites"]![0]!["Routes"]![0]!["BasicAuth"]!.ToJsonString());
+
+        var dear = Hash.Replace("$05", "$31", StringComparison.Ordinal);
+        var file = Write("users", $"ann:{Hash}\nbob:$apr1$9nUMo1Sg$JboYS1GVihyAjdUHnA4mq1\nAnn:{Hash}\ncat:{dear}\n");
+        var problems = Import(Server).Problems;
+        Assert.Equal([(file, 2), (file, 3), (file, 4)], problems.Select(problem => (problem.File, problem.Line)));
+        Assert.Contains($"htpasswd -B {file} bob", problems[0].Message, StringComparison.Ordinal);
+        Assert.Contains("letter case", problems[1].Message, StringComparison.Ordinal);
+        Assert.Contains("a cost beyond", problems[2].Message, StringComparison.Ordinal);
+
+        Write("users", "# nobody yet\n");
+        Assert.Contains("names no user", Assert.Single(Import(Server).Problems).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rate=10r/s", "location /login/ { limit_req zone=a burst=20 nodelay;",
+        """{ "Paths": ["/login"], "Requests": 10, "Period": "00:00:01", "Burst": 21 }""")]
+    [InlineData("rate=30r/m", "location / { limit_req zone=a;", """{ "Requests": 30, "Period": "00:01:00", "Burst": 1 }""")]
+    [InlineData("rate=30r/m", "limit_req zone=b; location / {", "RateLimits of the settings")]
+    public void The_setting_in_place_of_a_limit_is_told(string rate, string server, string told)
+    {
+        var problems = Import($$"""
+            limit_req_zone $binary_remote_addr zone=a:10m {{rate}};
+            server { {{server}} proxy_pass http://127.0.0.1:8000; } }
+            """).Problems;
+
+        Assert.Equal([1, 2], problems.Select(problem => problem.Line));
+        Assert.Contains(told, problems[1].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Proxies_in_front_are_trusted_where_all_servers_trust_them()
+    {
+        const string Trust = "set_real_ip_from 10.0.0.0/8; set_real_ip_from 192.0.2.7; real_ip_header X-Forwarded-For; real_ip_recursive on;";
+        const string Server = "location / { proxy_pass http://127.0.0.1:8000; }";
+        var proxy = Settings($"{Trust} server {{ {Server} }}")["EdgeProxy"]!;
+        Assert.Equal("""["10.0.0.0/8","192.0.2.7"]""", proxy["TrustedProxies"]!.ToJsonString());
+        Assert.Equal("Both", (string?)proxy["Sites"]![0]!["Scheme"]); // TLS may end there
+        Assert.Contains("not the same", Assert.Single(Import($"server {{ {Trust} {Server} }} server {{ server_name b.test; {Server} }}").Problems).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_backup_is_that_of_one_server()
+    {
+        const string Server = "server { location /x/ { proxy_pass http://pool; } location / { proxy_pass http://127.0.0.1:8000; } }";
+        var route = Settings($"upstream pool {{ server 127.0.0.1:1 backup; server 127.0.0.1:2; }} {Server}")["EdgeProxy"]!["Sites"]![0]!["Routes"]![1]!;
+        Assert.Equal("""["http://127.0.0.1:2","http://127.0.0.1:1"]""", route["Upstreams"]!.ToJsonString());
+        Assert.Equal("First", (string?)route["LoadBalancing"]);
+        foreach (var (upstream, why) in new[]
+        {
+            ("server 127.0.0.1:1 backup; server 127.0.0.1:2; server 127.0.0.1:3;", "a backup is that of one server"),
+            ("ip_hash; server 127.0.0.1:2;", "sessions"),
+            ("server 127.0.0.1:2 weight=2;", "remove what says otherwise"),
+        })
+        {
+            Assert.Contains(why, Assert.Single(Import($"upstream pool {{ {upstream} }} {Server}").Problems).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Names_that_are_refused_at_the_handshake_need_no_certificate()
+    {
+        var result = Import("""
+            server { listen 443 ssl default_server; ssl_reject_handshake on; return 444; }
+            server {
+                listen 443 ssl;
+                server_name a.test;
+                ssl_certificate /a.pem;
+                ssl_certificate_key /a.key;
+                location / { proxy_pass http://127.0.0.1:8000; }
+            }
+            """);
+
+        Assert.Equal("""[{"Certificate":"/a.pem","Key":"/a.key"}]""", Load(result)["EdgeProxy"]!["Tls"]!["Certificates"]!.ToJsonString());
     }
 
     [Fact]

@@ -14,6 +14,9 @@ public sealed class WholeNginxConfigTests
 {
     private const string Binary = "/usr/sbin/nginx";
 
+    /// <summary>The password "secret", cheap to check.</summary>
+    private const string Secret = "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+
     private static readonly IntendedDifference[] _intended =
     [
         new("/docs( |$)", @"^(status: 301 \| 308|Location: http://[^/]*(?<path>/\S*) \| \k<path>)$", "a slash is mended by 308, to a path"),
@@ -52,6 +55,7 @@ public sealed class WholeNginxConfigTests
             AskedServers.WriteFiles(file);
             file.Write("files/media/m.txt", "media");
             file.Write("files/media/a b.txt", "media");
+            file.Write("users", $"# of htpasswd -B\nadmin:{Secret}:and more\n\nadmin:of no account\n");
             var port = Backend.FreePort();
             var content = whole.Content
                 .Replace("PORT", $"{port}", StringComparison.Ordinal)

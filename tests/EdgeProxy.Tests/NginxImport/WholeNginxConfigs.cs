@@ -125,6 +125,91 @@ internal static class WholeNginxConfigs
             """,
             "/", "/static/a.css", "/docs", "/docs/", "/docs/b.txt", "/some/where", "/api/x", "/api"),
         new(
+            "rewrites, conditions, passwords",
+            $$"""
+            upstream first { server OTHER; server APP backup; }
+            upstream second { server 127.0.0.1:1; server 127.0.0.1:2 down; server OTHER backup; }
+            server {
+                listen PORT default_server;
+                server_name a.test www.a.test;
+                {{Fields}}
+                if ($host = www.a.test) { return 301 $scheme://a.test$request_uri; }
+                if ($host ~* ^(old|older)\.a\.test$) { rewrite ^/(.*)$ http://a.test/$1 permanent; }
+                if ($host ~ ^new\.) { rewrite ^ http://a.test$request_uri? redirect; }
+                if ($request_method !~ ^(GET|HEAD|POST|OPTIONS)$) { return 405; }
+                if ($http_user_agent ~* (sqlmap|nikto)) { return 403; }
+                if ($remote_addr = 10.0.0.1) { return 403; }
+                if ($uri ~ \.php$) { return 410; }
+                if ($http_x_word !~ ^(yes|no)$) { rewrite ^/word$ http://w.test/; }
+                rewrite ^/old$ /new permanent;
+                rewrite ^/old/(.*)$ /new/$1 permanent;
+                rewrite ^/blog(/.*)?$ http://blog.test/ redirect;
+                rewrite ^/q$ /r?z=1? redirect;
+                rewrite ^/w/(.*) https://w.test/$1;
+                location = /one { rewrite ^/one$ /two permanent; }
+                location /api/ { rewrite ^/api/(.*)$ /$1 break; proxy_pass http://APP; }
+                location /tool { rewrite ^/tool/?(.*)$ /$1 break; proxy_pass http://APP; }
+                location /x { rewrite ^/x/(.+)$ /y/$1 break; rewrite ^/xx(/.*)$ $1 break; proxy_pass http://APP; }
+                location /s/ { rewrite ^/s(.*)$ $1 break; proxy_pass http://APP; }
+                location ^~ /t/ { rewrite ^/t/(.*)$ /u/$1? break; proxy_pass http://APP; }
+                location /cors/ {
+                    if ($request_method = 'OPTIONS') {
+                        add_header Access-Control-Allow-Origin *;
+                        add_header Content-Length 0;
+                        return 204;
+                    }
+                    add_header X-Cors cors always;
+                    proxy_pass http://APP;
+                }
+                location /first/ { proxy_pass http://first; }
+                location /second/ { proxy_pass http://second; }
+                location /raw/ { proxy_pass http://OTHER$request_uri; }
+                location /in/ { auth_basic "a b"; auth_basic_user_file DIR/users; proxy_pass http://APP; }
+                location /static/ { auth_basic x; auth_basic_user_file DIR/users; root DIR/files; }
+                location /shut/ { auth_basic x; auth_basic_user_file DIR/users; deny all; proxy_pass http://APP; }
+                location /both/ { auth_basic x; auth_basic_user_file DIR/users; allow 127.0.0.1; deny all; proxy_pass http://APP; }
+                location /said/ { auth_basic x; auth_basic_user_file DIR/users; return 200 said; }
+                location ~ /\.(?!well-known).* { deny all; }
+                location / { proxy_pass http://APP; }
+            }
+            server {
+                listen PORT;
+                server_name b.test;
+                {{Fields}}
+                auth_basic b;
+                auth_basic_user_file users;
+                root DIR/files;
+                location /open/ { auth_basic off; proxy_pass http://APP; }
+                location / { try_files $uri @app; }
+                location @app { proxy_pass http://APP; }
+            }
+            server {
+                listen PORT;
+                server_name c.test;
+                error_page 403 405 /404.html;
+                location = /404.html { internal; root DIR/errors; }
+                if ($http_x_no) { return 403; }
+                if ($http_x_empty = "") { return 402; }
+                location /shut/ { if ($request_method = POST) { return 405; } return 200 open; }
+                location / { return 403; }
+            }
+            server { listen PORT; server_name d.test; return 200 first; if ($host = d.test) { return 403; } }
+            """,
+            [
+                "www.a.test/x?y=1", "old.a.test/x%20y?z", "OLDER.A.TEST//x//y", "old.a.testx/x", "xold.a.test/x", "new.b.test/x?y", "xnew.b.test/x", "PUT /x",
+                "DELETE /api/x", "HEAD /x", "/x User-Agent=Nikto/2", "/x User-Agent=Mozilla", "/x.php", "/x.php/y", "/x.PHP", "/word", "/word X-Word=yes",
+                "/word X-Word=yess", "/old", "/old?x=1", "/oldx", "/OLD", "/old/a%20b?x=1", "/old/", "/old//a//b", "/blog", "/blog/x?q=1", "/blogx", "/q",
+                "/q?y", "/w/a%20b;c+d&e?f", "/w/", "/w", "/one", "/one?x", "/onex", "/api/x?y", "/api/", "/api", "/api/a%20b", "/tool", "/tool/x", "/toolx?y",
+                "/TOOL/x", "/x/", "/x/a?b", "/xx/a", "/xx", "/s/a?b", "/s/", "/t/", "/t/a?b=c", "/t/x.php", "OPTIONS /cors/x", "/cors/x", "POST /cors/x",
+                "/first/x", "/second/x", "POST /second/x", "/raw/x?y%20z", "/in/x", "/in/x Authorization=Basic YWRtaW46c2VjcmV0",
+                "/in/x Authorization=Basic YWRtaW46eA==", "/in/x Authorization=Basic QWRtaW46c2VjcmV0", "/in", "/static/a.css",
+                "/static/a.css Authorization=Basic YWRtaW46c2VjcmV0", "/shut/x", "/shut/x Authorization=Basic YWRtaW46c2VjcmV0", "/both/x",
+                "/both/x Authorization=Basic YWRtaW46c2VjcmV0", "/said/x", "/.env", "/x/.git/y", "/.well-known/x", "/.well-knowx", "/.well", "/.well-known/.x",
+                "b.test/", "b.test/x", "b.test/x Authorization=Basic YWRtaW46c2VjcmV0", "b.test/static/a.css",
+                "b.test/static/a.css Authorization=Basic YWRtaW46c2VjcmV0", "b.test/open/x", "c.test/x X-No=1", "c.test/x X-Empty=1", "c.test/x",
+                "POST c.test/shut/x X-Empty=1", "c.test/shut/x X-Empty=1", "d.test/x",
+            ]),
+        new(
             "several servers, redirects, and what certbot leaves",
             """
             server {

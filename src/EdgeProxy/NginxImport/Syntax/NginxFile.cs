@@ -33,7 +33,7 @@ internal sealed class NginxFile
     }
 
     /// <summary>What relative names are relative to: the directory of <c>nginx.conf</c>, in which a part of it lies somewhere.</summary>
-    private static string BaseOf(string file)
+    public static string BaseOf(string file)
     {
         var own = Path.GetDirectoryName(Path.GetFullPath(file))!;
         for (var directory = own; directory is not null; directory = Path.GetDirectoryName(directory))
