@@ -104,7 +104,7 @@ internal static partial class IfCondition
     {
         if (kind == "=")
         {
-            return AppHosts.IsValid(value) && value == value.ToLowerInvariant() && value != AppHosts.Any ? (new JsonObject { ["Hosts"] = value }, null)
+            return AppHosts.IsValid(value) && !value.Any(char.IsAsciiLetterUpper) && value != AppHosts.Any ? (new JsonObject { ["Hosts"] = value }, null)
                 : (null, "write a host in small letters, without a port");
         }
 

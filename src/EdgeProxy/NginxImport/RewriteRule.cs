@@ -149,7 +149,7 @@ internal sealed partial record RewriteRule(string? Regex, string? Begin, string?
 
         if (StripPrefix is not null)
         {
-            route["StripPrefix"] = StripPrefix;
+            route[nameof(StripPrefix)] = StripPrefix;
         }
 
         if (To != "{path}" || !AddsQuery)
@@ -169,13 +169,13 @@ internal sealed partial record RewriteRule(string? Regex, string? Begin, string?
 
         if (StripPrefix is not null)
         {
-            route["StripPrefix"] = StripPrefix;
+            route[nameof(StripPrefix)] = StripPrefix;
         }
 
         route["Redirect"] = new JsonObject
         {
-            ["To"] = ReturnReader.Absolute(To, level, server) + (AddsQuery ? "{is_args}{query}" : ""),
-            ["Status"] = Status,
+            [nameof(To)] = ReturnReader.Absolute(To, level, server) + (AddsQuery ? "{is_args}{query}" : ""),
+            [nameof(Status)] = Status,
         };
         return route;
     }
