@@ -15,9 +15,10 @@ import goals
 import report
 from compare import edgeproxy_at
 from footprint import footprint
-from loads import LOADS, Load, misfit, saturate, steady
+from loads import HUGE, LOADS, Load, misfit, saturate, steady
 from servers import BareYarp, Caddy, EdgeProxy, HAProxy, Nginx, Server, Site, backend, django, free_port
 from switches import switch_cost
+from websockets import Talk, talk
 
 CONTESTANTS = [EdgeProxy, BareYarp, Nginx, Caddy, HAProxy]
 TINY = LOADS[0]
@@ -90,6 +91,8 @@ def lay_out(run: Path) -> Site:
     chance = random.Random(1)
     (files / "1k.bin").write_bytes(chance.randbytes(1024))
     (files / "1m.bin").write_bytes(chance.randbytes(1 << 20))
+    with (files / "100m.bin").open("wb") as huge:
+        huge.truncate(HUGE)
     words = [f"{chance.getrandbits(24):06x}" for _ in range(400)]
     rules = (
         f".{chance.choice(words)}-{i} {{ color: #{chance.choice(words)}; margin: {chance.randrange(40)}px auto; display: block; }}\n"
@@ -208,6 +211,19 @@ def footprints(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     return [("Start and memory", report.footprints(measured, count))], goals.of_footprint(measured)
 
 
+def websockets(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
+    measured = {kind.name: [] for kind in kinds}
+    with ExitStack() as own:
+        talks = [own.enter_context(Talk(kind, site)) for kind in kinds]
+        for number in range(arguments.rounds + 1):
+            for one in talks:
+                spoken = talk(one, 1 if number == 0 else arguments.seconds)
+                if number > 0:
+                    measured[one.server.name].append(spoken)
+        each = {one.server.name: one.memory_each() for one in talks}
+    return [("WebSockets that speak", report.talks(measured, each))], []
+
+
 def switches(arguments, site, kinds) -> tuple[Tables, list[goals.Goal]]:
     measured = {}
     for kind in kinds:
@@ -244,7 +260,7 @@ def alone(site: Site, **other) -> Site:
     return replace(site, run=run, **other)
 
 
-PARTS = {"loads": saturation, "rate": fixed_rate, "django": behind_gunicorn, "footprint": footprints, "switches": switches}
+PARTS = {"loads": saturation, "rate": fixed_rate, "django": behind_gunicorn, "footprint": footprints, "websockets": websockets, "switches": switches}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import statistics
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 
 from servers import HERE, Server
@@ -22,6 +23,12 @@ class Load:
     tls: bool = False
     static: bool = False
 
+    #: More than 0: HTTP/2, with so many requests of a connection at once.
+    streams: int = 0
+
+    #: More than 0: a round is so many transfers, one after the other and each to its end, however long they take.
+    transfers: int = 0
+
     #: The smallest and the largest number of body bytes that a right response may have.
     size: tuple[int, int] = (1, 1 << 30)
     encoded: bool = False
@@ -29,6 +36,8 @@ class Load:
 
 COMPRESSED = ("Accept-Encoding: zstd, br, gzip",)
 GZIP = ("Accept-Encoding: gzip",)
+
+HUGE = 100 * 1024 * 1024
 
 LOADS = [
     Load("tiny GET, 32 connections", "/", size=(13, 13)),
@@ -45,6 +54,9 @@ LOADS = [
     Load("static 100 KB, best encoding", "/static/100k.css", static=True, headers=COMPRESSED, size=(300, 60_000), encoded=True),
     Load("HTTPS tiny GET", "/", tls=True, size=(13, 13)),
     Load("TLS handshake and tiny GET", "/", tls=True, headers=("Connection: close",), size=(13, 13)),
+    Load("HTTP/2 tiny GET, 8 streams each", "/", tls=True, streams=8, size=(13, 13)),
+    Load("100 MB download", "/100m.bin", transfers=8, size=(HUGE, HUGE)),
+    Load("100 MB upload", "/upload", method="POST", body=HUGE, transfers=8),
 ]
 
 
@@ -75,7 +87,7 @@ def misfit(server: Server, load: Load) -> str | None:
     if load.static and not server.serves_files:
         return "serves no files"
     command = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-X", load.method,
-               "-w", "%{http_code} %{size_download} %{header_json}"]
+               "-w", "%{http_code} %{http_version} %{size_download} %{header_json}"]
     for header in load.headers:
         command += ["-H", header]
     with tempfile.NamedTemporaryFile() as body:
@@ -86,9 +98,11 @@ def misfit(server: Server, load: Load) -> str | None:
         response = subprocess.run([*command, server.url(load.path, load.tls)], capture_output=True, text=True)
     if response.returncode != 0:
         return f"curl exit {response.returncode}"
-    status, size, headers = response.stdout.split(" ", 2)
+    status, version, size, headers = response.stdout.split(" ", 3)
     if status != "200":
         return f"status {status}"
+    if load.streams and version != "2":
+        return f"HTTP/{version}"
     if not load.size[0] <= int(size) <= load.size[1]:
         return f"{size} bytes"
     if load.encoded and "content-encoding" not in json.loads(headers):
@@ -98,6 +112,10 @@ def misfit(server: Server, load: Load) -> str | None:
 
 def saturate(server: Server, load: Load, seconds: float) -> Sample:
     """As many requests as it responds, and what they cost its processes."""
+    if load.transfers:
+        return transfer(server, load)
+    if load.streams:
+        return multiplex(server, load, seconds)
     before = server.process.cpu_seconds()
     run = subprocess.run(
         ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(HERE / "wrk.lua"),
@@ -106,6 +124,36 @@ def saturate(server: Server, load: Load, seconds: float) -> Sample:
     cpu = server.process.cpu_seconds() - before
     line = next(line for line in run.stdout.splitlines() if line.startswith("JSON "))
     return Sample(cpu_seconds=cpu, **json.loads(line.removeprefix("JSON ")))
+
+
+def multiplex(server: Server, load: Load, seconds: float) -> Sample:
+    """HTTP/2 as fast as it goes."""
+    with tempfile.NamedTemporaryFile("r") as log:  # a line for each request: when it began, its status, microseconds
+        before = server.process.cpu_seconds()
+        subprocess.run(
+            ["h2load", "-t1", f"-c{load.connections}", f"-m{load.streams}", f"-D{seconds:g}", f"--log-file={log.name}", server.url(load.path, load.tls)],
+            check=True, capture_output=True)
+        cpu = server.process.cpu_seconds() - before
+        ended = [line.split("\t") for line in log]
+    good = sorted(float(took) for _, status, took in ended if status == "200")
+    p50, p99, p999 = (good[int(len(good) * part)] if good else 0 for part in (0.5, 0.99, 0.999))
+    return Sample(len(good), seconds, cpu, len(ended) - len(good), p50, p99, p999)
+
+
+def transfer(server: Server, load: Load) -> Sample:
+    """Each of them whole: at some ten in a round, those that the end of a time cuts off would count."""
+    with tempfile.NamedTemporaryFile() as body:
+        body.truncate(load.body)
+        one = ["-o", "/dev/null", *(["-T", body.name, "-X", load.method, "-H", "Expect:"] if load.body else []), server.url(load.path, load.tls)]
+        before, began = server.process.cpu_seconds(), time.perf_counter()
+        run = subprocess.run(
+            ["curl", "-sk", "-w", "%{http_code} %{time_total}\\n", *(word for _ in range(load.transfers) for word in one)],
+            check=True, capture_output=True, text=True)
+        seconds = time.perf_counter() - began
+        cpu = server.process.cpu_seconds() - before
+    ended = [line.split() for line in run.stdout.splitlines()]
+    took = sorted(float(took) * 1e6 for status, took in ended if status == "200")
+    return Sample(len(took), seconds, cpu, load.transfers - len(took), took[len(took) // 2] if took else 0, took[-1] if took else 0, took[-1] if took else 0)
 
 
 def steady(server: Server, path: str, rate: int, seconds: float) -> Sample:

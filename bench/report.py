@@ -10,6 +10,7 @@ from collections import defaultdict
 from footprint import Footprint
 from loads import Load, Sample, median
 from switches import SwitchCost
+from websockets import WEBSOCKETS
 
 OURS = "edgeproxy"
 
@@ -69,6 +70,13 @@ def footprints(measured: dict[str, Footprint], count: int) -> str:
         ["server", "cold start, ms", "idle, MB", f"{count:,} idle connections, MB", "one idle WebSocket, KB"],
         [[name, f"{f.cold_start * 1000:.0f}", f"{f.idle / 1e6:.1f}", f"{f.connections / 1e6:.1f}",
           "-" if f.websocket is None else f"{f.websocket / 1000:.1f}"] for name, f in measured.items()])
+
+
+def talks(measured: dict[str, list[Sample]], each: dict[str, float]) -> str:
+    return table(
+        ["server", "messages per second, there and back", "CPU of one, microseconds", "p50, ms", "p99, ms", f"KB each of {WEBSOCKETS:,}"],
+        [[name, f"{median(s.rate for s in spoken):,.0f}", f"{median(s.cpu_per_request for s in spoken):.1f}", f"{median(s.p50 for s in spoken) / 1000:.2f}",
+          f"{median(s.p99 for s in spoken) / 1000:.2f}", f"{each[name] / 1000:.1f}"] for name, spoken in measured.items()])
 
 
 def switch_costs(measured: dict[str, SwitchCost]) -> str:
