@@ -59,7 +59,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two short rounds of everything, under 5 minutes")
+    parser.add_argument("--quick", action="store_true", help="two short rounds of everything, under 8 minutes")
     parser.add_argument("--rounds", type=int, help="default 5; 2 with --quick")
     parser.add_argument("--seconds", type=int, help="of one load on one server in one round; default 4, 1 with --quick")
     parser.add_argument("--rate", type=int, default=2000, help="requests per second of the fixed rate; default 2000")

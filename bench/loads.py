@@ -55,8 +55,8 @@ LOADS = [
     Load("HTTPS tiny GET", "/", tls=True, size=(13, 13)),
     Load("TLS handshake and tiny GET", "/", tls=True, headers=("Connection: close",), size=(13, 13)),
     Load("HTTP/2 tiny GET, 8 streams each", "/", tls=True, streams=8, size=(13, 13)),
-    Load("100 MB download", "/100m.bin", transfers=8, size=(HUGE, HUGE)),
-    Load("100 MB upload", "/upload", method="POST", body=HUGE, transfers=8),
+    Load("100 MB download", "/100m.bin", transfers=4, size=(HUGE, HUGE)),
+    Load("100 MB upload", "/upload", method="POST", body=HUGE, transfers=4),
 ]
 
 
