@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Keeps EdgeProxy busy with clients of every bad habit, and fails when a byte of a response is lost: bench/soak.py [--seconds 300] [--connections 1000].
 
 Each client is one of: in order, pipelined, slow to read, slow to send, idle in between, half-closed (it sends no more while it waits: it counts as gone, and
