@@ -53,6 +53,11 @@ internal static class EdgeProxyServer
                 builder.Services.AddReload(settings);
                 builder.Services.AddSingleton(sockets);
                 builder.Services.AddHandover(settings, options.Shutdown, arrival, PartsOfTheNewest);
+                if (arrival is not null)
+                {
+                    builder.Services.AddHostedService<CertificateWait>(); // the last before the server listens
+                }
+
                 builder.Logging.UseJournal();
                 builder.Logging.QuietUntil(() => hasStarted && !sockets.AreShared); // parts of it are stopped before the host is
             });

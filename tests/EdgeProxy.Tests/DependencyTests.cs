@@ -78,7 +78,7 @@ public sealed partial class DependencyTests
         // The program.
         ("Importing", ["Configuration", "Json", "Settings", "Sites", "Slots"]),
         ("CaddyImport", ["Clients", "Importing", "Proxying", "Sites", "Slots", "Tls"]),
-        ("NginxImport", ["Importing", "Proxying", "Sites", "Slots"]),
+        ("NginxImport", ["Clients", "Importing", "Proxying", "Sites", "Slots"]),
         ("Demo", [Root, "Api", "Apps", "Common", "Configuration", "Diagnostics", "Hosting", "Json", "Processes", "Settings", "Slots", "Switching", "Units"]),
         ("Cli",
         [

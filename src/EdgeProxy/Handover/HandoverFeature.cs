@@ -5,7 +5,6 @@ using EdgeProxy.Hosting;
 using EdgeProxy.Platform;
 using EdgeProxy.State;
 using EdgeProxy.Switching;
-using EdgeProxy.Tls;
 using EdgeProxy.Units;
 
 namespace EdgeProxy.Handover;
@@ -41,10 +40,6 @@ internal static class HandoverFeature
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ReplacedProcess>(provider, shutdown, arrival is null, () => parts(provider)));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ProcessHandover>(provider, settings));
         services.AddHostedService(provider => provider.GetRequiredService<ProcessHandover>());
-        if (arrival is not null)
-        {
-            services.AddHostedService<CertificateWait>(); // the last before the server listens
-        }
     }
 
     /// <summary>The admin call, also of a server that lives in another's process: there it says that nothing can be handed over.</summary>
@@ -68,17 +63,6 @@ internal static class HandoverFeature
         services.GetRequiredService<ListeningSockets>().TakeOver();
         services.GetRequiredService<StateDirectory>().TakeOver();
         await services.GetRequiredService<FormerProcesses>().TakeAsync(arrival.Former);
-    }
-
-    /// <summary>The old process serves until this one does: it need not take connections whose handshakes would wait for their certificate.</summary>
-    /// <remarks>That of the first one takes tens of milliseconds (<see cref="ServingCertificate.PrepareAsync"/>). One that cannot be prepared fails its own
-    /// handshakes, and no start.</remarks>
-    private sealed class CertificateWait(CertificateTable certificates) : IHostedService
-    {
-        public async Task StartAsync(CancellationToken cancellationToken) =>
-            await certificates.WhenPreparedAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class StateWait(Arrival arrival) : IHostedLifecycleService

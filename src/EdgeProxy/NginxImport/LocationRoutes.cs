@@ -155,7 +155,7 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, RewriteP
             return [refused, .. routes];
         }
 
-        remarks.Problem(last.At, "allow and deny are translated as allow ...; deny all; or as deny ...; allow all;");
+        remarks.Problem(last.At, "allow and deny can be translated in two forms: write allow ...; deny all; or deny ...; allow all;");
         return routes;
     }
 

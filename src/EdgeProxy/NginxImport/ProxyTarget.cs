@@ -94,7 +94,7 @@ internal sealed record ProxyTarget(IReadOnlyList<string> Servers, string Host, s
 
         servers.AddRange(spare);
 
-        if (servers.Count == 0 && remarks.ProblemCount == before)
+        if (!(upstream.Block ?? []).Any(line => line is { Name: "server", Arguments: [_, .. var rest] } && !rest.Contains("down")))
         {
             remarks.Problem(upstream.At, $"upstream {name} has no server; write one");
         }

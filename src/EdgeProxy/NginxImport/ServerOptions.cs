@@ -80,6 +80,7 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
         if (servers.Any(server => !Of(server).ToHashSet().SetEquals(networks.SelectMany(line => line.Arguments))))
         {
             remarks.Problem(first.At, "set_real_ip_from is not the same for all servers, and TrustedProxies are; write it outside of them");
+            return;
         }
 
         foreach (var line in networks)

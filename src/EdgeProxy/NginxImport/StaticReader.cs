@@ -30,7 +30,7 @@ internal sealed class StaticReader(ImportRemarks remarks)
         var line = alias ?? root!;
         if (line.Arguments is not [['/', ..] directory] || Variables.AreIn(directory))
         {
-            return Refuse(line, "the directory must be an absolute path without variables");
+            return Refuse(line, "write the directory as an absolute path without variables");
         }
 
         var (route, files) = (new JsonObject(), new JsonObject { ["Root"] = directory.Length > 1 ? directory.TrimEnd('/') : directory });

@@ -84,7 +84,16 @@ internal sealed class SiteRoute
             LimitedRequestBody.Lower(context, limit);
         }
 
-        _rewrite?.Apply(context, request);
+        if (_rewrite is not null)
+        {
+            _rewrite.Apply(context, request);
+            if (RequestTarget.HasDotSegment(request.Target))
+            {
+                // The client's has none: a prefix has been cut out of /x../y, and the upstream could resolve what is left to another path.
+                return GatewayErrors.WriteAsync(context, StatusCodes.Status400BadRequest, "The path has a . or .. segment.");
+            }
+        }
+
         if (_requestHeaders is not null)
         {
             request.Fields = _requestHeaders.Read(request.Current);

@@ -70,6 +70,21 @@ public sealed class HostileSitesTests
         Assert.Equal("the app", await proxy.Client.GetStringAsync(target, Cancellation));
     }
 
+    /// <summary>What is left of a path may not lead an upstream to another one.</summary>
+    [Theory]
+    [InlineData("/cut../secret", 400)]
+    [InlineData("/cut%2e%2e/secret", 400)]
+    [InlineData("/cut/..x", 200)]
+    public async Task A_part_of_a_path_leads_nowhere_else(string target, int status)
+    {
+        await using var app = await Backend.StartAsync(context => context.Response.WriteAsync("the app"));
+        await using var proxy = await SiteProxy.WithRoutesAsync("""{ "Path": "/cut*", "StripPrefix": "/cut", "App": "app" }""", app.Address);
+        using var client = await RawClient.ConnectAsync(proxy);
+        await client.SendAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+        Assert.Equal(status, (await client.ReadResponseAsync())!.Status);
+    }
+
     [Theory]
     [InlineData("/x%0d%0aSet-Cookie:%20a=b", "/x  Set-Cookie: a=b")]
     [InlineData("/x%0aX-Evil:%201", "/x X-Evil: 1")]
