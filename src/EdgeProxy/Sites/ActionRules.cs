@@ -15,12 +15,12 @@ internal static class ActionRules
         CheckUpstreams(at, route);
         if (route.Redirect is { } redirect)
         {
-            CheckRedirect(at.In(nameof(route.Redirect)), redirect);
+            CheckRedirect(at.In(nameof(route.Redirect)), redirect, MatchRules.GroupsOf(route));
         }
 
         if (route.Respond is { } respond)
         {
-            CheckRespond(at.In(nameof(route.Respond)), respond);
+            CheckRespond(at.In(nameof(route.Respond)), respond, MatchRules.GroupsOf(route));
         }
 
         if (route.Files is { } files)
@@ -106,7 +106,7 @@ internal static class ActionRules
         scope.Range(nameof(health.MaxFails), health.MaxFails, 1, 1000);
     }
 
-    private static void CheckRedirect(SettingsScope at, RedirectOptions redirect)
+    private static void CheckRedirect(SettingsScope at, RedirectOptions redirect, int groups)
     {
         if (!_redirects.Contains(redirect.Status))
         {
@@ -118,7 +118,7 @@ internal static class ActionRules
             return;
         }
 
-        HeaderRules.CheckTemplate(at, nameof(redirect.To), redirect.To!);
+        HeaderRules.CheckTemplate(at, nameof(redirect.To), redirect.To!, groups);
         if (redirect.To!.Contains(' ', StringComparison.Ordinal))
         {
             at.Error(nameof(redirect.To), "must have no blank; write %20");
@@ -127,8 +127,8 @@ internal static class ActionRules
         {
             at.Error(
                 nameof(redirect.To),
-                "must be a path that starts with /, {uri} or {path}, or a URL with http://, https:// or {scheme}:// whose host ends with a /, a ?, {uri} or " +
-                    "{path}, so that no client chooses where it leads");
+                "must be a path that starts with /, {uri}, {path} or {re.1}, or a URL with http://, https:// or {scheme}:// whose host ends with a /, a ?, " +
+                    "{uri} or {path}, so that no client chooses where it leads");
         }
     }
 
@@ -138,7 +138,8 @@ internal static class ActionRules
         string[] schemes = ["http://", "https://", "{scheme}://", "//"];
         if (schemes.FirstOrDefault(scheme => to.StartsWith(scheme, StringComparison.Ordinal)) is not { } found)
         {
-            return to.StartsWith('/') || to.StartsWith("{uri}", StringComparison.Ordinal) || to.StartsWith("{path}", StringComparison.Ordinal);
+            return to.StartsWith('/') || to.StartsWith("{uri}", StringComparison.Ordinal) || to.StartsWith("{path}", StringComparison.Ordinal)
+                || to.StartsWith("{re.", StringComparison.Ordinal); // a slash comes before it, see Redirect
         }
 
         var rest = to[found.Length..];
@@ -170,12 +171,12 @@ internal static class ActionRules
         }
     }
 
-    private static void CheckRespond(SettingsScope at, RespondOptions respond)
+    private static void CheckRespond(SettingsScope at, RespondOptions respond, int groups)
     {
         at.Range(nameof(respond.Status), respond.Status, 200, 599);
         if (!string.IsNullOrEmpty(respond.Body))
         {
-            HeaderRules.CheckPlaceholders(at, nameof(respond.Body), respond.Body);
+            HeaderRules.CheckPlaceholders(at, nameof(respond.Body), respond.Body, groups);
             if (respond.Status is StatusCodes.Status204NoContent or StatusCodes.Status304NotModified)
             {
                 at.Error(nameof(respond.Body), $"cannot be sent with status {respond.Status}");
@@ -198,7 +199,7 @@ internal static class ActionRules
         }
 
         CheckContentType(at, nameof(respond.ContentType), respond.ContentType);
-        HeaderRules.CheckFields(at.In(nameof(respond.Headers)), respond.Headers);
+        HeaderRules.CheckFields(at.In(nameof(respond.Headers)), respond.Headers, groups: groups);
     }
 
     public static void CheckContentType(SettingsScope at, string key, string? contentType)

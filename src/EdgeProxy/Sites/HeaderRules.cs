@@ -15,7 +15,8 @@ internal static class HeaderRules
     public static bool IsOfConnection(string name) => _ofConnection.Contains(name);
 
     /// <param name="isRequest">Of the request that is forwarded, whose <c>Host</c> may be set.</param>
-    public static void Check(SettingsScope at, HeaderOptions? headers, bool isRequest)
+    /// <param name="groups">Of the route's <c>Match:PathRegex</c>; -1: there is none.</param>
+    public static void Check(SettingsScope at, HeaderOptions? headers, bool isRequest, int groups = -1)
     {
         if (headers is null)
         {
@@ -27,12 +28,12 @@ internal static class HeaderRules
             CheckName(scope, key, StarLess(name), mayBeHost: false);
             WarnOfRemoval(scope, key, name);
         });
-        CheckFields(at.In(nameof(headers.Set)), headers.Set, mayBeHost: isRequest);
-        CheckFields(at.In(nameof(headers.Default)), headers.Default, mayBeHost: false);
+        CheckFields(at.In(nameof(headers.Set)), headers.Set, mayBeHost: isRequest, groups);
+        CheckFields(at.In(nameof(headers.Default)), headers.Default, mayBeHost: false, groups);
         foreach (var (name, values) in headers.Add ?? [])
         {
             CheckName(at.In(nameof(headers.Add)), name, name, mayBeHost: false);
-            at.In(nameof(headers.Add)).Each(name, values, CheckTemplate);
+            at.In(nameof(headers.Add)).Each(name, values, (scope, key, value) => CheckTemplate(scope, key, value, groups));
         }
     }
 
@@ -53,32 +54,40 @@ internal static class HeaderRules
         }
     }
 
-    public static void CheckFields(SettingsScope at, Dictionary<string, string>? fields, bool mayBeHost = false)
+    public static void CheckFields(SettingsScope at, Dictionary<string, string>? fields, bool mayBeHost = false, int groups = -1)
     {
         foreach (var (name, value) in fields ?? [])
         {
             CheckName(at, name, name, mayBeHost);
-            CheckTemplate(at, name, value);
+            CheckTemplate(at, name, value, groups);
         }
     }
 
     /// <summary>A text with placeholders.</summary>
-    public static void CheckTemplate(SettingsScope at, string key, string text)
+    /// <param name="groups">As of <see cref="Check"/>.</param>
+    public static void CheckTemplate(SettingsScope at, string key, string text, int groups = -1)
     {
         if (text.Any(character => char.IsControl(character) && character != '\t'))
         {
             at.Error(key, "must have no line end and no other control character");
         }
 
-        CheckPlaceholders(at, key, text);
+        CheckPlaceholders(at, key, text, groups);
     }
 
     /// <returns>Null: the text is none.</returns>
-    public static Template? CheckPlaceholders(SettingsScope at, string key, string text)
+    public static Template? CheckPlaceholders(SettingsScope at, string key, string text, int groups = -1)
     {
         try
         {
-            return Template.Parse(text);
+            var template = Template.Parse(text);
+            if (template.LastGroup is { } group && group > groups)
+            {
+                at.Error(key, groups < 0 ? $"has {{re.{group}}}, and there is no Match:PathRegex of a route here that could find it"
+                    : $"has {{re.{group}}}, and Match:PathRegex has {groups} groups that can be filled in (not if one is repeated by *, + or {{n}})");
+            }
+
+            return template;
         }
         catch (FormatException unknown)
         {

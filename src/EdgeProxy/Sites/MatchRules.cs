@@ -32,6 +32,10 @@ internal static class MatchRules
         return isUsable;
     }
 
+    /// <summary>How many groups each regular expression for the path of a route has that can be filled in; -1: there is none.</summary>
+    public static int GroupsOf(SiteRouteOptions route) => route.Match?.PathRegex is { Count: > 0 } patterns
+        ? patterns.Min(pattern => SafeRegex.GroupsOf(pattern)?.Count ?? 0) : -1;
+
     private static bool IsEmpty(NotOptions not) => not is
     {
         Path: null or { Count: 0 }, Hosts: null or { Count: 0 }, Methods: null or { Count: 0 }, Headers: null or { Count: 0 }, Query: null or { Count: 0 },

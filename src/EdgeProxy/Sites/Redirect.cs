@@ -11,6 +11,9 @@ internal sealed class Redirect(RedirectOptions options)
     /// <summary>The settings name another host without its scheme (<c>//cdn.example.com/</c>).</summary>
     private readonly bool _isToAuthority = options.To!.StartsWith("//", StringComparison.Ordinal);
 
+    /// <summary>It would be a place relative to the path, or <c>https:/evil.example</c>, without a slash before it.</summary>
+    private readonly bool _beginsWithCapture = options.To!.StartsWith("{re.", StringComparison.Ordinal);
+
     public Task RespondAsync(HttpContext context, SiteRequest request)
     {
         context.Response.StatusCode = options.Status;
@@ -25,6 +28,7 @@ internal sealed class Redirect(RedirectOptions options)
     internal string Location(in RequestWords request)
     {
         var location = _to.Expand(request, Escaping.Url);
+        location = _beginsWithCapture ? $"/{location}" : location;
         return _isToAuthority || !location.StartsWith("//", StringComparison.Ordinal) ? location : $"/{location.TrimStart('/')}";
     }
 }

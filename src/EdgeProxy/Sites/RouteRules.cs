@@ -69,8 +69,9 @@ internal static class RouteRules
     private static void CheckChanges(SettingsScope at, SiteRouteOptions route)
     {
         var forwards = SiteClusters.Forwards(route);
-        HeaderRules.Check(at.In(nameof(route.Headers)), route.Headers, isRequest: false);
-        HeaderRules.Check(at.In(nameof(route.RequestHeaders)), route.RequestHeaders, isRequest: true);
+        var groups = MatchRules.GroupsOf(route);
+        HeaderRules.Check(at.In(nameof(route.Headers)), route.Headers, isRequest: false, groups);
+        HeaderRules.Check(at.In(nameof(route.RequestHeaders)), route.RequestHeaders, isRequest: true, groups);
         if (route.RequestHeaders is not null && !forwards)
         {
             at.Error(nameof(route.RequestHeaders), "is for what is forwarded: App, Cluster or Upstreams");
@@ -110,6 +111,6 @@ internal static class RouteRules
             at.Error(nameof(route.Rewrite), "must have no . or .. segment: the upstream could resolve it to another path");
         }
 
-        HeaderRules.CheckTemplate(at, nameof(route.Rewrite), route.Rewrite);
+        HeaderRules.CheckTemplate(at, nameof(route.Rewrite), route.Rewrite, groups);
     }
 }

@@ -1,5 +1,6 @@
 using EdgeProxy.Http;
 using EdgeProxy.Proxying;
+using EdgeProxy.Sites.Matching;
 using EdgeProxy.Sites.Placeholders;
 
 namespace EdgeProxy.Sites;
@@ -8,10 +9,12 @@ namespace EdgeProxy.Sites;
 /// <param name="site">The name of the site.</param>
 /// <param name="siteHeaders">What the site changes in the header of the response; null: nothing.</param>
 /// <param name="target">Path and query as they came.</param>
-internal sealed class SiteRequest(HttpContext context, string site, HeaderChanges? siteHeaders, string target) : ISiteRequest, IRewrittenRequest
+internal sealed class SiteRequest(HttpContext context, string site, HeaderChanges? siteHeaders, string target) : ISiteRequest, IRewrittenRequest, ICaptures
 {
     private readonly string _original = target;
     private HeaderChanges? _routeHeaders;
+    private RouteMatch? _match;
+    private IReadOnlyList<string>? _captures;
     private bool _isError;
     private ErrorPage? _errorPage;
 
@@ -39,7 +42,19 @@ internal sealed class SiteRequest(HttpContext context, string site, HeaderChange
     /// <summary>A route takes it.</summary>
     /// <param name="route">Its name.</param>
     /// <param name="headers">What it changes in the header of the response; null: nothing.</param>
-    public void Enter(string route, HeaderChanges? headers) => (RouteName, _routeHeaders) = (route, headers);
+    /// <param name="match">Why it takes it.</param>
+    public void Enter(string route, HeaderChanges? headers, RouteMatch match)
+    {
+        (RouteName, _routeHeaders) = (route, headers);
+        (_match, _captures) = (match, null);
+    }
+
+    /// <remarks>Looked for when it is asked for.</remarks>
+    public string Capture(int group)
+    {
+        _captures ??= _match?.Captures(_original) ?? [];
+        return group < _captures.Count ? _captures[group] : "";
+    }
 
     public void RespondsWithError(ErrorPage? page) => (_isError, _errorPage) = (true, page);
 

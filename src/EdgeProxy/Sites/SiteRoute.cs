@@ -50,7 +50,7 @@ internal sealed class SiteRoute
     /// <summary>Serves a request that it takes.</summary>
     public Task ServeAsync(HttpContext context, SiteRequest request)
     {
-        request.Enter(Name, _headers);
+        request.Enter(Name, _headers, Match);
         if (_errorPages is not null)
         {
             context.Features.Set(_errorPages);
@@ -89,7 +89,7 @@ internal sealed class SiteRoute
             _rewrite.Apply(context, request);
             if (RequestTarget.HasDotSegment(request.Target))
             {
-                // The client's has none: a prefix has been cut out of /x../y, and the upstream could resolve what is left to another path.
+                // The client's has none: a prefix or a group has been cut out of /x../y, and the upstream could resolve it to another path.
                 return GatewayErrors.WriteAsync(context, StatusCodes.Status400BadRequest, "The path has a . or .. segment.");
             }
         }

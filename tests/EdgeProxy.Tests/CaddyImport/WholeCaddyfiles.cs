@@ -1256,6 +1256,29 @@ internal static class WholeCaddyfiles
             """,
             "/down", "/down/", "/down.html", "/404", "/has/x", "HEAD /404", "/list", "/list/", "/list/sub/", "/list/sub/x.txt", "/docs/index.html"),
         Site(
+            "what regular expressions have found",
+            """
+            @user path_regexp user ^/users?/(\d+)(?:/(?P<rest>[a-z/]*))?$
+            redir @user https://b.test/u/{re.user.1}?rest={http.regexp.user.rest} 301
+            @slash path_regexp slash ^(/old/.+[^/])/$
+            redir @slash {re.slash.1} 308
+            @item path_regexp item ^/item/([^/]*)/(a|ab)(c?)
+            handle @item {
+                header X-Item "{re.item.1}-{re.item.2}-{re.item.3}-{re.item.0}"
+                respond "item {re.item.1} {re.item.3}"
+            }
+            @version path_regexp version ^/v(\d)/(.*)$
+            handle @version {
+                rewrite * /{re.version.2}?version={re.version.1}&{query}
+                reverse_proxy APP {
+                    header_up X-Version {re.version.1}
+                }
+            }
+            reverse_proxy APP
+            """,
+            "/user/12", "/users/12/a/b", "/user/12/", "/user/x", "/old/a/", "/old/a//", "/old/a", "/old/a%2Fb/", "/item/x/abc", "/item//abcd", "/item/y/ac/z",
+            "/v1/api/x?q=1", "/v2/", "/v9/x%2Fy", "/v1//x", "/v12/x", "HEAD /user/7"),
+        Site(
             "headers of errors, by their status",
             """
             header X-Early first

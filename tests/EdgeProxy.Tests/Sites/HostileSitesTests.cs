@@ -3,6 +3,7 @@ using EdgeProxy.Sites;
 using EdgeProxy.Sites.BasicAuth;
 using EdgeProxy.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Tests.Sites;
 
@@ -70,19 +71,49 @@ public sealed class HostileSitesTests
         Assert.Equal("the app", await proxy.Client.GetStringAsync(target, Cancellation));
     }
 
-    /// <summary>What is left of a path may not lead an upstream to another one.</summary>
+    /// <summary>Neither what is left of a path nor what is found in it may lead an upstream to another one.</summary>
     [Theory]
     [InlineData("/cut../secret", 400)]
     [InlineData("/cut%2e%2e/secret", 400)]
     [InlineData("/cut/..x", 200)]
+    [InlineData("/find-..-/secret", 400)]
+    [InlineData("/find-%2e.-/secret", 400)]
+    [InlineData("/find-a%252e-/x", 200)]
+    [InlineData("/to/https://evil.example/", 302)]
+    [InlineData("/to/%5Cevil.example/", 302)]
     public async Task A_part_of_a_path_leads_nowhere_else(string target, int status)
     {
         await using var app = await Backend.StartAsync(context => context.Response.WriteAsync("the app"));
-        await using var proxy = await SiteProxy.WithRoutesAsync("""{ "Path": "/cut*", "StripPrefix": "/cut", "App": "app" }""", app.Address);
+        await using var proxy = await SiteProxy.WithRoutesAsync(
+            """
+            { "Path": "/cut*", "StripPrefix": "/cut", "App": "app" },
+            { "Match": { "PathRegex": "^/find-([^-]*)-(.*)$" }, "Rewrite": "/{re.1}{re.2}", "App": "app" },
+            { "Match": { "PathRegex": "^/to/(.*)$" }, "Redirect": { "To": "{re.1}" } }
+            """, app.Address);
         using var client = await RawClient.ConnectAsync(proxy);
         await client.SendAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
-        Assert.Equal(status, (await client.ReadResponseAsync())!.Status);
+        var response = (await client.ReadResponseAsync())!;
+
+        Assert.Equal(status, response.Status);
+        Assert.True(status != 302 || response.Headers["Location"] is ['/', not '/', ..], response.Body);
+    }
+
+    /// <summary>What a group has found is a part of the decoded path; in a target it is that part again, and no query.</summary>
+    [Theory]
+    [InlineData("/find-a/b/%3Fadmin=1", "/new/a/b/%3Fadmin=1")]
+    [InlineData("/find-%2523%23?q=1", "/new/%2523%23?q=1")]
+    [InlineData("/find-%C3%A4%20x", "/new/%C3%A4%20x")]
+    public async Task What_a_group_has_found_stays_a_part_of_the_path(string target, string forwarded)
+    {
+        await using var app = await Backend.StartAsync(
+            context => context.Response.WriteAsync(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget));
+        await using var proxy = await SiteProxy.WithRoutesAsync(
+            """{ "Match": { "PathRegex": "^/find-(.*)$" }, "Rewrite": "/new/{re.1}", "App": "app" }""", app.Address);
+        using var client = await RawClient.ConnectAsync(proxy);
+        await client.SendAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+        Assert.Equal(forwarded, (await client.ReadResponseAsync())!.Body);
     }
 
     [Theory]

@@ -19,6 +19,9 @@ internal sealed record Condition
     /// <summary>None of these holds.</summary>
     public ImmutableList<Condition> Not { get; init; } = [];
 
+    /// <summary>Regular expressions for the path that hold, by the names that placeholders have for them.</summary>
+    public ImmutableDictionary<string, string> Captures { get; init; } = ImmutableDictionary.Create<string, string>(StringComparer.Ordinal);
+
     /// <summary>The kind of the regular expressions that paths are compared with.</summary>
     public const string PathRegex = "PathRegex";
 
@@ -90,7 +93,13 @@ internal sealed record Condition
             }
         }
 
-        return this with { Paths = paths, Lists = lists, Not = Not.AddRange(other.Not.Where(excluded => !Not.Exists(excluded.IsSame))) };
+        return this with
+        {
+            Paths = paths,
+            Lists = lists,
+            Captures = Captures.SetItems(other.Captures),
+            Not = Not.AddRange(other.Not.Where(excluded => !Not.Exists(excluded.IsSame))),
+        };
     }
 
     /// <summary>The requests of this one that are not of the other one.</summary>

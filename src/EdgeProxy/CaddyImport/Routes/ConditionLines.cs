@@ -68,7 +68,7 @@ internal sealed class ConditionLines(ImportRemarks remarks)
             { Name.Text: "header", Arguments: [{ Text: ['!', .. var name] }] } when !isNegated =>
                 condition with { Not = condition.Not.Add(AddList(Condition.All, $"Headers:{name}", ["*"])) },
             { Name.Text: "header", Arguments: [var name, var value] } when !name.Text.StartsWith('!') => AddField(condition, $"Headers:{name.Text}", value),
-            { Name.Text: "path_regexp", Arguments: { Length: 1 or 2 } and [.., var pattern] } => AddRegex(condition, Condition.PathRegex, pattern),
+            { Name.Text: "path_regexp", Arguments: { Length: 1 or 2 } and [.., var pattern] } => AddPathRegex(condition, line, pattern),
             { Name.Text: "header_regexp", Arguments: { Length: 2 or 3 } and [.., var field, var pattern] } when !RequestFields.AreRemoved(field.Text) =>
                 AddRegex(condition, $"HeaderRegex:{field.Text}", pattern),
             { Name.Text: "query", Arguments.Length: > 0 } => AddQuery(condition, line),
@@ -114,6 +114,12 @@ internal sealed class ConditionLines(ImportRemarks remarks)
 
         return AddList(condition, kind, [pattern.Text]);
     }
+
+    /// <summary>The name is that of placeholders.</summary>
+    private Condition? AddPathRegex(Condition condition, Statement line, Token pattern) =>
+        AddRegex(condition, Condition.PathRegex, pattern) is not { } added ? null
+        : line.Arguments is [var name, _] ? added with { Captures = added.Captures.SetItem(name.Text, pattern.Text) }
+        : added;
 
     private Condition? AddPaths(Condition condition, Statement line)
     {

@@ -40,7 +40,8 @@ internal sealed class EndStepReader(ImportRemarks remarks, FilesReader files, Pr
             return null;
         }
 
-        if (!ActionRules.IsSafe(target) || target.Contains(' ', StringComparison.Ordinal) || target.StartsWith("//", StringComparison.Ordinal))
+        if (!ActionRules.IsSafe(CaptureNames.WithoutNames(target)) || target.Contains(' ', StringComparison.Ordinal)
+            || target.StartsWith("//", StringComparison.Ordinal))
         {
             var hint = directive.Arguments.Length > arguments.Length && directive.Arguments[0].Text.StartsWith('/')
                 ? $"; {directive.Arguments[0].Text} is a matcher here, and a path alone is written redir * {directive.Arguments[0].Text}" : "";

@@ -68,5 +68,5 @@ internal sealed class ErrorTextReader(ImportRemarks remarks)
     }
 
     /// <returns>Null: a problem has said why.</returns>
-    private string? BodyOf(Token body) => Fill(body.Text, text => PlaceholderText.Read(text, body.At, remarks));
+    private string? BodyOf(Token body) => Fill(body.Text, text => PlaceholderText.Read(text, body.At, remarks, isOfRoute: false));
 }

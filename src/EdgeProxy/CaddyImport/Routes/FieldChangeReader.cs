@@ -49,7 +49,7 @@ internal sealed class FieldChangeReader(ImportRemarks remarks, bool isOfError = 
         }
 
         var text = verb == FieldVerb.Remove ? ""
-            : isOfError ? ErrorTextReader.Fill(line.Arguments[0].Text, value => PlaceholderText.Read(value, line.At, remarks))
+            : isOfError ? ErrorTextReader.Fill(line.Arguments[0].Text, value => PlaceholderText.Read(value, line.At, remarks, isOfRoute: false))
             : PlaceholderText.Read(line.Arguments[0].Text, line.At, remarks);
         return text is null ? null : new FieldChange(verb, field, text, isLate || verb is FieldVerb.Default or FieldVerb.Remove, line.At);
     }

@@ -20,15 +20,18 @@ internal static class PlaceholderText
 
     private static readonly string[] _ofTarget = ["{uri}", "{path}", "{query}"];
 
+    /// <param name="isOfRoute">What a regular expression of its route has found may be in it, see <see cref="CaptureNames"/>.</param>
     /// <returns>Null: a problem has said why.</returns>
-    public static string? Read(string text, SourceLine at, ImportRemarks remarks)
+    public static string? Read(string text, SourceLine at, ImportRemarks remarks, bool isOfRoute = true)
     {
+        text = isOfRoute ? CaptureNames.Shorten(text) : text;
         foreach (var (long_, short_) in _names)
         {
             text = text.Replace(long_, short_, StringComparison.Ordinal);
         }
 
-        if (CaddyValue.PlaceholdersIn(text).FirstOrDefault(word => word == "{is_args}" || !Placeholder.TryFind(word[1..^1], out _)) is { } unknown)
+        if (CaddyValue.PlaceholdersIn(text).FirstOrDefault(word => word == "{is_args}"
+            || !(Placeholder.TryFind(word[1..^1], out var known) ? known.Group is null : isOfRoute && CaptureNames.IsOne(word))) is { } unknown)
         {
             remarks.Problem(at, $"{unknown} cannot be translated: {WhyNot(unknown)}");
             return null;
@@ -42,8 +45,8 @@ internal static class PlaceholderText
         "{remote}" or "{http.request.remote}" =>
             "it is the client's address with its port, which changes with each connection; write {remote_host}, the address",
         ['{', 'r', 'e', '.', ..] or ['{', 'h', 't', 't', 'p', '.', 'r', 'e', 'g', 'e', 'x', 'p', '.', ..] =>
-            "what a regular expression has found is not filled in; where that is the rest of the path behind a prefix, write " +
-                "handle_path /old/* { redir /new{uri} } or { rewrite * /new{uri} }, else let the app do it",
+            "what a path_regexp has found is written {re.NAME.1}, with the name of the expression (path_regexp NAME PATTERN), in redir, rewrite, respond and " +
+                "headers",
         _ => $"EdgeProxy fills in {Placeholder.AllNames}; write the text without it",
     };
 

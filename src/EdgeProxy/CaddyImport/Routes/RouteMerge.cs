@@ -32,6 +32,7 @@ internal static class RouteMerge
     public static (JsonObject? Headers, IReadOnlyList<MadeRoute> Routes) TakeHeaders(IReadOnlyList<MadeRoute> routes)
     {
         if (routes is not [{ Content: var first }, _, ..] || first["Headers"] is not JsonObject headers
+            || headers.ToJsonString().Contains("{re.", StringComparison.Ordinal) // what a route's own expression has found
             || !routes.All(route => JsonNode.DeepEquals(route.Content["Headers"], headers)))
         {
             return (null, routes);

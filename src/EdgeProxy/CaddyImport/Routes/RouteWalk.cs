@@ -188,7 +188,13 @@ internal sealed class RouteWalk(ImportRemarks remarks)
         }
 
         var content = new RouteContent(remarks).Of(state, end, source);
-        _routes.Add(new MadeRoute(way.Where, content, state.Encodings));
+        var resolved = CaptureNames.Resolve(content, way.Where, out var fault);
+        if (fault is not null)
+        {
+            remarks.Problem(source?.At ?? state.ResponseFields[^1].At, fault);
+        }
+
+        _routes.Add(new MadeRoute(way.Where, resolved, state.Encodings));
     }
 
     private void NoteUnreached(IReadOnlyList<RouteStep> steps)

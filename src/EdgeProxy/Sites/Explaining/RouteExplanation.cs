@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Http;
 using EdgeProxy.Sites.Matching;
 
 namespace EdgeProxy.Sites.Explaining;
@@ -47,6 +48,8 @@ internal static class RouteExplanation
     public static string ResultOf(SiteRouteOptions route, HttpContext request, string target)
     {
         var changed = new SiteRequest(request, "", siteHeaders: null, target);
+        changed.Enter("", headers: null, new RouteMatch(route));
+        request.Features.Set<ISiteRequest>(changed);
         TargetRewrite.Of(route)?.Apply(request, changed);
         return route.Redirect is { } redirect ? new Redirect(redirect).Location(changed.Current)
             : route.Respond is { } respond ? respond.Body ?? ""

@@ -113,6 +113,21 @@ internal sealed class RequestCondition
         return true;
     }
 
+    /// <summary>The groups of the first regular expression that is found in a path, the whole first.</summary>
+    /// <returns>Empty: there is none.</returns>
+    public IReadOnlyList<string> Captures(string path)
+    {
+        foreach (var regex in _pathRegexes)
+        {
+            if (regex.Match(path) is { Success: true } found)
+            {
+                return [.. found.Groups.Values.Select(group => group.Value)];
+            }
+        }
+
+        return [];
+    }
+
     /// <remarks>Last, as the disk is looked at. That is for a name in the kernel's memory mostly, and takes some microseconds.</remarks>
     private bool HoldsFiles(HttpContext context)
     {

@@ -18,6 +18,15 @@ internal sealed class RouteMatch
         _not = [.. (match.Not ?? []).Select(not => new RequestCondition(not, not.Path))];
     }
 
+    /// <summary>What the groups of the regular expression have found that holds for a path, the whole first.</summary>
+    /// <param name="target">Path and query as they came.</param>
+    /// <returns>Empty: there is none.</returns>
+    public IReadOnlyList<string> Captures(string target)
+    {
+        var path = RequestPath.Of(target);
+        return _condition.Captures(RequestPath.Read(path, new char[2 * path.Length]).Whole.ToString());
+    }
+
     public bool Takes(HttpContext context, in RequestPath path)
     {
         if (!_condition.Holds(context, path)

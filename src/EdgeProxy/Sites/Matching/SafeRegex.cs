@@ -24,6 +24,8 @@ internal sealed partial class SafeRegex
 
     private readonly string _pattern;
     private readonly StringBuilder _made = new();
+    private readonly List<string?> _groups = [];
+    private bool _repeatsGroups;
     private bool _ignoresCase;
     private int _at;
 
@@ -54,6 +56,22 @@ internal sealed partial class SafeRegex
         catch (FormatException fault)
         {
             return fault.Message;
+        }
+    }
+
+    /// <summary>The names of its groups, null for those without one, in order.</summary>
+    /// <returns>Null: it cannot be used, or repeats a group, of which engines give back different rounds.</returns>
+    public static IReadOnlyList<string?>? GroupsOf(string pattern)
+    {
+        var regex = new SafeRegex(pattern);
+        try
+        {
+            regex.Translate();
+            return regex._repeatsGroups ? null : regex._groups;
+        }
+        catch (FormatException)
+        {
+            return null;
         }
     }
 
@@ -89,8 +107,10 @@ internal sealed partial class SafeRegex
                 continue;
             }
 
+            var groups = _groups.Count;
             if (ReadAtom(depth))
             {
+                _repeatsGroups |= _groups.Count > groups && _at < _pattern.Length && _pattern[_at] is '*' or '+' or '{';
                 ReadQuantifier();
             }
         }
@@ -134,14 +154,21 @@ internal sealed partial class SafeRegex
         {
             var isPlain = _pattern.AsSpan(_at).StartsWith("?:");
             var name = isPlain ? -1 : _pattern.IndexOf('>', _at);
-            var isNamed = name > 0 && (_pattern.AsSpan(_at).StartsWith("?P<") || _pattern.AsSpan(_at).StartsWith("?<"))
-                && _pattern.AsSpan(_pattern.IndexOf('<', _at) + 1, name - _pattern.IndexOf('<', _at) - 1) is { Length: > 0 } word
-                && !word.ContainsAnyExcept(_ofNames);
+            var begin = _pattern.IndexOf('<', _at) + 1;
+            var word = name > begin ? _pattern.AsSpan(begin, name - begin) : [];
+            var isNamed = (_pattern.AsSpan(_at).StartsWith("?P<") || _pattern.AsSpan(_at).StartsWith("?<"))
+                && word.Length > 0 && !word.ContainsAnyExcept(_ofNames);
+            if (!isPlain)
+            {
+                _groups.Add(isNamed ? word.ToString() : null);
+            }
+
             _at = isPlain ? _at + 2 : isNamed ? name + 1 : throw Fault("(?");
-            _made.Append(isPlain ? "(?:" : "("); // names are not asked for
+            _made.Append(isPlain ? "(?:" : "("); // groups are asked for by their numbers
         }
         else
         {
+            _groups.Add(null);
             _made.Append('(');
         }
 

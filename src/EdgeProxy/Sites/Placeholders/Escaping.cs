@@ -16,7 +16,7 @@ internal abstract class Escaping
     /// <summary>A URL.</summary>
     public static Escaping Url { get; } = new InUrl();
 
-    /// <summary>A target of a request, in which the path stays encoded as it came.</summary>
+    /// <summary>A target of a request, in which the path stays encoded as it came, and a part of it is encoded anew.</summary>
     public static Escaping Target { get; } = new InTarget();
 
     /// <summary>A name or a value in the query of a target (<c>url.QueryEscape</c> of Go, which Caddy uses): text of the settings stays as it is, and what
@@ -84,7 +84,9 @@ internal abstract class Escaping
         public override string OfLiteral(string text) => Encode(text, _url);
 
         public override string OfValue(Placeholder placeholder, in RequestWords request) =>
-            placeholder.IsEncoded ? Encode(placeholder.Read(request), _url) : RequestPath.Of(request.Target).ToString();
+            placeholder.IsEncoded ? Encode(placeholder.Read(request), _url)
+            : placeholder.IsPath ? RequestPath.Of(request.Target).ToString()
+            : Encode(placeholder.Read(request), _path);
     }
 
     private sealed class InParameter : Escaping

@@ -73,6 +73,9 @@ internal sealed partial class Template
         return text.ToString();
     }
 
+    /// <summary>The highest group of <c>Match:PathRegex</c> that it asks for; null: it asks for none.</summary>
+    public int? LastGroup => _parts.Max(part => part.Placeholder?.Group);
+
     /// <summary>The names of the placeholders, and the literals between them as they stand.</summary>
     public IEnumerable<(string Literal, string? Placeholder)> Parts => _parts.Select(part => (part.Text, part.Placeholder?.Name));
 
