@@ -29,5 +29,6 @@ internal static class ErrorPlaceholders
         Set = headers.Set?.ToDictionary(field => field.Key, field => Fill(field.Value, status)),
         Add = headers.Add?.ToDictionary(field => field.Key, field => (TextList)field.Value.Select(value => Fill(value, status)).ToArray()),
         Default = headers.Default?.ToDictionary(field => field.Key, field => Fill(field.Value, status)),
+        Replace = headers.Replace,
     };
 }

@@ -10,6 +10,7 @@ internal sealed class HeaderChanges
     private readonly (string Name, Template Value)[] _set;
     private readonly (string Name, Template Value)[] _add;
     private readonly (string Name, Template Value)[] _default;
+    private readonly (string Name, FieldReplacement Replacement)[] _replace;
 
     /// <param name="options">Checked.</param>
     private HeaderChanges(HeaderOptions options)
@@ -18,11 +19,13 @@ internal sealed class HeaderChanges
         _set = Templates(options.Set);
         _add = [.. (options.Add ?? []).SelectMany(field => field.Value, (field, value) => (field.Key, Template.Parse(value)))];
         _default = Templates(options.Default);
+        _replace = [.. (options.Replace ?? []).Select(field => (field.Key, new FieldReplacement(field.Value)))];
     }
 
     /// <returns>Null: nothing is changed.</returns>
     public static HeaderChanges? Of(HeaderOptions? options) =>
-        options is { Remove.Count: > 0 } or { Set.Count: > 0 } or { Add.Count: > 0 } or { Default.Count: > 0 } ? new HeaderChanges(options) : null;
+        options is { Remove.Count: > 0 } or { Set.Count: > 0 } or { Add.Count: > 0 } or { Default.Count: > 0 }
+            or { Replace.Count: > 0 } ? new HeaderChanges(options) : null;
 
     /// <summary>Changes the header of a response, when it is complete.</summary>
     public void Apply(IHeaderDictionary headers, in RequestWords request)
@@ -54,6 +57,14 @@ internal sealed class HeaderChanges
             if (StringValues.IsNullOrEmpty(headers[name]))
             {
                 headers[name] = value.Expand(request, Escaping.Field);
+            }
+        }
+
+        foreach (var (name, replacement) in _replace)
+        {
+            if (headers.TryGetValue(name, out var values))
+            {
+                headers[name] = replacement.Apply(values);
             }
         }
     }

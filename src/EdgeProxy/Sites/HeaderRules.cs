@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using EdgeProxy.Configuration;
+using EdgeProxy.Sites.Matching;
 using EdgeProxy.Sites.Placeholders;
 
 namespace EdgeProxy.Sites;
@@ -30,10 +31,34 @@ internal static class HeaderRules
         });
         CheckFields(at.In(nameof(headers.Set)), headers.Set, mayBeHost: isRequest, groups);
         CheckFields(at.In(nameof(headers.Default)), headers.Default, mayBeHost: false, groups);
+        foreach (var (name, replacement) in headers.Replace ?? [])
+        {
+            CheckReplacement(at.In(nameof(headers.Replace)), name, replacement, isRequest);
+        }
+
         foreach (var (name, values) in headers.Add ?? [])
         {
             CheckName(at.In(nameof(headers.Add)), name, name, mayBeHost: false);
             at.In(nameof(headers.Add)).Each(name, values, (scope, key, value) => CheckTemplate(scope, key, value, groups));
+        }
+    }
+
+    private static void CheckReplacement(SettingsScope at, string name, ReplaceOptions replacement, bool isRequest)
+    {
+        CheckName(at, name, name, mayBeHost: false);
+        if (isRequest)
+        {
+            at.Error(name, "is for responses: Headers");
+        }
+
+        var scope = at.In(name);
+        if (scope.Required(nameof(replacement.Search), replacement.Search, "a regular expression") && SafeRegex.FindFault(replacement.Search!) is { } fault)
+        {
+            scope.Error(nameof(replacement.Search), fault);
+        }
+        else if (FieldReplacement.FindFault(replacement) is { } wrong)
+        {
+            scope.Error(nameof(replacement.With), wrong);
         }
     }
 

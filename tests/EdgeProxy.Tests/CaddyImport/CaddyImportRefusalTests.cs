@@ -31,7 +31,12 @@ public sealed class CaddyImportRefusalTests
     [InlineData("request_body /upload/* {\nmax_size soon\n}", "max_size 10MB")]
     [InlineData("metrics /metrics", "admin address")]
     [InlineData("rate_limit {\nzone x\n}", "nothing like rate_limit")]
-    [InlineData("header X-Frame-Options DENY SAMEORIGIN", "write the whole value")]
+    // Caddy 2.6.2 replaces DENY by SAMEORIGIN in what header lines have set before the response is there: alone, nothing
+    [InlineData("header X-Frame-Options DENY SAMEORIGIN", null)]
+    [InlineData("header X-Frame-Options DENY\nheader X-Frame-Options DENY SAMEORIGIN", "by another line, too", 2)]
+    [InlineData("header {\nX-Frame-Options DENY\nX-Frame-Options DENY SAMEORIGIN\n}", "by another line, too")]
+    [InlineData("header Server Caddy own", "Caddy's own name")]
+    [InlineData("request_header X-A a b", "write the whole value")]
     [InlineData("header {\n?X-A a\n?X-B b\n}", "both or none")]
     [InlineData("header X-A {tls_cipher}", "EdgeProxy fills in")]
     [InlineData("header -*", "name a field")]
@@ -62,6 +67,10 @@ public sealed class CaddyImportRefusalTests
     [InlineData("@old path_regexp ^/old/(.*)$\nredir @old /new/{re.1}", "{re.NAME.1}", 2)]
     [InlineData("@old path_regexp old ^/old/(.*)$\nredir @old /new/{re.old.2}", "has no group 2", 2)]
     [InlineData("@old path_regexp old ^/old/([a-z])*$\nredir @old /new/{re.old.1}", "is repeated", 2)]
+    [InlineData("header {\nX (?=a) b\ndefer\n}", "look-around", 2)]
+    [InlineData("header {\nX a {host}\ndefer\n}", "no placeholders", 2)]
+    [InlineData("header {\nX a b\n-X\n}", "by another line, too")]
+    [InlineData("header {\nX a $(\ndefer\n}", "neither ${1} nor $$", 2)]
     [InlineData("@old path_regexp old ^/(.*)$\nredir @old {re.old.1}", "may be no path", 2)]
     [InlineData("@old path_regexp old ^/(.*)$\nredir @old https://{re.old.1}/", "no place that a redirect leads to", 2)]
     [InlineData("@old path_regexp old ^/(.*)$\nredir https://x.test/{re.old.1}", "none that all requests here match", 2)]
@@ -109,6 +118,17 @@ public sealed class CaddyImportRefusalTests
             result.Problems,
             problem =>
                 problem.File == file.Path && problem.Line >= line + 1 && problem.Line <= line + 2 && problem.Message.Contains(why, StringComparison.Ordinal));
+    }
+
+    /// <summary>Whoever writes it means the app's field, which Caddy leaves as it is.</summary>
+    [Fact]
+    public void A_replacement_that_comes_too_early_is_noted()
+    {
+        using var file = new Caddyfile("http://api.example.com {\nheader X-Frame-Options DENY SAMEORIGIN\nreverse_proxy 127.0.0.1:8000\n}\n");
+        var result = file.Import();
+
+        Assert.Contains(result.Notes, note => note.Line == 2 && note.Message.Contains("changes no response", StringComparison.Ordinal));
+        Assert.DoesNotContain("SAMEORIGIN", result.Settings!.ToJsonString(), StringComparison.Ordinal);
     }
 
     /// <summary>What was refused has an effect, though nobody knows which.</summary>

@@ -1256,6 +1256,23 @@ internal static class WholeCaddyfiles
             """,
             "/down", "/down/", "/down.html", "/404", "/has/x", "HEAD /404", "/list", "/list/", "/list/sub/", "/list/sub/x.txt", "/docs/index.html"),
         Site(
+            "parts of header values that are replaced",
+            """
+            header /late/* {
+                X-Up-Two "(o)f" "$1F"
+                X-Up-1 "(?P<all>.*)" "<${all}> $1; $$ $none"
+                defer
+            }
+            header X-Frame-Options of off
+            header X-Own "of mine"
+            reverse_proxy APP {
+                header_down X-Has "[aeiou]|$" "($0)"
+                header_down X-Add "^of the (.+)" "$1x${1}x"
+                header_down X-None a b
+            }
+            """,
+            "/late/x", "/x", "HEAD /late/x"),
+        Site(
             "what regular expressions have found",
             """
             @user path_regexp user ^/users?/(\d+)(?:/(?P<rest>[a-z/]*))?$

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using EdgeProxy.CaddyImport.Syntax;
 using EdgeProxy.Importing;
 using EdgeProxy.Sites;
+using EdgeProxy.Sites.Matching;
 
 namespace EdgeProxy.CaddyImport.Routes;
 
@@ -30,8 +31,9 @@ internal sealed class FieldChangeReader(ImportRemarks remarks, bool isOfError = 
     }
 
     /// <summary>One line of a field, its sign before its name.</summary>
+    /// <param name="isOfUpstream"><c>header_down</c>.</param>
     /// <returns>Null: a problem has said why.</returns>
-    public FieldChange? ReadLine(Statement line, bool isLate = false, bool isResponse = false)
+    public FieldChange? ReadLine(Statement line, bool isLate = false, bool isResponse = false, bool isOfUpstream = false)
     {
         var sign = line.Name.Text is ['+' or '-' or '?', ..] || (isResponse && line.Name.Text.StartsWith('>')) ? line.Name.Text[0] : ' ';
         var field = (sign == ' ' ? line.Name.Text : line.Name.Text[1..]).TrimEnd(':');
@@ -42,6 +44,11 @@ internal sealed class FieldChangeReader(ImportRemarks remarks, bool isOfError = 
             '?' => FieldVerb.Default,
             _ => FieldVerb.Set,
         };
+        if ((isResponse || isOfUpstream) && sign is ' ' or '>' && line.Arguments is [{ Text.Length: > 0 } search, { Text.Length: > 0 } put])
+        {
+            return ReadReplacement(line, field, search, put, isLate || isOfUpstream);
+        }
+
         if (FaultOf(line, field, verb, isResponse) is { } fault)
         {
             remarks.Problem(line.At, $"'{line}' cannot be translated: {fault}");
@@ -52,6 +59,31 @@ internal sealed class FieldChangeReader(ImportRemarks remarks, bool isOfError = 
             : isOfError ? ErrorTextReader.Fill(line.Arguments[0].Text, value => PlaceholderText.Read(value, line.At, remarks, isOfRoute: false))
             : PlaceholderText.Read(line.Arguments[0].Text, line.At, remarks);
         return text is null ? null : new FieldChange(verb, field, text, isLate || verb is FieldVerb.Default or FieldVerb.Remove, line.At);
+    }
+
+    private FieldChange? ReadReplacement(Statement line, string field, Token search, Token put, bool isLate)
+    {
+        var replacement = new ReplaceOptions { Search = search.Text, With = GroupReference.Write(put.Text, search.Text) ?? "$" };
+        var fault = FaultOf(line with { Arguments = [put with { Text = "x" }] }, field, FieldVerb.Set, isResponse: true)
+            ?? (isOfError ? "in handle_errors a field has a whole value" : null)
+            ?? (CaddyValue.HasPlaceholder(put.Text.Replace("${", "", StringComparison.Ordinal))
+                ? "what comes there has no placeholders; write the whole value" : null)
+            ?? (!isLate && field.Equals("Server", StringComparison.OrdinalIgnoreCase) ? "it would be of Caddy's own name; write the whole value" : null)
+            ?? SafeRegex.FindFault(search.Text)
+            ?? FieldReplacement.FindFault(replacement);
+        if (fault is not null)
+        {
+            remarks.Problem(line.At, $"'{line}' cannot be translated: {fault}");
+            return null;
+        }
+
+        if (!isLate)
+        {
+            remarks.Note(
+                line.At, $"'{line}' changes no response, in Caddy neither: it looks before there is one; write it with defer, or as header_down");
+        }
+
+        return new FieldChange(FieldVerb.Replace, field, search.Text, isLate, line.At) { With = replacement.With };
     }
 
     private static string? FaultOf(Statement line, string field, FieldVerb verb, bool isResponse)

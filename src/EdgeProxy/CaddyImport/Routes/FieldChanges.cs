@@ -12,6 +12,10 @@ internal enum FieldVerb
     Add,
     Remove,
     Default,
+
+    /// <summary>Of a part of the value, which is <see cref="FieldChange.Value"/>, by <see cref="FieldChange.With"/>. If it is not late, it finds nothing but
+    /// what other lines have set.</summary>
+    Replace,
 }
 
 /// <param name="Field">Its name; to remove, with a star at one end for several.</param>
@@ -20,6 +24,9 @@ internal enum FieldVerb
 /// <param name="At">The line that says so.</param>
 internal sealed record FieldChange(FieldVerb Verb, string Field, string Value, bool IsLate, SourceLine At)
 {
+    /// <summary>See <see cref="FieldVerb.Replace"/>.</summary>
+    public string With { get; init; } = "";
+
     public bool IsOf(string field) => Verb == FieldVerb.Remove ? HeaderChanges.Means(Field, field) : Field.Equals(field, StringComparison.OrdinalIgnoreCase);
 }
 
@@ -40,6 +47,14 @@ internal sealed class FieldChanges(ImportRemarks remarks)
     /// <returns>Null: nothing is changed.</returns>
     public JsonObject? OfResponse(ImmutableList<FieldChange> site, IReadOnlyList<FieldChange>? upstream, bool isFile)
     {
+        var all = site.AddRange(upstream ?? []);
+        if (all.Find(change => change.Verb == FieldVerb.Replace && all.Count(other => other.IsOf(change.Field)) > 1) is { } second)
+        {
+            remarks.Problem(
+                second.At, $"{second.Field} has parts replaced and is changed by another line, too: not translated; write one line for {second.Field}");
+            return null;
+        }
+
         var (early, late) = (site.FindAll(change => !change.IsLate), Reversed(site));
         return Write(Names(site, upstream ?? []), [.. late, .. upstream ?? []], field =>
         {
@@ -75,10 +90,11 @@ internal sealed class FieldChanges(ImportRemarks remarks)
         [.. changes.Where(change => change.IsLate).Index().GroupBy(change => change.Item.At).Reverse()
             .SelectMany(directive => directive.OrderBy(change => Array.IndexOf(_within, change.Item.Verb)).Select(change => change.Item))];
 
-    private static readonly FieldVerb[] _within = [FieldVerb.Add, FieldVerb.Set, FieldVerb.Default, FieldVerb.Remove];
+    private static readonly FieldVerb[] _within = [FieldVerb.Add, FieldVerb.Set, FieldVerb.Default, FieldVerb.Remove, FieldVerb.Replace];
 
     private static IEnumerable<string> Names(IReadOnlyList<FieldChange> one, IReadOnlyList<FieldChange> other) => one.Concat(other)
-        .Select(change => change.Field).Where(field => !field.Contains('*', StringComparison.Ordinal)).Distinct(StringComparer.OrdinalIgnoreCase);
+        .Where(change => change.Verb != FieldVerb.Replace).Select(change => change.Field)
+        .Where(field => !field.Contains('*', StringComparison.Ordinal)).Distinct(StringComparer.OrdinalIgnoreCase);
 
     /// <returns>Its values then; null: that cannot be followed, and a problem has said so.</returns>
     private List<string>? Follow(List<string> values, IReadOnlyList<FieldChange> changes, string field)
@@ -115,7 +131,7 @@ internal sealed class FieldChanges(ImportRemarks remarks)
 
     private static JsonObject? Write(IEnumerable<string> names, IEnumerable<FieldChange> changes, Func<string, List<string>?> follow)
     {
-        var (remove, set, add, otherwise) = (new JsonArray(), new JsonObject(), new JsonObject(), new JsonObject());
+        var (remove, set, add, otherwise, replace) = (new JsonArray(), new JsonObject(), new JsonObject(), new JsonObject(), new JsonObject());
         foreach (var pattern in changes.Where(change => change.Field.Contains('*', StringComparison.Ordinal)).Select(change => change.Field).Distinct())
         {
             remove.Add((JsonNode)JsonValue.Create(pattern));
@@ -146,8 +162,16 @@ internal sealed class FieldChanges(ImportRemarks remarks)
             }
         }
 
+        foreach (var change in changes.Where(change => change.Verb == FieldVerb.Replace))
+        {
+            replace[change.Field] = new JsonObject { ["Search"] = change.Value, ["With"] = change.With };
+        }
+
         var json = new JsonObject();
-        foreach (var (key, part) in new (string, JsonNode)[] { ("Remove", remove), ("Set", set), ("Add", add), ("Default", otherwise) })
+        foreach (var (key, part) in new (string, JsonNode)[]
+        {
+            ("Remove", remove), ("Set", set), ("Add", add), ("Default", otherwise), ("Replace", replace),
+        })
         {
             if (part is JsonArray { Count: > 0 } or JsonObject { Count: > 0 })
             {

@@ -114,7 +114,7 @@ internal sealed class ProxyReader(string? app, ImportRemarks remarks, SettingsDr
             // What the upstream is called is known here where it is one.
             var known = isUp && upstreams is [var only] && UpstreamNames.AddressOf(only.Text) is { } address ? new Uri(address) : null;
             var filled = values.Select(value => value with { Text = known is null ? value.Text : FillUpstream(value.Text, known) }).ToArray();
-            if (_fields.ReadLine(new Statement(name, filled, Block: null)) is { } change)
+            if (_fields.ReadLine(new Statement(name, filled, Block: null), isOfUpstream: !isUp) is { } change)
             {
                 changes.Add(change);
             }

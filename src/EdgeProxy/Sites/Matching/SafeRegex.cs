@@ -155,7 +155,7 @@ internal sealed partial class SafeRegex
             var isPlain = _pattern.AsSpan(_at).StartsWith("?:");
             var name = isPlain ? -1 : _pattern.IndexOf('>', _at);
             var begin = _pattern.IndexOf('<', _at) + 1;
-            var word = name > begin ? _pattern.AsSpan(begin, name - begin) : [];
+            ReadOnlySpan<char> word = name > begin ? _pattern.AsSpan(begin, name - begin) : [];
             var isNamed = (_pattern.AsSpan(_at).StartsWith("?P<") || _pattern.AsSpan(_at).StartsWith("?<"))
                 && word.Length > 0 && !word.ContainsAnyExcept(_ofNames);
             if (!isPlain)
