@@ -64,8 +64,8 @@ public sealed partial class ConfigurationPageTests
             if (element?.Kind == JsonTypeInfoKind.Object && inner.Kind == JsonTypeInfoKind.Dictionary)
             {
                 yield return (path, "`{}`", Describe(type, property));
-                // the others are those of the top level
-                foreach (var key in Keys(element, Activator.CreateInstance(element.Type), "").Where(key => !HasKey(type, key.Path)))
+                // the others of an app are those of the top level
+                foreach (var key in Keys(element, Activator.CreateInstance(element.Type), "").Where(key => prefix.Length > 0 || !HasKey(type, key.Path)))
                 {
                     yield return key with { Path = $"{path}:NAME:{key.Path}" };
                 }
