@@ -111,8 +111,8 @@ public sealed class EtcdClientTests
             }
 
             var value = $"without {member}";
-            await Eventually.TrueAsync(async () => await TryPutAsync(all, value), value, TimeSpan.FromSeconds(15));
-            Assert.Equal(value, await ReadToAsync(seen.Reader, value).Within(TimeSpan.FromSeconds(15)));
+            await Eventually.TrueAsync(async () => await TryPutAsync(all, value), value);
+            Assert.Equal(value, await ReadToAsync(seen.Reader, value).Within());
             if (isSilent)
             {
                 await etcd.ThawAsync(member);

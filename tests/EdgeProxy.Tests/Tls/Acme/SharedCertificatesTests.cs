@@ -48,6 +48,7 @@ public sealed class SharedCertificatesTests : IAsyncDisposable
         _site.Add = services =>
         {
             services.AddSingleton(_ => new FleetNode(options, TimeProvider.System));
+            services.AddSingleton<FleetMembers>();
             services.AddSingleton<ISharedCertificates, FleetCertificates>();
         };
         await _site.StartAsync();
