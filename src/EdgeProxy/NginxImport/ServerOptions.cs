@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using EdgeProxy.Clients;
 using EdgeProxy.Importing;
 using EdgeProxy.NginxImport.Syntax;
-using EdgeProxy.Clients;
 
 namespace EdgeProxy.NginxImport;
 
