@@ -59,6 +59,9 @@ internal sealed class Directives(ImportRemarks remarks)
         ["ssl_client_certificate"] = "certificates of clients are not asked for; remove it",
         ["if"] = "an if is translated within a server or a location; write it there",
         ["error_page"] = "error pages are for the whole server; write it there",
+        ["set_real_ip_from"] = "proxies are trusted for all of a server; write it there",
+        ["real_ip_header"] = "proxies are trusted for all of a server; write it there",
+        ["real_ip_recursive"] = "proxies are trusted for all of a server; write it there",
         ["types"] = "types are for all files; write it outside of the server",
         ["location"] = "a location within a location is not translated; write both into the server",
         ["proxy_cache"] = "EdgeProxy keeps no responses; remove it",
@@ -75,7 +78,7 @@ internal sealed class Directives(ImportRemarks remarks)
             var isNested = line.Name == "location" && within == "location";
             if (isNested || !(_read.Contains(line.Name) || _ofNginx.Contains(line.Name) || line.Name.StartsWith("ssl_", StringComparison.Ordinal))
                 || line.Name is "ssl_verify_client" or "ssl_client_certificate" || (line.Name == "if" && within == "http")
-                || (line.Name is "error_page" or "types" && within == "location"))
+                || (line.Name is "error_page" or "types" or "set_real_ip_from" or "real_ip_header" or "real_ip_recursive" && within == "location"))
             {
                 var instead = line.Name == "limit_req" ? LimitAdvice.Of(line, outer, http)
                     : line.Name.StartsWith("proxy_cache_", StringComparison.Ordinal) ? _instead["proxy_cache"]

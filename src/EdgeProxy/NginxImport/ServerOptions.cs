@@ -104,6 +104,16 @@ internal sealed class ServerOptions(ImportRemarks remarks, SettingsDraft setting
             }
         }
 
+        foreach (var recursive in servers.Select(server => server.Last("real_ip_recursive")).Distinct())
+        {
+            if (recursive is not { Arguments: ["on"] })
+            {
+                // nginx takes the last address for the client, also a trusted one: allow and deny would let in whom it refuses.
+                remarks.Problem(recursive?.At ?? first.At, "addresses that are trusted are passed over here; write real_ip_recursive on, and name only the " +
+                    "proxies' own addresses in set_real_ip_from");
+            }
+        }
+
         remarks.Note(first.At, "X-Forwarded-For is read from the right as far as addresses are trusted (real_ip_recursive on), and X-Forwarded-Proto and " +
             "-Host of the trusted count as scheme and host, also in what the app gets");
 

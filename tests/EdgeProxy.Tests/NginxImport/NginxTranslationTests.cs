@@ -202,6 +202,8 @@ public sealed class NginxTranslationTests : IDisposable
     [InlineData("underscores_in_headers on;", "a hyphen")]
     [InlineData("set_real_ip_from 10.0.0.0/8;", "X-Forwarded-For")]
     [InlineData("set_real_ip_from unix:; real_ip_header X-Forwarded-For;", "an address or a network")]
+    [InlineData("set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;", "write real_ip_recursive on")]
+    [InlineData("location /a/ { set_real_ip_from 10.0.0.0/8; deny 203.0.113.1; allow all; return 200; }", "trusted for all of a server")]
     [InlineData("add_header Content-Length 0;", "that of the body")]
     [InlineData("location ~ ^/(?!a)b { return 200; }", "look-around")]
     [InlineData("location ~ /(?!a)$ { return 200; }", "look-around")]
