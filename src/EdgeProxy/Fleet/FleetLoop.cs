@@ -46,14 +46,14 @@ internal sealed partial class FleetLoop(FleetNode node, SlotPair slots, ILogger<
         {
             await foreach (var first in _inbox.Reader.ReadAllAsync(Stopping))
             {
-                first();
-                while (_inbox.Reader.TryRead(out var action))
-                {
-                    action();
-                }
-
                 try
                 {
+                    first();
+                    while (_inbox.Reader.TryRead(out var action))
+                    {
+                        action();
+                    }
+
                     Know(_now); // what is waited for may be this node's own
                     look();
                 }

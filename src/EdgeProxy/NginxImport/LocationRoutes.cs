@@ -94,7 +94,8 @@ internal sealed class LocationRoutes(ImportRemarks remarks, Level http, RewriteP
             return routes;
         }
 
-        if (routes is not [var only] || only.ContainsKey("StripPrefix") || only.ContainsKey("Rewrite") || only.ContainsKey("Files"))
+        if (routes is not [var only] || only.ContainsKey("StripPrefix") || only.ContainsKey("Rewrite") || only.ContainsKey("Files")
+            || level.Own.Any(own => own.Name == "proxy_pass" && own.Arguments is [var url] && url.EndsWith(ProxyTarget.RequestUri, StringComparison.Ordinal)))
         {
             var line = level.Own.First(own => own.Name == "rewrite");
             remarks.Problem(line.At, $"'{line}' is translated beside a proxy_pass without a URI; write the new path into that: proxy_pass http://HOST/new/");

@@ -66,13 +66,21 @@ internal sealed class NginxConfigImport
                     continue;
                 }
 
+                sites.Add((JsonNode)site);
+                var own = new Level(block.Block ?? [], level);
+                if (place.IsTls && own.Last("ssl_reject_handshake") is { Arguments: ["on"] })
+                {
+                    // Names without a certificate are refused at the handshake here anyway; one that another server's certificate has, too, gets nothing.
+                    site["Routes"] = new JsonArray(new JsonObject { ["Respond"] = new JsonObject { ["Abort"] = true } });
+                    continue;
+                }
+
                 foreach (var (key, value) in reader.Read(block, place))
                 {
                     site[key] = value?.DeepClone();
                 }
 
-                sites.Add((JsonNode)site);
-                AddCertificate(new Level(block.Block ?? [], level), place, block);
+                AddCertificate(own, place, block);
             }
         }
 
@@ -193,9 +201,9 @@ internal sealed class NginxConfigImport
 
     private void AddCertificate(Level level, ServerPlace place, Directive block)
     {
-        if (!place.IsTls || (level.Last("ssl_reject_handshake") is { Arguments: ["on"] } && level.Last("ssl_certificate") is null))
+        if (!place.IsTls)
         {
-            return; // names without a certificate are refused here anyway
+            return;
         }
 
         if (level.Last("ssl_certificate") is { Arguments: [['/', ..] certificate] }

@@ -11,7 +11,8 @@ namespace EdgeProxy.NginxImport;
 /// <param name="Policy">Of several servers, as <c>LoadBalancing</c> has it.</param>
 internal sealed record ProxyTarget(IReadOnlyList<string> Servers, string Host, string? Uri, string Policy)
 {
-    private const string RequestUri = "$request_uri";
+    /// <summary>What the client has sent: no rewrite is seen in it.</summary>
+    public const string RequestUri = "$request_uri";
 
     /// <returns>Null: a problem has said why.</returns>
     public static ProxyTarget? Read(Directive pass, IReadOnlyList<Directive> http, ImportRemarks remarks)

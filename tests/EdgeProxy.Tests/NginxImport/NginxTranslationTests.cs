@@ -204,6 +204,7 @@ public sealed class NginxTranslationTests : IDisposable
     [InlineData("set_real_ip_from unix:; real_ip_header X-Forwarded-For;", "an address or a network")]
     [InlineData("set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;", "write real_ip_recursive on")]
     [InlineData("location /a/ { set_real_ip_from 10.0.0.0/8; deny 203.0.113.1; allow all; return 200; }", "trusted for all of a server")]
+    [InlineData("location /a/ { rewrite ^/a/(.*)$ /$1 break; proxy_pass http://127.0.0.1:8000$request_uri; }", "a proxy_pass without a URI")]
     [InlineData("add_header Content-Length 0;", "that of the body")]
     [InlineData("location ~ ^/(?!a)b { return 200; }", "look-around")]
     [InlineData("location ~ /(?!a)$ { return 200; }", "look-around")]
@@ -342,6 +343,21 @@ public sealed class NginxTranslationTests : IDisposable
             """);
 
         Assert.Equal("""[{"Certificate":"/a.pem","Key":"/a.key"}]""", Load(result)["EdgeProxy"]!["Tls"]!["Certificates"]!.ToJsonString());
+    }
+
+    /// <summary>Also where another server's certificate has the name.</summary>
+    [Fact]
+    public void A_name_that_is_refused_at_the_handshake_gets_nothing()
+    {
+        const string Certificate = "ssl_certificate /a.pem; ssl_certificate_key /a.key;";
+        var proxy = Settings($$"""
+            server { listen 443 ssl; server_name a.test; {{Certificate}} location / { proxy_pass http://127.0.0.1:8000; } }
+            server { listen 443 ssl; server_name old.a.test; ssl_reject_handshake on; {{Certificate}} root /srv/old; }
+            """)["EdgeProxy"]!;
+
+        Assert.Single(proxy["Tls"]!["Certificates"]!.AsArray());
+        Assert.Equal("old.a.test", (string?)proxy["Sites"]![1]!["Hosts"]);
+        Assert.Equal("""[{"Respond":{"Abort":true}}]""", proxy["Sites"]![1]!["Routes"]!.ToJsonString());
     }
 
     [Fact]

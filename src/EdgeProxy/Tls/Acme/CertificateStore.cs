@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using EdgeProxy.State;
@@ -30,7 +31,13 @@ internal sealed class CertificateStore(StateDirectory state, ISharedCertificates
     /// <exception cref="StateException">It could not be kept.</exception>
     public string KeepFormerAccount(AcmeAccount account)
     {
-        var file = AccountFile(account.Directory) + ".before";
+        var before = AccountFile(account.Directory) + ".before";
+        var file = before;
+        for (var number = 2; File.Exists(state.PathOf(file)); number++)
+        {
+            file = string.Create(CultureInfo.InvariantCulture, $"{before}.{number}"); // an earlier one's is worth as much
+        }
+
         Write(file, JsonSerializer.SerializeToUtf8Bytes(account, TlsJson.Default.AcmeAccount));
         return state.PathOf(file);
     }
