@@ -278,7 +278,8 @@ front_comes_back() {
   fi
 }
 
-# proxy_has_them_again [FRONT]: the way back of uninstall.sh. Where EdgeProxy has let go already, the other server goes on until it is there again.
+# proxy_has_them_again [FRONT]: the way back of uninstall.sh. Where EdgeProxy has let go already, the other server goes on until it is there again, and where
+# that does not start, for good.
 proxy_has_them_again() {
   front=${1:-$front}
   end_lending
@@ -289,7 +290,13 @@ proxy_has_them_again() {
     systemctl stop edgeproxy.service # its last requests: systemd gives it no sockets before
     unshare_ports own "$(front_user)"
     ! is_active "$front.service" || share_ports 0 || systemctl stop "$front.service"
-    proxy_takes_ports
+    if ! proxy_takes_ports && is_active "$front.service"; then
+      steer_to first
+      systemctl stop edgeproxy.service "${SOCKETS[@]}"
+      unshare_ports own "$(front_user)"
+      forget_move
+      return 1
+    fi
     steer_to second
   fi
   systemctl stop "$front.service"

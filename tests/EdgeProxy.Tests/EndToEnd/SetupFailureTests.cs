@@ -104,6 +104,18 @@ public sealed class SetupFailureTests
         Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
         await vps.RunAsync("systemctl", "reset-failed", "caddy.service");
         Assert.Equal(before, await vps.SnapshotAsync());
+
+        // Nor does EdgeProxy come back behind a run that was killed when Caddy had the ports: Caddy goes on.
+        await vps.RunAsync("rm", "/etc/systemd/system/caddy.service.d/test.conf");
+        await vps.RunAsync("systemctl", "daemon-reload");
+        await vps.StartClientsAsync("https", RecipeVps.Health);
+        var killed = await vps.Lab.RunAsync("env", "EDGEPROXY_SETUP_DIES_AFTER=systemctl --quiet disable edgeproxy-http.socket", RecipeVps.Uninstall);
+        Assert.Equal(137, killed.ExitCode);
+        await vps.Lab.WriteUnitAsync("edgeproxy.service.d/test.conf", "[Service]\nExecStartPre=/bin/false\n");
+        var next = await vps.Lab.RunAsync(RecipeVps.Uninstall);
+        Assert.Contains("this could not be undone: proxy_has_them_again caddy", next.Output + next.Error, StringComparison.Ordinal);
+        Assert.Equal("200", await vps.AskAsync(RecipeVps.Health));
+        Assert.All(await vps.StopClientsAsync("https"), visit => Assert.True(visit.IsGood, $"{visit}"));
     }
 
     private static string WithoutProcesses(string snapshot) =>
